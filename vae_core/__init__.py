@@ -1,0 +1,27 @@
+"""vae_core: a small, fast, exact package for variational autoencoders.
+
+Everything is measured one way: summed over pixels and latent dimensions, averaged over images, in nats.
+"""
+
+from vae_core.data import ImageSet, load_images
+from vae_core.losses import elbo, gaussian_kl, iwae_bound
+from vae_core.models import VAE, Autoencoder, ConvVAE, load_model, load_pretrained, save_model
+from vae_core.training import History, TrainConfig, fit
+
+__version__ = "0.1.0"
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "ConvVAE",
+    "History",
+    "ImageSet",
+    "TrainConfig",
+    "elbo",
+    "fit",
+    "gaussian_kl",
+    "iwae_bound",
+    "load_images",
+    "load_model",
+    "load_pretrained",
+    "save_model",
+]
