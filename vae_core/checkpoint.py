@@ -33,8 +33,8 @@ def save(path: str | Path, tensors: dict[str, Tensor], record: dict[str, Any]) -
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps(record, sort_keys=True)
-    metadata = {"format": FORMAT, "record": text, "sha256": digest(tensors, text)}
-    write_atomically(Path(path), tensor_bytes(tensors, metadata))
+    seal = json.dumps({"record": text, "sha256": digest(tensors, text)}, sort_keys=True)
+    write_atomically(Path(path), tensor_bytes(tensors, {FORMAT: seal}))
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -48,11 +48,14 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     remedy = "delete it and fetch or train it again"
     try:
         tensors = read_tensors(data)
-        metadata = _header(data)["__metadata__"]
-        text, written = metadata["record"], metadata["sha256"]
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint of this book ({error}): {remedy}") from error
-    if digest(tensors, text) != written:
+        seal = _header(data)["__metadata__"][FORMAT]
+        contents = json.loads(seal)
+        text, written = contents["record"], contents["sha256"]
+        # The hash settles the contents; writing them again settles every byte around them too.
+        intact = digest(tensors, text) == written and tensor_bytes(tensors, {FORMAT: seal}) == data
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint of this book ({error!r}): {remedy}") from error
+    if not intact:
         raise CheckpointError(f"{path} is damaged: its contents do not match the SHA-256 inside it: {remedy}")
     return tensors, json.loads(text)
 

@@ -78,6 +78,19 @@ class ImageSet:
             test_labels=self.test_labels[:test],
         )
 
+    def padded(self, size: int) -> "ImageSet":
+        """The images in the middle of a black frame, `size` pixels square.
+
+        Raises:
+            DataError: the images are larger than that.
+        """
+        height, width = self.train.shape[2:]
+        if size < max(height, width):
+            raise DataError(f"{self.name}: {height}×{width} images cannot be framed to {size}×{size}: choose a larger size")
+        top, left = (size - height) // 2, (size - width) // 2
+        frame = (left, size - width - left, top, size - height - top)
+        return replace(self, train=F.pad(self.train, frame), test=F.pad(self.test, frame))
+
 
 def load_images(
     name: str = "mnist", root: str | Path | None = None, *, size: int = 32, fallback: str | None = None

@@ -1,0 +1,186 @@
+"""Images: found, verified, split, and turned into pixels."""
+
+import gzip
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae_core import ImageSet, load_images
+from vae_core.data import DamagedFile, DataError, add_noise, to_pixels
+
+
+@pytest.fixture
+def mnist(images):
+    if images.name != "mnist":
+        return None
+    return images
+
+
+def test_the_data_at_hand(images):
+    print(f"data: {images.name}")
+    shape = {"mnist": (60000, 10000), "digits": (1500, 297)}[images.name]
+    assert (len(images.train), len(images.test)) == shape
+    assert images.train.dtype == torch.uint8
+    assert images.train.shape[1:] == (1, 28, 28)
+    assert images.train_labels.bincount().min() > 0.08 * len(images.train)
+    assert images.input_dim == 784
+
+
+def test_digits_fill_the_frame_as_mnist_does(digits):
+    border = torch.cat([digits.train[..., :4, :].flatten(), digits.train[..., -4:, :].flatten()])
+    assert border.max() == 0
+    assert digits.train.max() == 255
+
+
+def write_idx(folder, name, array):
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+    (folder / name).write_bytes(header + array.tobytes())
+
+
+def test_a_wrong_mnist_is_refused_even_with_a_fallback(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 60), ("t10k", 10)):
+        write_idx(raw, f"{part}-images-idx3-ubyte", np.zeros((count, 28, 28), np.uint8))
+        write_idx(raw, f"{part}-labels-idx1-ubyte", np.zeros(count, np.uint8))
+    for fallback in (None, "digits"):
+        with pytest.raises(DamagedFile, match="train-images-idx3-ubyte.*SHA-256"):
+            load_images("mnist", tmp_path, fallback=fallback)
+
+
+def test_gzipped_files_are_read_and_cut_ones_refused(tmp_path, images):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, pixels, labels in (
+        ("train", images.train, images.train_labels),
+        ("t10k", images.test, images.test_labels),
+    ):
+        write_idx(raw, f"{part}-images-idx3-ubyte", pixels[:, 0].numpy())
+        write_idx(raw, f"{part}-labels-idx1-ubyte", labels.to(torch.uint8).numpy())
+    for path in list(raw.iterdir()):
+        (raw / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 1))
+        path.unlink()
+    if images.name == "mnist":
+        assert load_images("mnist", tmp_path).sha256 == images.sha256
+    else:  # the digits in MNIST's clothes: read through gzip, then refused
+        with pytest.raises(DamagedFile, match="SHA-256"):
+            load_images("mnist", tmp_path)
+    cut = raw / "train-images-idx3-ubyte.gz"
+    cut.write_bytes(cut.read_bytes()[:1000])
+    with pytest.raises(DamagedFile, match="damaged"):
+        load_images("mnist", tmp_path)
+
+
+def test_nothing_found_names_every_place_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    import torchvision.datasets
+
+    def no_network(*_, **__):
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", no_network)
+    monkeypatch.setenv("VAE_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"here/MNIST.*elsewhere/MNIST.*data/MNIST.*no network.*fallback"):
+        load_images("mnist", tmp_path / "here")
+    assert list(tmp_path.iterdir()) == []
+    assert load_images("mnist", fallback="digits").name == "digits"
+    assert "1,797" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "cifar"}, "'cifar'.*'mnist'"),
+        ({"name": "mnist", "fallback": "letters"}, "'letters'.*'digits'"),
+        ({"name": "folder"}, "needs root="),
+        ({"name": "folder", "root": "/no/such/folder"}, "/no/such/folder is not a folder"),
+    ],
+)
+def test_bad_requests_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        load_images(**arguments)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    generator = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        for number in range(10):
+            pixels = generator.integers(0, 255, (20 + number, 30, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    return tmp_path
+
+
+def test_a_folder_of_pictures(pictures):
+    images = load_images("folder", pictures, size=16)
+    assert images.train.shape == (18, 3, 16, 16)
+    assert images.test.shape == (2, 3, 16, 16)
+    assert images.train_labels.tolist() == [0] * 9 + [1] * 9
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(pictures / "grey.png")
+    assert load_images("folder", pictures, size=16).train.shape[1] == 3
+
+
+def test_train_and_test_folders_are_the_split(pictures):
+    for part in ("train", "test"):
+        (pictures / part).mkdir()
+    shutil.move(pictures / "cat", pictures / "train" / "cat")
+    shutil.move(pictures / "dog", pictures / "test" / "dog")
+    images = load_images("folder", pictures, size=8)
+    assert (len(images.train), len(images.test)) == (10, 10)
+    assert images.test_labels.unique().tolist() == [1]
+
+
+def test_a_broken_picture_is_named(pictures):
+    (pictures / "cat" / "3.png").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match=r"cat/3\.png is not a readable picture"):
+        load_images("folder", pictures)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match="0 pictures"):
+        load_images("folder", tmp_path)
+
+
+def test_an_empty_or_mislabelled_set_is_refused(digits):
+    empty = digits.train[:0]
+    with pytest.raises(DataError, match="empty"):
+        ImageSet("mine", digits.train, empty, digits.train_labels, digits.test_labels[:0])
+    with pytest.raises(DataError, match="1500 images but 3 labels"):
+        ImageSet("mine", digits.train, digits.test, digits.train_labels[:3], digits.test_labels)
+    with pytest.raises(DataError, match="float32"):
+        ImageSet("mine", digits.train.float(), digits.test, digits.train_labels, digits.test_labels)
+
+
+def test_first_and_padded(digits):
+    small = digits.first(10, 5).padded(32)
+    assert small.train.shape == (10, 1, 32, 32)
+    assert small.test.shape == (5, 1, 32, 32)
+    assert torch.equal(small.train[..., 2:-2, 2:-2], digits.train[:10])
+    assert small.sha256 != digits.sha256
+    with pytest.raises(DataError, match="28×28"):
+        digits.padded(20)
+
+
+def test_pixels():
+    images = torch.tensor([0, 51, 127, 128, 255], dtype=torch.uint8).reshape(1, 1, 1, 5)
+    torch.testing.assert_close(to_pixels(images), torch.tensor([[0, 0.2, 127 / 255, 128 / 255, 1]]))
+    assert to_pixels(images, "threshold").tolist() == [[0, 0, 0, 1, 1]]
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([to_pixels(images, "dynamic", generator=generator) for _ in range(4000)])
+    assert set(drawn.unique().tolist()) == {0, 1}
+    torch.testing.assert_close(drawn.mean(0), to_pixels(images), atol=0.03, rtol=0)
+    with pytest.raises(ValueError, match="'binary'.*'dynamic'"):
+        to_pixels(images, "binary")
+
+
+def test_noise_stays_in_range_and_has_its_width():
+    generator = torch.Generator().manual_seed(0)
+    noisy = add_noise(torch.full((100, 100), 0.5), 0.1, generator=generator)
+    assert abs(noisy.std().item() - 0.1) < 0.005
+    extreme = add_noise(torch.ones(10, 10), 5.0, generator=generator)
+    assert extreme.min() >= 0
+    assert extreme.max() <= 1

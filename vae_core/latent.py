@@ -1,0 +1,75 @@
+"""Moving about in latent space: pure functions from codes to codes."""
+
+import torch
+from torch import Tensor
+
+
+def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """The straight line between two codes, both ends included: (L,), (L,) -> (steps, L).
+
+    Raises:
+        ValueError: fewer than 2 steps.
+    """
+    t = _fractions(steps, start)
+    return (1 - t) * start + t * end
+
+
+def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """The arc between two codes that keeps their distance from the origin: (L,), (L,) -> (steps, L).
+
+    White 2016, section 2.1. The length changes evenly from one end's to the other's. Codes in the same or
+    the opposite direction, or at the origin, have no arc of their own: they get the straight line.
+
+    Raises:
+        ValueError: fewer than 2 steps.
+    """
+    t = _fractions(steps, start)
+    lengths = torch.stack([start.norm(), end.norm()])
+    if (lengths == 0).any():
+        return lerp(start, end, steps)
+    a, b = start / lengths[0], end / lengths[1]
+    angle = torch.arccos((a @ b).clamp(-1, 1))
+    if torch.sin(angle) < 1e-4:
+        return lerp(start, end, steps)
+    direction = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+    return direction * ((1 - t) * lengths[0] + t * lengths[1])
+
+
+def traverse(z: Tensor, unit: int, values: Tensor) -> Tensor:
+    """Copies of one code with one unit set to each of the values: (L,), (V,) -> (V, L)."""
+    codes = z.repeat(len(values), 1)
+    codes[:, unit] = values
+    return codes
+
+
+def perturb(
+    mean: Tensor, log_var: Tensor, shift: float = 0.0, scale: float = 1.0, unit: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """A posterior with its mean moved by `shift` and its variance multiplied by `scale`: (..., L) twice -> the same.
+
+    `unit` chooses one latent unit; None moves them all. `shift` is in units of z, `scale` is a factor.
+
+    Raises:
+        ValueError: a scale that is not positive: its log would not exist.
+    """
+    if scale <= 0:
+        raise ValueError(f"scale is {scale}: a variance can only be multiplied by a positive number")
+    chosen = torch.zeros_like(mean)
+    chosen[... if unit is None else (..., unit)] = 1
+    return mean + shift * chosen, log_var + torch.log(torch.tensor(scale)) * chosen
+
+
+def plane(across: int, span: float = 3.0) -> Tensor:
+    """A square grid of points in a two-dimensional latent space, top row first: -> (across, across, 2).
+
+    From −span to +span on both axes, in units of z.
+    """
+    ticks = torch.linspace(-span, span, across)
+    up, right = torch.meshgrid(ticks.flip(0), ticks, indexing="ij")
+    return torch.stack([right, up], dim=-1)
+
+
+def _fractions(steps: int, like: Tensor) -> Tensor:
+    if steps < 2:
+        raise ValueError(f"steps is {steps}: a path needs at least its two ends")
+    return torch.linspace(0, 1, steps, dtype=like.dtype, device=like.device)[:, None]

@@ -1,0 +1,142 @@
+"""Figures for the chapters: each function returns one matplotlib figure, drawn on white.
+
+Every figure carries `alt`, a sentence for those who cannot see it.
+"""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from vae_core.data import ImageSet, to_pixels
+from vae_core.latent import plane
+from vae_core.models import LatentModel
+from vae_core.training import History
+
+# Ten colours that stay apart for colour-blind readers (Paul Tol's muted scheme, its pale grey darkened).
+COLOURS = [
+    "#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499", "#777777",
+]  # fmt: skip
+
+STYLE = {
+    "figure.facecolor": "white",
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "legend.frameon": False,
+}
+
+
+def show_rows(rows: dict[str, Tensor], channels: int = 1) -> Figure:
+    """Labelled rows of images, one below the other: each value is (N, D) in [0, 1]."""
+    count = max(len(images) for images in rows.values())
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(len(rows), 1, figsize=(0.7 * count + 1.5, 0.8 * len(rows)), squeeze=False)
+        for ax, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
+            _tile(ax, images, len(images), channels)
+            ax.set_ylabel(label, rotation=0, ha="right", va="center")
+    return _done(figure, f"Rows of {count} images: {'; '.join(rows)}.")
+
+
+def show_grid(images: Tensor, across: int, title: str = "", channels: int = 1) -> Figure:
+    """Images (N, D) in [0, 1] in a square grid, `across` a row."""
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(4.5, 4.5 * math.ceil(len(images) / across) / across + 0.3))
+        _tile(ax, images, across, channels)
+        ax.set_title(title)
+    return _done(figure, f"A grid of {len(images)} images. {title}")
+
+
+def show_plane(model: LatentModel, across: int = 20, span: float = 3.0, centre: Tensor | None = None) -> Figure:
+    """What a model with two latent dimensions decodes all over its plane, as one picture.
+
+    `span` is in units of z, around `centre` (2,), the origin if None.
+    """
+    at = next(model.parameters())
+    z = plane(across, span) + (torch.zeros(2) if centre is None else centre.cpu())
+    with torch.no_grad():
+        images = model.likelihood.mean(model.decode(z.flatten(0, 1).to(at.device))).cpu()
+    left, right, low, high = z[0, 0, 0], z[0, -1, 0], z[-1, 0, 1], z[0, 0, 1]
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(5.5, 5.5))
+        tiles = make_grid(images.unflatten(1, _shape(images, 1)), nrow=across, padding=0)[0]
+        ax.imshow(tiles, cmap="gray_r", vmin=0, vmax=1, extent=(float(left), float(right), float(low), float(high)))
+        ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    return _done(figure, f"Digits decoded from a grid of {across} by {across} points of the latent plane.")
+
+
+def show_codes(codes: dict[str, Tensor], labels: Tensor, classes: Sequence[str] | None = None) -> Figure:
+    """Scatters side by side of two-dimensional codes (N, 2), coloured by label (N,); each with axes of its own."""
+    names = classes or [str(label) for label in range(int(labels.max()) + 1)]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(codes), figsize=(4.6 * len(codes) + 0.6, 4.5), squeeze=False)
+        for ax, (title, z) in zip(axes[0], codes.items(), strict=True):
+            for label, name in enumerate(names):
+                chosen = z[labels == label]
+                ax.scatter(chosen[:, 0], chosen[:, 1], s=3, alpha=0.6, color=COLOURS[label % 10], lw=0, label=name)
+            ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+            ax.set_aspect("equal", adjustable="datalim")
+        axes[0, -1].legend(title="label", markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
+    return _done(figure, f"Scatter of the codes of {len(labels)} images, coloured by label: {'; '.join(codes)}.")
+
+
+def show_history(history: History) -> Figure:
+    """−ELBO on the training and the test set, and the test set's rate and distortion, epoch by epoch."""
+    epochs = history["epoch"]
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+        left.plot(epochs, [-value for value in history["train_elbo"]], color=COLOURS[5], lw=3, label="train")
+        left.plot(epochs, [-value for value in history["test_elbo"]], color=COLOURS[0], label="test")
+        left.set(xlabel="epoch", ylabel="nats per image", title="−ELBO")
+        left.legend()
+        right.plot(epochs, history["test_distortion"], color=COLOURS[7], label="distortion")
+        right.plot(epochs, history["test_rate"], color=COLOURS[2], label="rate")
+        right.set(xlabel="epoch", ylim=(0, None), title="Its two terms, test")
+        right.legend()
+    return _done(figure, "Training and test loss falling over the epochs, and the rate and distortion of the test set.")
+
+
+def overview(model: LatentModel, images: ImageSet, count: int = 12) -> Figure:
+    """What a trained model does: test images, their reconstructions, and samples from the prior."""
+    at = next(model.parameters())
+    channels = images.test.shape[1]
+    x = to_pixels(images.test[:count]).to(at.device)
+    generator = torch.Generator(at.device).manual_seed(0)
+    with torch.no_grad():
+        samples = model.sample(count, generator=generator)
+        rows = {"test images": x, "reconstructions": model.reconstruct(x), "samples from N(0, I)": samples}
+    return show_rows({label: row.cpu() for label, row in rows.items()}, channels)
+
+
+def _shape(images: Tensor, channels: int) -> tuple[int, int, int]:
+    side = math.isqrt(images.shape[1] // channels)
+    return channels, side, side
+
+
+def _tile(ax: Axes, images: Tensor, across: int, channels: int) -> None:
+    """Draw images (N, D) as one raster, `across` a row, dark ink on white where they are grey."""
+    tiles = make_grid(images.float().unflatten(1, _shape(images, channels)), nrow=across, padding=1, pad_value=0.0)
+    if channels == 1:
+        ax.imshow(tiles[0], cmap="gray_r", vmin=0, vmax=1)
+    else:
+        ax.imshow(np.moveaxis(tiles.numpy(), 0, -1))
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _done(figure: Figure, alt: str) -> Figure:
+    """Close the figure, so that a notebook shows it once, as the value of its cell."""
+    figure.alt = alt  # type: ignore[attr-defined]
+    plt.close(figure)
+    return figure
