@@ -70,7 +70,7 @@ def show_plane(model: LatentModel, across: int = 20, span: float = 3.0, centre: 
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(5.5, 5.5))
         tiles = make_grid(images.unflatten(1, _shape(images, 1)), nrow=across, padding=0)[0]
-        ax.imshow(tiles, cmap="gray_r", vmin=0, vmax=1, extent=(float(left), float(right), float(low), float(high)))
+        ax.imshow(tiles.numpy(), cmap="gray_r", vmin=0, vmax=1, extent=(float(left), float(right), float(low), float(high)))
         ax.set(xlabel="$z_1$", ylabel="$z_2$")
     return _done(figure, f"Digits decoded from a grid of {across} by {across} points of the latent plane.")
 
@@ -82,7 +82,7 @@ def show_codes(codes: dict[str, Tensor], labels: Tensor, classes: Sequence[str] 
         figure, axes = plt.subplots(1, len(codes), figsize=(4.6 * len(codes) + 0.6, 4.5), squeeze=False)
         for ax, (title, z) in zip(axes[0], codes.items(), strict=True):
             for label, name in enumerate(names):
-                chosen = z[labels == label]
+                chosen = z[labels == label].numpy()
                 ax.scatter(chosen[:, 0], chosen[:, 1], s=3, alpha=0.6, color=COLOURS[label % 10], lw=0, label=name)
             ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
             ax.set_aspect("equal", adjustable="datalim")
@@ -127,7 +127,7 @@ def _tile(ax: Axes, images: Tensor, across: int, channels: int) -> None:
     """Draw images (N, D) as one raster, `across` a row, dark ink on white where they are grey."""
     tiles = make_grid(images.float().unflatten(1, _shape(images, channels)), nrow=across, padding=1, pad_value=0.0)
     if channels == 1:
-        ax.imshow(tiles[0], cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(tiles[0].numpy(), cmap="gray_r", vmin=0, vmax=1)
     else:
         ax.imshow(np.moveaxis(tiles.numpy(), 0, -1))
     ax.set(xticks=[], yticks=[])

@@ -81,6 +81,7 @@ class TrainConfig:
         for name, choices in {"pixels": PIXELS, "precision": ("fp32", "bf16")}.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(map(repr, choices))}")
+        pick_device(self.device)
         if self.batch_size > len(images.train):
             limit = f"there are only {len(images.train)} training images"
             raise ValueError(f"batch_size is {self.batch_size} but {limit}: make it smaller")
@@ -171,6 +172,7 @@ def fit(
             run.finish_epoch()
             if callback:
                 callback(run.history)
+    model.eval()
     return run.history
 
 
@@ -209,6 +211,7 @@ class Run:
         """This epoch's batches of image numbers: a permutation drawn from (seed, epoch) alone."""
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "order", self.epoch))
         order = torch.randperm(len(self.pixels), generator=generator)
+        self.clock = time.perf_counter()
         return order.to(self.device).split(self.config.batch_size)
 
     def step(self, batch: Tensor) -> Tensor:

@@ -1,0 +1,88 @@
+# The Explorable VAE. Each target makes its own .venv and installs what is missing: `make book` is enough on a fresh machine.
+PYTHON ?= python3
+PY     := .venv/bin/python
+READY  := .venv/installed
+BOOK   := .venv/bin/jupyter-book build -W -n --keep-going -q
+# Sphinx rebuilds a page when its source changes; for a change of look or settings it has to be told
+LOOK    = $(shell find _static _ext _templates _config.yml -newer _build/html/_static/icons.css 2>/dev/null)
+NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with tests/notebooks/sanitize.cfg
+say     = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
+
+# notebooks run in their own folder, so a relative path would mean something else there
+ifdef VAE_DATA
+export VAE_DATA := $(abspath $(VAE_DATA))
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help book test check units browser notebooks lab chapters weights bench serve clean
+
+help:
+	@echo "make book      build the book into _build/html"
+	@echo "make test      every check: style, types, units, the book in a browser, every notebook"
+	@echo "make lab       open the book's notebooks in JupyterLab"
+	@echo "make serve     show the built book on http://127.0.0.1:8000"
+	@echo "make chapters  re-execute the notebooks in place (ONLY=chapters/01_ae_vs_vae.ipynb for one)"
+	@echo "make weights   retrain the small models that the labs ship with"
+	@echo "make bench     time the trainer on this machine"
+	@echo "make clean     remove what was built (the environment stays)"
+
+$(READY): requirements.txt pyproject.toml
+	$(call say,Installing the book's tools and vae_core into .venv: some 5 GB the first time)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; %s is %s. Say make PYTHON=/path/to/python3" % (sys.executable, sys.version.split()[0]))'
+	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "No virtual environment could be made; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+book: $(READY)
+	$(call say,Building the book from its committed outputs)
+	@$(BOOK) $(if $(LOOK),--all) .
+
+# cheap first: a slip of style is found in seconds, a stale notebook last
+test: check units browser notebooks
+	$(call say,Everything passed)
+
+check: $(READY)
+	$(call say,Style: ruff)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(call say,Types: pyright)
+	$(PY) -m pyright
+	$(call say,JavaScript: node --test tests/js/)
+	@command -v node >/dev/null || { echo "Node.js 18 or newer is needed to test the labs' JavaScript; on Debian: apt-get install nodejs"; exit 1; }
+	node --test $(wildcard tests/js/*.mjs)
+
+units: $(READY)
+	$(call say,Units: numbers and faults)
+	$(PY) -m pytest tests --ignore=tests/browser -n 2 --dist loadfile
+
+# alone on the machine, for it also measures
+browser: $(READY)
+	$(call say,Building the book from scratch: every warning is an error)
+	@$(BOOK) --all .
+	$(call say,The built book in Chromium with the network shut)
+	$(PY) -m pytest tests/browser
+
+notebooks: $(READY)
+	$(call say,Every notebook from top to bottom: what it prints must be what is committed)
+	$(PY) -m pytest $(NBVAL) -n 2 --dist loadfile intro.ipynb chapters
+
+lab: $(READY)
+	$(PY) -m jupyterlab intro.ipynb
+
+chapters: $(READY)
+	$(call say,Re-executing the notebooks in place)
+	$(PY) tools/run_notebooks.py $(or $(ONLY),intro.ipynb chapters)
+
+weights: $(READY)
+	$(PY) -m vae_core weights
+
+bench: $(READY)
+	$(PY) benchmarks/bench.py
+
+serve: book
+	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache

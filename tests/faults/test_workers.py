@@ -1,0 +1,57 @@
+"""Two processes under torchrun: the same figures as one, each image once, and a lost worker comes back."""
+
+import csv
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from vae_core.checkpoint import load
+
+VICTIM = Path(__file__).parent / "victim.py"
+TERMS = ["train", "--preset", "relu-200-10", "--data", "digits", "--device", "cpu", "--epochs", "2"]
+TERMS += ["--batch-size", "100", "--pixels", "dynamic"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "VICTIM_RANK": "1"}
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
+def run(*command):
+    ended = subprocess.run(list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+def history(out):
+    return list(csv.DictReader((out / "history.csv").read_text().splitlines()))
+
+
+def test_two_processes_give_the_figures_of_one(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    run(sys.executable, "-m", "vae_core", *TERMS, "--out", one)
+    printed = run(*TORCHRUN, "-m", "vae_core", *TERMS, "--out", two).stdout
+    assert printed.count("epoch   1") == 1  # one process speaks
+    for alone, shared in zip(history(one), history(two), strict=True):
+        for column in ("train_rate", "train_distortion", "test_rate", "test_distortion"):
+            assert math.isclose(float(alone[column]), float(shared[column]), rel_tol=1e-5), column
+    # 1,500 images in each epoch, counted by both processes together
+    for row in history(two):
+        assert math.isclose(float(row["images_per_second"]) * float(row["seconds"]), 1500, rel_tol=1e-9)
+
+
+def test_shares_of_a_batch_are_disjoint_and_complete():
+    for size in (100, 101, 1):
+        shares = [torch.arange(size)[rank::3] for rank in range(3)]
+        assert torch.cat(shares).sort().values.equal(torch.arange(size))
+
+
+def test_a_killed_worker_restarts_to_the_same_end(tmp_path):
+    peace, killed = tmp_path / "peace", tmp_path / "killed"
+    saving = [*TERMS, "--save-every", "4"]
+    run(*TORCHRUN, "-m", "vae_core", *saving, "--out", peace)
+    ended = run(*TORCHRUN, "--max-restarts=1", VICTIM, "step", 18, *saving, "--out", killed)
+    assert "exitcode: -9" in ended.stderr or "Signal 9" in ended.stderr or "restart" in ended.stderr.lower()
+    (a, _), (b, _) = (load(out / "checkpoint.safetensors") for out in (peace, killed))
+    assert all(torch.equal(a[name], b[name]) for name in a)

@@ -1,0 +1,62 @@
+"""Measurements over a data set, against the definitions written out."""
+
+import math
+
+import pytest
+import torch
+
+from vae_core import VAE
+from vae_core.data import to_pixels
+from vae_core.losses import elbo, gaussian_kl, iwae_bound
+from vae_core.metrics import active_units, evaluate, log_likelihood, posteriors, rate_per_unit
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return VAE(784, (16,), 3)
+
+
+def test_evaluate_is_the_mean_of_the_elbo(model, digits):
+    terms = evaluate(model, digits.test, num_samples=40, batch_size=100)
+    x = to_pixels(digits.test)
+    expected = elbo(model, x, 40, generator=torch.Generator().manual_seed(1))
+    assert math.isclose(terms.rate, expected.rate.mean().item(), rel_tol=1e-5)
+    assert math.isclose(terms.distortion, expected.distortion.mean().item(), rel_tol=1e-3)
+    assert math.isclose(terms.elbo, -(terms.rate + terms.distortion), rel_tol=1e-12)
+    assert model.training  # left as it was found
+
+
+def test_evaluate_repeats_itself_and_samples_z(model, digits):
+    first, again = (evaluate(model, digits.test, seed=3) for _ in range(2))
+    assert first.distortion == again.distortion
+    assert evaluate(model, digits.test, seed=4).distortion != first.distortion
+
+
+def test_units_add_up_to_the_rate(model, digits):
+    mean, log_var = posteriors(model, digits.test)
+    assert mean.shape == log_var.shape == (297, 3)
+    torch.testing.assert_close(rate_per_unit(mean, log_var).sum(), gaussian_kl(mean, log_var).mean())
+
+
+def test_active_units():
+    mean = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.05, 0.2])
+    assert active_units(mean).tolist() == [True, False, True]
+
+
+def test_log_likelihood_is_above_the_elbo(model, digits):
+    images = digits.test[:60]
+    bound = log_likelihood(model, images, num_samples=200, batch_size=20)
+    assert bound > evaluate(model, images, num_samples=200).elbo
+    direct = iwae_bound(model, to_pixels(images), 200, generator=torch.Generator().manual_seed(5)).mean().item()
+    assert math.isclose(bound, direct, rel_tol=2e-3)
+
+
+@pytest.mark.parametrize("measure", [evaluate, log_likelihood])
+def test_what_cannot_be_measured_is_refused(measure, model, digits):
+    with pytest.raises(ValueError, match="no images"):
+        measure(model, digits.test[:0])
+    with pytest.raises(ValueError, match="1024"):
+        measure(model, digits.padded(32).test)
+    with pytest.raises(ValueError, match="num_samples is 0"):
+        measure(model, digits.test, num_samples=0)

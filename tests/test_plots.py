@@ -1,0 +1,53 @@
+"""Figures: drawn, described, and closed."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from vae_core import VAE, History
+from vae_core.losses import Elbo
+from vae_core.plots import overview, show_codes, show_grid, show_history, show_plane, show_rows
+
+X = torch.rand(6, 784, generator=torch.Generator().manual_seed(0))
+
+
+def a_history():
+    history = History()
+    for epoch in (1, 2):
+        history.add(epoch, Elbo(torch.tensor(5.0), torch.tensor(100.0 / epoch)), Elbo(torch.tensor(4.0), torch.tensor(90.0)), 1.0, 10)
+    return history
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: show_rows({"one": X, "two": X[:3]}),
+        lambda: show_grid(X, 3, "six"),
+        lambda: show_plane(VAE(784, (8,), 2), across=4),
+        lambda: show_codes({"a": X[:, :2], "b": X[:, 2:4]}, torch.arange(6) % 3),
+        lambda: show_history(a_history()),
+    ],
+)
+def test_every_figure_is_drawn_described_and_closed(draw, tmp_path):
+    figure = draw()
+    assert len(figure.alt) > 20
+    assert plt.get_fignums() == []
+    figure.savefig(tmp_path / "figure.png")
+    pixels = plt.imread(tmp_path / "figure.png")
+    assert pixels[..., :3].std() > 0.02
+    assert pixels[0, 0, :3].min() == 1  # on white, whatever the reader's theme
+
+
+def test_overview_is_the_same_twice(digits, tmp_path):
+    torch.manual_seed(0)
+    model = VAE(784, (8,), 2)
+    for name in ("a.png", "b.png"):
+        overview(model, digits, count=4).savefig(tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_tiles_hold_the_images_unchanged():
+    figure = show_grid(X, 6)
+    tiles = figure.axes[0].images[0].get_array()
+    assert tiles is not None
+    torch.testing.assert_close(torch.from_numpy(tiles[1:29, 1:29]).float(), X[0].unflatten(0, (28, 28)))

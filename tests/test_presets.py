@@ -1,0 +1,60 @@
+"""The source systems, as their texts describe them."""
+
+import pytest
+import torch
+
+from vae_core.presets import PRESETS, SHIPPED, get_preset
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_trains_a_step(name, digits):
+    preset = PRESETS[name]
+    images = preset.prepare(digits)
+    model = preset.build()
+    x = images.train[:4].flatten(1) / 255
+    terms = model(x, torch.randn(4, model.latent_dim))
+    terms.loss().mean().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    preset.config.check(images, model)
+
+
+def test_the_seed_decides_the_weights_and_nothing_else():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    one, two, other = (PRESETS["relu-200-10"].build(seed) for seed in (0, 0, 1))
+    assert torch.equal(torch.rand(2), expected)
+    weights = [next(model.parameters()) for model in (one, two, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def layers(model):
+    return [tuple(layer.weight.shape[::-1]) for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+
+
+def test_architectures_are_the_sources():
+    assert layers(PRESETS["tanh-512-256-128"].build()) == [
+        (784, 512), (512, 256), (256, 256), (128, 256), (256, 512), (512, 784),
+    ]  # fmt: skip
+    a = PRESETS["softplus-500-2"].build()
+    assert layers(a) == [(784, 500), (500, 500), (500, 4), (2, 500), (500, 500), (500, 784)]
+    assert any(isinstance(layer, torch.nn.Softplus) for layer in a.modules())
+    d = PRESETS["mse-256-128-8"].build()
+    assert all(layer.bias is None for layer in d.modules() if isinstance(layer, torch.nn.Linear))
+    assert d.likelihood.squash
+    assert d.likelihood.std**2 == pytest.approx(0.5)
+    e = PRESETS["conv-32-20"].build()
+    assert [layer.out_channels for layer in e.modules() if isinstance(layer, torch.nn.Conv2d)] == [8, 16, 32, 64]
+    assert sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in e.modules()) == 7
+
+
+def test_sources_with_fewer_images_or_larger_ones(images):
+    assert len(get_preset("tanh-512-256-128").prepare(images).train) == min(55_000, len(images.train))
+    assert get_preset("conv-32-20").prepare(images).train.shape[2:] == (32, 32)
+
+
+def test_unknown_preset_is_named_with_the_choices():
+    with pytest.raises(ValueError, match=r"'tanh'.*'tanh-512-256-128'"):
+        get_preset("tanh")
+    assert set(SHIPPED) <= set(PRESETS)

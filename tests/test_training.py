@@ -1,0 +1,341 @@
+"""The engine: repeatable, resumable to the bit, and loud when something is wrong."""
+
+import csv
+import math
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vae_core import VAE, Autoencoder, TrainConfig, fit
+from vae_core.checkpoint import CheckpointError, load
+from vae_core.data import to_pixels
+from vae_core.losses import elbo
+from vae_core.metrics import evaluate
+from vae_core.training import Diverged, History, Run, derive_seed
+
+QUICK = TrainConfig(epochs=2, batch_size=100, device="cpu", log_every=4)
+
+
+@pytest.fixture
+def small(digits):
+    return digits.first(640, 100)  # six batches of 100 and one of 40
+
+
+def make_model(seed=0):
+    torch.manual_seed(seed)
+    return VAE(784, (32,), 4)
+
+
+def weights_of(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def test_the_same_seed_gives_the_same_weights(small):
+    runs = [make_model() for _ in range(2)]
+    histories = [fit(model, small, QUICK, progress=False) for model in runs]
+    assert torch.equal(weights_of(runs[0]), weights_of(runs[1]))
+    assert histories[0]["test_elbo"] == histories[1]["test_elbo"]
+    other = make_model()
+    fit(other, small, replace(QUICK, seed=1), progress=False)
+    assert not torch.equal(weights_of(other), weights_of(runs[0]))
+
+
+def test_training_does_not_touch_the_global_generator(small):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    model = make_model()
+    torch.manual_seed(5)
+    fit(model, small, QUICK, progress=False)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_against_a_loop_written_out(small):
+    """A second implementation, with PyTorch's plain Adam and the batch mean taken directly."""
+    model, plain = make_model(), make_model()
+    fit(model, small, replace(QUICK, epochs=1), progress=False)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3, fused=False, foreach=False)
+    noise = torch.Generator().manual_seed(derive_seed(0, "noise"))
+    order = torch.randperm(640, generator=torch.Generator().manual_seed(derive_seed(0, "order", 0)))
+    for batch in order.split(100):
+        x = small.train[batch].flatten(1).float() / 255
+        loss = -elbo(plain, x, 1, generator=noise).elbo.mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.testing.assert_close(weights_of(model), weights_of(plain), rtol=1e-4, atol=1e-6)
+
+
+def test_each_image_is_seen_once_an_epoch(small):
+    run = Run(make_model(), small, QUICK, None)
+    orders = []
+    for run.epoch in (0, 1):
+        batches = run.batches()
+        assert [len(batch) for batch in batches] == [100] * 6 + [40]
+        orders.append(torch.cat(batches))
+        assert orders[-1].sort().values.equal(torch.arange(640))
+    assert not orders[0].equal(orders[1])
+
+
+def test_it_learns_and_history_says_so(small):
+    seen = []
+    model = make_model()
+    history = fit(model, small, replace(QUICK, epochs=6), callback=lambda h: seen.append(len(h)), progress=False)
+    assert seen == [1, 2, 3, 4, 5, 6]
+    assert history["test_elbo"][-1] > history["test_elbo"][0] + 50
+    row = history.rows[-1]
+    assert math.isclose(row["test_elbo"], -(row["test_rate"] + row["test_distortion"]), rel_tol=1e-9)
+    assert math.isclose(row["images_per_second"] * row["seconds"], 640, rel_tol=1e-9)
+    assert not model.training
+    again = evaluate(model, small.test, seed=0)
+    assert math.isclose(again.elbo.item(), row["test_elbo"], rel_tol=1e-9)
+
+
+def test_an_autoencoder_has_no_rate(small):
+    torch.manual_seed(0)
+    history = fit(Autoencoder(784, (32,), 2), small, QUICK, progress=False)
+    assert history["train_rate"] == [0, 0]
+    assert history["test_distortion"][1] < history["test_distortion"][0]
+
+
+def test_beta_anneals_in_a_straight_line(small):
+    config = TrainConfig(beta=2.0, warmup_epochs=2)
+    assert [config.beta_at(step, 5) for step in (0, 4, 9, 30)] == [0.2, 1.0, 2.0, 2.0]
+    assert TrainConfig(beta=0.5).beta_at(0, 5) == 0.5
+    rates = {}
+    for beta in (0.0, 1.0, 20.0):
+        rates[beta] = fit(make_model(), small, replace(QUICK, epochs=4, beta=beta), progress=False)["test_rate"][-1]
+    assert rates[0.0] > rates[1.0] > rates[20.0]
+
+
+def test_clipping_bounds_the_step(small):
+    def moved(clip):
+        run = Run(make_model(), small, replace(QUICK, clip_norm=clip), None)
+        before = weights_of(run.model)
+        # Plain gradient descent shows the gradient's own length; Adam would hide it.
+        run.optimizer = torch.optim.SGD(run.parameters, lr=1.0)
+        run.advance(run.batches()[0])
+        return (weights_of(run.model) - before).norm().item(), run.noted[0][2].item()
+
+    step, norm = moved(0.5)
+    assert norm > 0.5
+    assert math.isclose(step, 0.5, rel_tol=1e-3)
+    step, same_norm = moved(None)
+    assert math.isclose(step, same_norm, rel_tol=1e-3)
+
+
+@pytest.mark.parametrize("pixels", ["threshold", "dynamic"])
+def test_other_pixels(small, pixels):
+    history = fit(make_model(), small, replace(QUICK, pixels=pixels), progress=False)
+    x = to_pixels(small.test, pixels, generator=torch.Generator().manual_seed(0))
+    assert set(x.unique().tolist()) == {0, 1}
+    assert history["test_elbo"][1] > history["test_elbo"][0]
+
+
+def test_half_precision_learns_nearly_the_same(small):
+    full = fit(make_model(), small, replace(QUICK, epochs=4), progress=False)["test_elbo"][-1]
+    half = fit(make_model(), small, replace(QUICK, epochs=4, precision="bf16"), progress=False)["test_elbo"][-1]
+    assert abs(full - half) < 0.02 * abs(full)
+    assert half != full
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 641}, "batch_size is 641 but there are only 640"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"beta": -0.1}, "beta is -0.1"),
+        ({"lr": 0.0}, "lr is 0.0"),
+        ({"lr": math.nan}, "lr is nan"),
+        ({"clip_norm": -1.0}, "clip_norm is -1.0"),
+        ({"warmup_epochs": -1.0}, "warmup_epochs is -1.0"),
+        ({"pixels": "binary"}, "'binary'.*'dynamic'"),
+        ({"precision": "fp16"}, "'fp16'.*'bf16'"),
+        ({"device": "tpu9"}, "'tpu9'"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_moves(small, change, message):
+    model = make_model()
+    before = weights_of(model)
+    with pytest.raises(ValueError, match=message):
+        fit(model, small, replace(QUICK, **change), progress=False)
+    assert torch.equal(weights_of(model), before)
+
+
+def test_cuda_without_a_gpu_is_refused(small, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no CUDA GPU here: choose 'auto' or 'cpu'"):
+        fit(make_model(), small, replace(QUICK, device="cuda"), progress=False)
+
+
+def test_images_of_another_size_are_refused(small):
+    with pytest.raises(ValueError, match="1024.*784.*input_dim=1024"):
+        fit(make_model(), small.padded(32), QUICK, progress=False)
+
+
+def test_progress_shows_the_running_elbo(small, capsys):
+    fit(make_model(), small, replace(QUICK, epochs=1))
+    assert "elbo=-" in capsys.readouterr().err
+    fit(make_model(), small, replace(QUICK, epochs=1), progress=False)
+    assert capsys.readouterr().err == ""
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_at", [2, 4, 6, 7, 11])
+def test_resume_is_exact_to_the_bit(small, tmp_path, monkeypatch, stop_at):
+    config = replace(QUICK, pixels="dynamic", warmup_epochs=1.5, clip_norm=5.0)
+    whole = make_model()
+    expected = fit(whole, small, config, progress=False)
+
+    steps = iter(range(1, 100))
+    advance = Run.advance
+
+    def advance_or_stop(self, batch):
+        if next(steps) > stop_at:
+            raise Stopped
+        advance(self, batch)
+
+    monkeypatch.setattr(Run, "advance", advance_or_stop)
+    with pytest.raises(Stopped):
+        fit(make_model(), small, config, out=tmp_path, save_every=2, progress=False)
+    monkeypatch.undo()
+    resumed = make_model(seed=9)  # its weights come from the checkpoint
+    history = fit(resumed, small, config, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights_of(resumed), weights_of(whole))
+    for column in ("epoch", "train_rate", "train_distortion", "test_elbo"):
+        assert history[column] == expected[column]
+
+
+def test_a_finished_run_can_be_lengthened(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    longer = make_model(seed=3)
+    history = fit(longer, small, replace(QUICK, epochs=3), out=tmp_path, resume=True, progress=False)
+    whole = make_model()
+    fit(whole, small, replace(QUICK, epochs=3), progress=False)
+    assert len(history) == 3
+    assert torch.equal(weights_of(longer), weights_of(whole))
+
+
+@pytest.mark.parametrize(
+    ("config", "images", "model", "message"),
+    [
+        ({"lr": 1e-2}, None, None, r"config\.lr = 0.001, not 0.01"),
+        ({"seed": 4}, None, None, r"config\.seed"),
+        ({}, 600, None, "data = "),
+        ({}, None, lambda: VAE(784, (31,), 4), r"model\.hidden_dims = \[32\], not \[31\]"),
+    ],
+)
+def test_resume_under_other_terms_is_refused(small, tmp_path, config, images, model, message):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    other = small.first(images) if images else small
+    with pytest.raises(ValueError, match=message):
+        fit((model or make_model)(), other, replace(QUICK, **config), out=tmp_path, resume=True, progress=False)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_refused(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    path = tmp_path / "checkpoint.safetensors"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
+
+
+def test_resume_needs_a_folder(small):
+    with pytest.raises(ValueError, match="out="):
+        fit(make_model(), small, QUICK, resume=True, progress=False)
+
+
+def poison(parameter, step):
+    """Make the gradient of `parameter` NaN at the given step (from 1)."""
+    calls = iter(range(1, 1000))
+    parameter.register_hook(lambda grad: grad * (math.nan if next(calls) == step else 1.0))
+
+
+def test_a_bad_gradient_is_named_and_the_last_good_checkpoint_stands(small, tmp_path):
+    model = make_model()
+    poison(next(model.decoder.parameters()), step=10)  # step 3 of the second epoch
+    with pytest.raises(Diverged, match=r"step 3 of epoch 2: the gradient is nan.*last good checkpoint.*0\.001"):
+        fit(model, small, replace(QUICK, epochs=3), out=tmp_path, save_every=1, progress=False)
+    tensors, record = load(tmp_path / "checkpoint.safetensors")
+    assert (record["epoch"], record["position"]) == (1, 2)
+    assert all(value.isfinite().all() for value in tensors.values())
+
+
+@pytest.mark.parametrize("term", ["rate", "distortion"])
+def test_a_bad_loss_is_named_within_one_logging_interval(small, term):
+    model = make_model()
+    with torch.no_grad():
+        part = model.encoder if term == "rate" else model.decoder
+        list(part.parameters())[-1][0] = math.inf
+    with pytest.raises(Diverged, match=f"step 1 of epoch 1: the {term} is"):
+        fit(model, small, QUICK, progress=False)
+
+
+def test_a_huge_learning_rate_diverges_loudly_or_stays_finite(small):
+    model = make_model()
+    try:
+        fit(model, small, replace(QUICK, lr=1e6), progress=False)
+        assert weights_of(model).isfinite().all()
+    except Diverged as error:
+        assert "lower the learning rate" in str(error)  # noqa: PT017
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(small, tmp_path):
+    config = replace(QUICK, epochs=1000)
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(history):
+        if len(history) == 2:
+            threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt, match=r"saved in .*--resume"):
+        fit(make_model(), small, config, out=tmp_path, callback=interrupt, progress=False)
+    assert signal.getsignal(signal.SIGINT) is before
+    record = load(tmp_path / "checkpoint.safetensors")[1]
+    assert record["epoch"] >= 2
+    resumed, whole = make_model(seed=2), make_model()
+    until = replace(config, epochs=record["epoch"] + 1)
+    fit(resumed, small, until, out=tmp_path, resume=True, progress=False)
+    fit(whole, small, until, progress=False)
+    assert torch.equal(weights_of(resumed), weights_of(whole))
+
+
+def test_training_in_a_thread_works_without_signals(small):
+    failures = []
+
+    def work():
+        try:
+            fit(make_model(), small, QUICK, progress=False)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert failures == []
+
+
+def test_history_as_csv(small, tmp_path):
+    history = fit(make_model(), small, QUICK, progress=False)
+    history.to_csv(tmp_path / "history.csv")
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    assert [float(row["test_elbo"]) for row in rows] == history["test_elbo"]
+    assert len(History()) == 0
+
+
+def test_seconds_are_those_of_training_alone(small):
+    start = time.perf_counter()
+    history = fit(make_model(), small, QUICK, callback=lambda _: time.sleep(0.5), progress=False)
+    assert sum(history["seconds"]) < time.perf_counter() - start - 2 * 0.5

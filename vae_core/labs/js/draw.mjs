@@ -1,0 +1,193 @@
+// A pen for one canvas: sharp on every screen, in the colours of the page it stands on.
+
+const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "good", "bad"];
+// Ten colours told apart by most colour-blind readers (Petroff 2021, arXiv:2107.02270), in the order of the digits
+export const CLASS_COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
+
+/** About `count` round numbers from low to high. */
+export function ticks(low, high, count = 5) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((m) => m * power >= rough) ?? 10);
+  const first = Math.ceil(low / step - 1e-9);
+  const values = [];
+  for (let i = first; i * step <= high + 1e-9 * step; i++) values.push(Number((i * step).toPrecision(12)));
+  return values;
+}
+
+/** A number with a true minus sign. */
+export const number = (value, digits = 1) =>
+  Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : value > 0 ? "∞" : "−∞";
+
+export class Pen {
+  /** @param root  the lab's element, whose CSS variables --vae-… and font the pen takes on */
+  constructor(canvas, root) {
+    this.canvas = canvas;
+    this.root = root;
+    this.context = canvas.getContext("2d");
+    this.layers = new Map();
+    this.stamps = new Map();
+    this.width = this.height = this.ratio = 0;
+    this.colours = null;
+  }
+
+  /** Look up the page's colours again before the next frame. */
+  forgetColours() {
+    this.colours = null;
+  }
+
+  #takeColours() {
+    const probe = document.createElement("span");
+    this.root.append(probe);
+    this.colours = {};
+    for (const name of COLOURS) {
+      probe.style.color = `var(--vae-${name})`;
+      this.colours[name] = getComputedStyle(probe).color;
+    }
+    this.font = getComputedStyle(probe).fontFamily || "sans-serif";
+    probe.remove();
+    const paper = pixelOf(this.colours.paper);
+    const ink = pixelOf(this.colours.ink);
+    this.shades = Uint8ClampedArray.from({ length: 3 * 256 }, (_, i) => {
+      const at = Math.floor(i / 3) / 255;
+      return paper[i % 3] * (1 - at) + ink[i % 3] * at;
+    });
+    this.layers.clear();
+  }
+
+  /** Start a frame of this many CSS pixels, blank. */
+  begin(width, height) {
+    if (!this.colours) this.#takeColours();
+    const ratio = Math.min(globalThis.devicePixelRatio || 1, 3);
+    if (width !== this.width || height !== this.height || ratio !== this.ratio) {
+      Object.assign(this, { width, height, ratio });
+      this.canvas.width = Math.round(width * ratio);
+      this.canvas.height = Math.round(height * ratio);
+      this.canvas.style.height = `${height}px`;
+      this.layers.clear();
+    }
+    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.context.clearRect(0, 0, width, height);
+  }
+
+  /** Put down something costly that rarely changes: painted once under this key, until size or colours change. */
+  layer(key, x, y, width, height, paint) {
+    let canvas = this.layers.get(key);
+    if (!canvas) {
+      canvas = document.createElement("canvas");
+      canvas.width = Math.round(width * this.ratio);
+      canvas.height = Math.round(height * this.ratio);
+      const main = this.context;
+      this.context = canvas.getContext("2d");
+      this.context.setTransform(this.ratio, 0, 0, this.ratio, -x * this.ratio, -y * this.ratio);
+      paint();
+      this.context = main;
+      this.layers.set(key, canvas);
+    }
+    this.context.drawImage(canvas, x, y, width, height);
+  }
+
+  text(words, x, y, { size = 13, colour = "ink", align = "left", weight = 400, halo = false, base = "alphabetic" } = {}) {
+    const c = this.context;
+    c.font = `${weight} ${size}px ${this.font}`;
+    c.textAlign = align;
+    c.textBaseline = base;
+    if (halo) {
+      c.strokeStyle = this.colours.paper;
+      c.lineWidth = 4;
+      c.lineJoin = "round";
+      c.strokeText(words, x, y);
+    }
+    c.fillStyle = this.colours[colour] ?? colour;
+    c.fillText(words, x, y);
+  }
+
+  line(points, { colour = "line", width = 1, dash = [] } = {}) {
+    const c = this.context;
+    c.beginPath();
+    points.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+    c.setLineDash(dash);
+    c.lineWidth = width;
+    c.strokeStyle = this.colours[colour] ?? colour;
+    c.stroke();
+    c.setLineDash([]);
+  }
+
+  box(x, y, width, height, { fill, stroke, line = 1, alpha = 1, radius = 0 } = {}) {
+    const c = this.context;
+    c.beginPath();
+    if (radius) c.roundRect(x, y, width, height, radius);
+    else c.rect(x, y, width, height);
+    this.#finish(fill, stroke, line, alpha);
+  }
+
+  disc(x, y, radius, { fill, stroke, line = 1, alpha = 1 } = {}) {
+    this.context.beginPath();
+    this.context.arc(x, y, radius, 0, 2 * Math.PI);
+    this.#finish(fill, stroke, line, alpha);
+  }
+
+  #finish(fill, stroke, line, alpha) {
+    const c = this.context;
+    if (fill) {
+      c.globalAlpha = alpha;
+      c.fillStyle = this.colours[fill] ?? fill;
+      c.fill();
+      c.globalAlpha = 1;
+    }
+    if (stroke) {
+      c.lineWidth = line;
+      c.strokeStyle = this.colours[stroke] ?? stroke;
+      c.stroke();
+    }
+  }
+
+  /** Run `paint` with everything outside the rectangle left alone. */
+  clip(x, y, width, height, paint) {
+    const c = this.context;
+    c.save();
+    c.beginPath();
+    c.rect(x, y, width, height);
+    c.clip();
+    paint();
+    c.restore();
+  }
+
+  /** A square picture of side², values from 0 (paper) to 1 (ink), from values[at] on; `pixel` maps raw outputs there. */
+  digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line" } = {}) {
+    const { canvas, context, image } = this.#stamp(side);
+    const data = image.data;
+    for (let i = 0, p = 0; i < side * side; i++, p += 4) {
+      const shade = 3 * Math.round(255 * pixel(values[at + i]));
+      data[p] = this.shades[shade];
+      data[p + 1] = this.shades[shade + 1];
+      data[p + 2] = this.shades[shade + 2];
+      data[p + 3] = 255;
+    }
+    context.putImageData(image, 0, 0);
+    // few pixels, shown large: as squares while they are large, smoothly where they must shrink
+    this.context.imageSmoothingEnabled = size * this.ratio < 1.5 * side;
+    this.context.drawImage(canvas, x, y, size, size);
+    if (frame) this.box(x - 0.5, y - 0.5, size + 1, size + 1, { stroke: frame });
+  }
+
+  #stamp(side) {
+    if (!this.stamps.has(side)) {
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = side;
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      this.stamps.set(side, { canvas, context, image: context.createImageData(side, side) });
+    }
+    return this.stamps.get(side);
+  }
+}
+
+/** Any CSS colour as red, green, blue: painted and read back, since it may be written in many ways. */
+function pixelOf(colour) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  return context.getImageData(0, 0, 1, 1).data;
+}

@@ -1,0 +1,186 @@
+// What every lab needs of the page around it: a canvas that repaints when values change, dragging, words for those who do
+// not see it, and a picture to fall back on. A lab itself is the object that its `create(spec, read)` returns:
+//   height(width)              how tall it is at this width, in CSS pixels
+//   paint(pen, values, width)  draw one frame; returns {summary, tiles: [{name, value, note, mood}]}
+//   grab(x, y)                 optional: null, or what turns further pointer positions into new values
+
+import { fromBase64, tensorReader } from "./tensors.mjs";
+import { Pen } from "./draw.mjs";
+import { buildControls, element, snap, startValues } from "./controls.mjs";
+
+/** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. */
+export function render(create, { model, el }) {
+  const root = element("div", "vae-lab");
+  root.dataset.ready = "false";
+  root.innerHTML = model.get("fallback");
+  el.append(root);
+  return start(create, root, model, []);
+}
+
+/** The static host: starts each lab of this kind on the page that has not started yet. */
+export function mountAll(create, hash) {
+  for (const root of document.querySelectorAll(`.vae-lab[data-lab="${hash}"]:not([data-started])`)) {
+    root.dataset.started = "";
+    try {
+      const { spec, values, data } = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+      const model = staticModel({ ...startValues(spec.controls), ...values, spec, data: fromBase64(data) });
+      start(create, root, model, spec.controls);
+    } catch (error) {
+      fail(root, error);
+    }
+  }
+}
+
+/** The few methods of a Jupyter model that a lab uses, over a plain object. */
+export function staticModel(values) {
+  const listeners = new Map();
+  return {
+    get: (name) => values[name],
+    set(name, value) {
+      if (Object.is(values[name], value)) return;
+      values[name] = value;
+      for (const listener of [...(listeners.get(`change:${name}`) ?? [])]) listener();
+    },
+    save_changes() {},
+    on: (event, listener) => listeners.set(event, [...(listeners.get(event) ?? []), listener]),
+    off: (event, listener) => listeners.set(event, (listeners.get(event) ?? []).filter((other) => other !== listener)),
+  };
+}
+
+function start(create, root, model, controls) {
+  const stage = element("div", "vae-lab-stage");
+  const canvas = element("canvas");
+  const tiles = element("dl", "vae-lab-tiles");
+  const status = element("p", "vae-lab-status");
+  canvas.setAttribute("role", "img");
+  status.setAttribute("role", "status");
+  stage.append(canvas, tiles, status);
+
+  const stops = [];
+  let frame = 0, speaking = 0, move = null, patch = null, lab, pen;
+  const spec = model.get("spec");
+  const specOf = Object.fromEntries(spec.controls.map((control) => [control.name, control]));
+  const schedule = () => (frame ||= requestAnimationFrame(tick));
+  const stop = () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(speaking);
+    for (const undo of stops.splice(0)) undo();
+  };
+
+  function tick() {
+    frame = 0;
+    if (!root.isConnected) return; // no colours and no width yet: the ResizeObserver calls again
+    try {
+      if (patch) {
+        // here, not at each pointer event: at most one change a frame
+        for (const [name, value] of Object.entries(patch)) model.set(name, specOf[name].kind === "slider" ? snap(specOf[name], value) : value);
+        patch = null;
+        model.save_changes();
+      }
+      const values = Object.fromEntries(spec.controls.map(({ name }) => [name, model.get(name)]));
+      const width = Math.floor(stage.clientWidth || root.clientWidth) || 640; // 640: painted before it is shown
+      pen.begin(width, lab.height(width));
+      const { summary, tiles: contents = [] } = lab.paint(pen, values, width);
+      canvas.setAttribute("aria-label", summary);
+      fillTiles(tiles, contents);
+      if (root.dataset.ready === "true") speak(summary);
+      else show();
+    } catch (error) {
+      stop();
+      stage.remove();
+      fail(root, error);
+    }
+  }
+
+  function show() {
+    root.querySelector(".vae-lab-fallback")?.setAttribute("hidden", "");
+    root.prepend(stage);
+    if (controls.length) stage.after(buildControls(controls, model));
+    root.dataset.ready = "true";
+  }
+
+  function speak(summary) {
+    clearTimeout(speaking); // only where the hand has come to rest
+    speaking = setTimeout(() => (status.textContent = summary), 700);
+  }
+
+  try {
+    lab = create(spec, tensorReader(model.get("data"), spec.bytes));
+    pen = new Pen(canvas, root);
+  } catch (error) {
+    fail(root, error);
+    return stop;
+  }
+
+  const listen = (target, event, listener, options) => {
+    target.addEventListener(event, listener, options);
+    stops.push(() => target.removeEventListener(event, listener, options));
+  };
+  for (const { name } of spec.controls) {
+    model.on(`change:${name}`, schedule);
+    stops.push(() => model.off(`change:${name}`, schedule));
+  }
+  // .vae-lab has a transition of 1 ms on its colours: its end tells of every kind of change of theme
+  listen(root, "transitionend", (event) => {
+    if (event.target !== root) return;
+    pen.forgetColours();
+    schedule();
+  });
+  const resizes = new ResizeObserver(schedule);
+  resizes.observe(root);
+  stops.push(() => resizes.disconnect());
+
+  if (lab.grab) {
+    const place = ({ clientX, clientY }) => {
+      const box = canvas.getBoundingClientRect();
+      return [clientX - box.left, clientY - box.top];
+    };
+    listen(canvas, "pointerdown", (event) => {
+      move = event.isPrimary && event.button === 0 ? lab.grab(...place(event)) : null;
+      if (!move) return;
+      canvas.setPointerCapture(event.pointerId);
+      patch = move(...place(event));
+      schedule();
+    });
+    listen(canvas, "pointermove", (event) => {
+      if (!event.buttons && event.pointerType === "mouse") canvas.style.cursor = lab.grab(...place(event)) ? "grab" : "";
+      if (!move) return;
+      patch = move(...place(event));
+      schedule();
+    });
+    for (const event of ["pointerup", "pointercancel"]) listen(canvas, event, () => (move = null));
+    // a finger on something to drag drags it; anywhere else it scrolls the page
+    listen(canvas, "touchstart", (event) => {
+      if (event.touches.length === 1 && lab.grab(...place(event.touches[0]))) event.preventDefault();
+    }, { passive: false });
+  }
+  schedule();
+  return stop;
+}
+
+function fillTiles(list, contents) {
+  while (list.children.length > contents.length) list.lastChild.remove();
+  contents.forEach(({ name, value, note = "", mood = "" }, i) => {
+    if (!list.children[i]) {
+      const tile = element("div");
+      tile.append(element("dt"), element("dd", "vae-lab-number"), element("dd", "vae-lab-note"));
+      list.append(tile);
+    }
+    const tile = list.children[i];
+    [name, value, note].forEach((text, part) => {
+      if (tile.children[part].textContent !== text) tile.children[part].textContent = text;
+    });
+    if (tile.dataset.mood !== mood) tile.dataset.mood = mood;
+  });
+}
+
+/** Leave the reader the picture, and one sentence on what went wrong. */
+function fail(root, error) {
+  console.error(error);
+  root.dataset.ready = "false";
+  root.querySelector(".vae-lab-controls")?.remove();
+  const fallback = root.querySelector(".vae-lab-fallback");
+  fallback?.removeAttribute("hidden");
+  const words = fallback?.querySelector("figcaption");
+  if (words) words.textContent = `This lab could not start (${error.message}); the picture shows how it begins.`;
+}

@@ -1,0 +1,132 @@
+// ManifoldLab: the latent plane of an autoencoder beside that of a VAE, one point in both, and what each decoder makes of it.
+
+import { Network } from "./nn.mjs";
+import { likelihood } from "./vae.mjs";
+import { CLASS_COLOURS, number, ticks } from "./draw.mjs";
+
+export const REACH = 3; // the planes show this many standard deviations each way, and so do the sliders
+const GRID = 15; // decoded digits along each side of a plane
+const GUTTER = 34; // room for an axis's numbers
+
+/** Where the planes and digits stand at this width: on a phone one model a row, else one a column. */
+export function arrange(width) {
+  const narrow = width < 520;
+  const column = (narrow ? width : (width - 28) / 2) - 1; // 1: the frame's own line
+  const digit = 28 * Math.max(3, Math.floor((narrow ? 0.36 * (width - GUTTER) : 0.5 * column) / 28));
+  const side = Math.floor(narrow ? width - GUTTER - digit - 14 : column - GUTTER);
+  const pitch = side + 60;
+  return [0, 1].map((i) => {
+    const x = GUTTER + (narrow ? 0 : i * (column + 28));
+    const y = 46 + (narrow ? i * (pitch + 16) : 0);
+    const at = narrow ? { x: x + side + 14, y } : { x: x + (side - digit) / 2, y: y + side + 44 };
+    return { x, y, side, digit: { ...at, size: digit }, bottom: narrow ? y + pitch - 22 : y + side + 44 + digit + 6 };
+  });
+}
+
+/** The real code nearest to a point: its index and its distance, both in standard deviations of the codes. */
+export function nearest(codes, x, y) {
+  let index = 0, least = Infinity;
+  for (let i = 0; i < codes.length; i += 2) {
+    const squared = (codes[i] - x) ** 2 + (codes[i + 1] - y) ** 2;
+    if (squared < least) [least, index] = [squared, i / 2];
+  }
+  return { index, distance: Math.sqrt(least) };
+}
+
+export function create(spec, read) {
+  const labels = read(spec.labels);
+  const planes = spec.planes.map((plane) => ({
+    ...plane,
+    network: new Network(plane.layers, read, GRID),
+    codes: read(plane.codes),
+    pixel: likelihood(plane.likelihood).pixel,
+  }));
+  let places = arrange(640);
+
+  const decode = ({ network, centre, scale }, points) => {
+    points.forEach((point, i) => point.forEach((u, axis) => (network.input[2 * i + axis] = centre[axis] + scale[axis] * u)));
+    return network.run(points.length);
+  };
+
+  function paintGround(pen, plane, { x, y, side }, backdrop) {
+    const toX = (u) => x + (side * (u + REACH)) / (2 * REACH);
+    const toY = (u) => y + (side * (REACH - u)) / (2 * REACH);
+    if (backdrop !== 0) {
+      const cell = side / GRID;
+      for (let row = 0; row < GRID; row++) {
+        const v = REACH - ((row + 0.5) * 2 * REACH) / GRID;
+        const outputs = decode(plane, Array.from({ length: GRID }, (_, i) => [((i + 0.5) * 2 * REACH) / GRID - REACH, v]));
+        for (let i = 0; i < GRID; i++) {
+          pen.digit(outputs, x + i * cell, y + row * cell, cell, { side: spec.side, at: i * spec.side ** 2, pixel: plane.pixel, frame: null });
+        }
+      }
+    }
+    if (backdrop === 2) pen.box(x, y, side, side, { fill: "paper", alpha: 0.5 });
+    if (backdrop !== 1) {
+      pen.clip(x, y, side, side, () => {
+        const radius = side > 250 ? 2.4 : 1.8;
+        labels.forEach((label, i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: CLASS_COLOURS[label % 10], alpha: 0.85 }));
+        plane.middles.forEach(([u, v], label) => {
+          pen.text(String(label), toX(u), toY(v), { size: side > 250 ? 17 : 14, weight: 700, align: "center", base: "middle", halo: true });
+        });
+      });
+    }
+    pen.box(x - 0.5, y - 0.5, side + 1, side + 1, { stroke: "muted" });
+    [0, 1].forEach((axis) => {
+      const [low, high] = [-REACH, REACH].map((u) => plane.centre[axis] + plane.scale[axis] * u);
+      for (const tick of ticks(low, high, side > 250 ? 5 : 3)) {
+        const u = (tick - plane.centre[axis]) / plane.scale[axis];
+        if (axis) pen.text(number(tick, 0), x - 7, toY(u), { size: 12, colour: "muted", align: "right", base: "middle" });
+        else pen.text(number(tick, 0), toX(u), y + side + 16, { size: 12, colour: "muted", align: "center" });
+      }
+    });
+  }
+
+  return {
+    height: (width) => Math.max(...arrange(width).map(({ bottom }) => bottom)),
+
+    paint(pen, { z1, z2, backdrop }, width) {
+      places = arrange(width);
+      const found = planes.map((plane, i) => {
+        const place = places[i];
+        const { x, y, side, digit } = place;
+        pen.text(plane.title, x, y - 25, { size: 17, weight: 700 });
+        pen.text(plane.subtitle, x, y - 8, { size: 13, colour: "muted" });
+        pen.layer(`${i} ${backdrop}`, x - GUTTER, y - 6, side + GUTTER + 6, side + 30, () => paintGround(pen, plane, place, backdrop));
+
+        const near = nearest(plane.codes, z1, z2);
+        const [px, py] = [x + (side * (z1 + REACH)) / (2 * REACH), y + (side * (REACH - z2)) / (2 * REACH)];
+        pen.clip(x, y, side, side, () => {
+          pen.disc(px, py, Math.max(10, (near.distance * side) / (2 * REACH)), { fill: "accent", alpha: 0.16, stroke: "accent", line: 1.5 });
+          pen.line([[x, py], [x + side, py]], { colour: "accent", dash: [2, 4] });
+          pen.line([[px, y], [px, y + side]], { colour: "accent", dash: [2, 4] });
+        });
+        pen.disc(px, py, 7.5, { fill: "accent", stroke: "paper", line: 2.5 });
+        pen.digit(decode(plane, [[z1, z2]]), digit.x, digit.y, digit.size, { side: spec.side, pixel: plane.pixel });
+        return { ...near, label: labels[near.index] };
+      });
+
+      const tiles = planes.map(({ title }, i) => {
+        const { distance, label } = found[i];
+        const hole = distance > spec.hole;
+        return {
+          name: title,
+          value: hole ? "In a hole" : "Among real codes",
+          note: `nearest real digit: a ${label}, ${distance.toFixed(2)} σ away`,
+          mood: hole ? "bad" : "good",
+        };
+      });
+      const words = tiles.map(({ name, value, note }) => `${name}: ${value.toLowerCase()}, ${note}`).join("; ");
+      return { summary: `Two latent planes and the digits decoded at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${words}.`, tiles };
+    },
+
+    grab(x, y) {
+      const place = places.find((p) => x >= p.x && x <= p.x + p.side && y >= p.y && y <= p.y + p.side);
+      if (!place) return null;
+      return (px, py) => ({
+        z1: (2 * REACH * (px - place.x)) / place.side - REACH,
+        z2: REACH - (2 * REACH * (py - place.y)) / place.side,
+      });
+    },
+  };
+}

@@ -1,0 +1,94 @@
+// Dense networks, as PyTorch computes them: y = activation(W x + b), layer after layer.
+
+const ACTIVATIONS = {
+  identity: (y) => y,
+  relu: (y) => (y > 0 ? y : 0),
+  "leaky-relu": (y) => (y > 0 ? y : 0.01 * y),
+  tanh: Math.tanh,
+  softplus: (y) => (y > 20 ? y : Math.log1p(Math.exp(y))),
+};
+
+export const sigmoid = (y) => 1 / (1 + Math.exp(-y));
+
+/**
+ * A stack of dense layers for up to `batch` inputs at a time. Buffers are made once: `run` allocates nothing.
+ * @param layers  [{inputs, outputs, activation, weight, scale, bias}], the last three as Refs; scale and bias may be null
+ * @param read    from a Ref to its numbers (tensors.mjs)
+ */
+export class Network {
+  constructor(layers, read, batch = 1) {
+    if (!layers.length) throw new Error("weights: a network with no layers");
+    this.layers = layers.map((layer, i) => prepare(layer, read, batch, layers[i - 1]));
+    this.batch = batch;
+    this.inputs = this.layers[0].inputs;
+    this.outputs = this.layers.at(-1).outputs;
+    this.input = new Float64Array(batch * this.inputs);
+  }
+
+  /** The outputs for the first `count` rows of `this.input`: row after row in a buffer that the next run overwrites. */
+  run(count = 1) {
+    if (count > this.batch) throw new Error(`${count} inputs for a network of batch ${this.batch}`);
+    let values = this.input;
+    for (const layer of this.layers) {
+      multiply(values, count, layer);
+      values = layer.output;
+      const { activate } = layer;
+      if (activate !== ACTIVATIONS.identity) for (let i = 0, n = count * layer.outputs; i < n; i++) values[i] = activate(values[i]);
+    }
+    return values;
+  }
+}
+
+function prepare({ inputs, outputs, activation, weight, scale, bias }, read, batch, previous) {
+  const activate = ACTIVATIONS[activation];
+  if (!activate) throw new Error(`weights: unknown layer activation ${activation}`);
+  if (previous && previous.outputs !== inputs) throw new Error(`weights: ${previous.outputs} outputs meet ${inputs} inputs`);
+  const weights = Float32Array.from(read(weight));
+  if (weights.length !== inputs * outputs) throw new Error(`weights: ${weights.length} of ${outputs} × ${inputs}`);
+  if (scale) {
+    // one scale a row, multiplied in float32 as PyTorch does, so that both compute with the same weights
+    const scales = read(scale);
+    for (let i = 0; i < weights.length; i++) weights[i] *= scales[(i / inputs) | 0];
+  }
+  const biases = bias ? read(bias) : new Float32Array(outputs);
+  if (biases.length !== outputs) throw new Error(`weights: ${biases.length} biases for ${outputs} outputs`);
+  return { inputs, outputs, activate, weights, biases, output: new Float64Array(batch * outputs) };
+}
+
+// Each weight is loaded once for four inputs: the weights are what does not fit into the nearest cache.
+function multiply(x, count, { inputs, outputs, weights, biases, output }) {
+  let row = 0;
+  for (; row + 4 <= count; row += 4) {
+    const x0 = row * inputs, x1 = x0 + inputs, x2 = x1 + inputs, x3 = x2 + inputs;
+    for (let o = 0, w = 0; o < outputs; o++) {
+      let a = biases[o], b = a, c = a, d = a;
+      for (let i = 0; i < inputs; i++, w++) {
+        const weight = weights[w];
+        a += weight * x[x0 + i];
+        b += weight * x[x1 + i];
+        c += weight * x[x2 + i];
+        d += weight * x[x3 + i];
+      }
+      const at = row * outputs + o;
+      output[at] = a;
+      output[at + outputs] = b;
+      output[at + 2 * outputs] = c;
+      output[at + 3 * outputs] = d;
+    }
+  }
+  for (; row < count; row++) {
+    const start = row * inputs;
+    for (let o = 0, w = 0; o < outputs; o++) {
+      // four sums that do not wait for one another
+      let a = biases[o], b = 0, c = 0, d = 0, i = 0;
+      for (; i + 4 <= inputs; i += 4, w += 4) {
+        a += weights[w] * x[start + i];
+        b += weights[w + 1] * x[start + i + 1];
+        c += weights[w + 2] * x[start + i + 2];
+        d += weights[w + 3] * x[start + i + 3];
+      }
+      for (; i < inputs; i++, w++) a += weights[w] * x[start + i];
+      output[row * outputs + o] = a + b + (c + d);
+    }
+  }
+}

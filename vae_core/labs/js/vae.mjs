@@ -1,0 +1,56 @@
+// The few formulas of a variational autoencoder, in nats (vae_core/losses.py and likelihoods.py say where they come from).
+
+import { sigmoid } from "./nn.mjs";
+
+/** KL(N(mean, variance) ‖ N(0, 1)) of one unit. A variance of zero is infinitely far from the prior. */
+export const unitKl = (mean, variance) => (variance > 0 ? 0.5 * (mean * mean + variance - 1 - Math.log(variance)) : Infinity);
+
+/** log p(x | z) by likelihood, from the decoder's raw outputs in `outputs[at … at + x.length]`, summed over pixels. */
+const LOG_PROBS = {
+  bernoulli(x, outputs, at) {
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) {
+      const logit = outputs[at + i];
+      sum += x[i] * logit - Math.max(logit, 0) - Math.log1p(Math.exp(-Math.abs(logit)));
+    }
+    return sum;
+  },
+  gaussian: (x, outputs, at) => gaussianLogProb(x, outputs, at, 1, (y) => y),
+  "squared-error": (x, outputs, at) => gaussianLogProb(x, outputs, at, 0.5, sigmoid),
+};
+
+function gaussianLogProb(x, outputs, at, variance, squash) {
+  let squares = 0;
+  for (let i = 0; i < x.length; i++) squares += (x[i] - squash(outputs[at + i])) ** 2;
+  return -squares / (2 * variance) - 0.5 * x.length * Math.log(2 * Math.PI * variance);
+}
+
+const PIXELS = { bernoulli: sigmoid, gaussian: (y) => Math.min(1, Math.max(0, y)), "squared-error": sigmoid };
+
+/** What a decoder's outputs mean: {logProb, pixel}, by the name Python gives the likelihood. */
+export function likelihood(name) {
+  if (!LOG_PROBS[name]) throw new Error(`weights: unknown likelihood ${name}`);
+  return { logProb: LOG_PROBS[name], pixel: PIXELS[name] };
+}
+
+/**
+ * `count` standard normal numbers that depend on the seed alone: mulberry32, then Box and Muller's pairs.
+ * vae_core/labs/noise.py draws the same ones.
+ */
+export function normals(seed, count) {
+  let state = seed >>> 0;
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    const angle = 2 * Math.PI * uniform();
+    values[i] = radius * Math.cos(angle);
+    if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
+  }
+  return values;
+}

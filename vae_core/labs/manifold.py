@@ -1,0 +1,142 @@
+"""`ManifoldLab`: the latent planes of an autoencoder and of a VAE, one point in both, two decoded digits."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vae_core.data import ImageSet, load_images, to_pixels
+from vae_core.labs.base import Lab
+from vae_core.labs.controls import Choice, Slider
+from vae_core.labs.pack import Block, pack_dense
+from vae_core.labs.picture import ACCENT, CLASS_COLOURS, GREY, INK, paste_digit, sheet
+from vae_core.models import LatentModel, load_pretrained
+
+CODES = 1000
+REACH = 3.0  # standard deviations to either side, as in js/manifold.mjs
+HOLE = 0.25  # standard deviations; 19 of 20 codes of either model have a neighbour nearer than this
+STEP = 0.02
+WORDS = (("Autoencoder", "each image becomes a point"), ("VAE", "each image becomes a cloud"))
+
+
+class Plane:
+    """One model and where it puts the images: `codes` (N, 2) in standard deviations from their own middle."""
+
+    def __init__(self, model: LatentModel, x: Tensor):
+        if model.latent_dim != 2:
+            raise ValueError(f"ManifoldLab shows planes: it needs latent_dim = 2, not {model.latent_dim}")
+        self.model = model
+        self.at = next(model.parameters()).device
+        with torch.no_grad():
+            z = model.code(x.to(self.at)).cpu()
+        self.centre, self.scale = z.mean(0), z.std(0)
+        self.codes = (z - self.centre) / self.scale
+
+    def to_z(self, point: Tensor) -> Tensor:
+        """Standard deviations to this model's own units: (..., 2) -> (..., 2)."""
+        return self.centre + self.scale * point
+
+    @torch.no_grad()
+    def decode(self, point: Tensor) -> Tensor:
+        """The images that the model decodes at these points: (..., 2) -> (..., D) in [0, 1]."""
+        return self.model.likelihood.mean(self.model.decode(self.to_z(point).to(self.at))).cpu()
+
+
+class ManifoldLab(Lab):
+    """Drag one point over two latent planes and watch both decoders: holes against smoothness.
+
+    z₁ and z₂ count standard deviations of each model's own codes, from their middle, so that one point
+    means the same in both planes. It starts where the autoencoder has a hole and decodes rubbish.
+
+    Raises:
+        ValueError: a model whose latent space is not a plane, or images that are not square and grey.
+    """
+
+    module = "manifold.mjs"
+
+    def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
+        images = images or load_images("mnist", fallback="digits")
+        x, labels = to_pixels(images.test[:CODES]), images.test_labels[:CODES]
+        side = round(x.shape[1] ** 0.5)
+        if side**2 != x.shape[1]:
+            raise ValueError(f"ManifoldLab shows square grey images, not {tuple(images.test.shape[1:])}")
+        self.planes = [Plane(ae or load_pretrained("ae-2"), x), Plane(vae or load_pretrained("vae-2"), x)]
+        start = find_hole(*self.planes, x)
+        block = Block()
+        spec = {
+            "side": side,
+            "hole": HOLE,
+            "labels": block.add(labels, "uint8"),
+            "planes": [
+                {
+                    "title": title,
+                    "subtitle": subtitle,
+                    "layers": pack_dense(plane.model.decoder.layers, block),
+                    "likelihood": plane.model.config["likelihood"],
+                    "centre": plane.centre.tolist(),
+                    "scale": plane.scale.tolist(),
+                    "codes": block.add(plane.codes, "float16"),
+                    "middles": [plane.codes[labels == label].median(0).values.tolist() for label in labels.unique()],
+                }
+                for plane, (title, subtitle) in zip(self.planes, WORDS, strict=True)
+            ],
+        }
+        controls = [
+            Slider("z1", "z₁, across", -REACH, REACH, STEP, start[0], "σ"),
+            Slider("z2", "z₂, up", -REACH, REACH, STEP, start[1], "σ"),
+            Choice("backdrop", "Show on the planes", ("codes of real digits", "decoded grid", "both")),
+        ]
+        super().__init__(controls, spec, block.data, picture=draw_still(self.planes, labels, start))
+
+    @property
+    def z(self) -> list[np.ndarray]:
+        """The point in each model's own units, autoencoder first: two float32 arrays (2,)."""
+        return [plane.to_z(self._point).numpy() for plane in self.planes]
+
+    def answer(self) -> list[np.ndarray]:
+        """What the PyTorch models decode there, on their own device: two float32 arrays (D,) in [0, 1]."""
+        return [plane.decode(self._point).numpy() for plane in self.planes]
+
+    @property
+    def _point(self) -> Tensor:
+        return torch.tensor([self.values["z1"], self.values["z2"]])
+
+
+def find_hole(ae: Plane, vae: Plane, x: Tensor) -> tuple[float, float]:
+    """Where the first model decodes what is least like any real image and the second what is most like one.
+
+    Looks at every point of a grid at most 2 standard deviations out, first among those where the autoencoder has a
+    hole and the VAE has none. Likeness is the distance to the nearest real image, as a share of the decoded one's length.
+    """
+    line = torch.arange(-100, 101, 5) * STEP  # points that the sliders can stand at
+    grid = torch.cartesian_prod(line, line)
+    unlike, far = [], []
+    for plane in (ae, vae):
+        decoded = plane.decode(grid)
+        unlike.append(torch.cdist(decoded, x).amin(1) / decoded.norm(dim=1))
+        far.append(torch.cdist(grid, plane.codes).amin(1))
+    hole = (far[0] > HOLE) & (far[1] < HOLE)
+    best = int((unlike[0] - unlike[1] + 10 * hole).argmax())
+    return round(grid[best, 0].item(), 2), round(grid[best, 1].item(), 2)
+
+
+def draw_still(planes: list[Plane], labels: Tensor, start: tuple[float, float]) -> tuple[Image.Image, str]:
+    """The lab as it begins, for a page whose script does not run."""
+    image, pen = sheet(720, 500)
+    for i, (plane, (title, _)) in enumerate(zip(planes, WORDS, strict=True)):
+        left, top, size = 40 + 340 * i, 34, 300
+        pen.text((left, 10), title, fill=INK, font_size=16)
+        pen.rectangle((left, top, left + size, top + size), outline=GREY)
+
+        def place(u: float, v: float, left: int = left, top: int = top, size: int = size) -> tuple[float, float]:
+            return left + size * (u + REACH) / (2 * REACH), top + size * (REACH - v) / (2 * REACH)
+
+        for (u, v), label in zip(plane.codes.tolist(), labels.tolist(), strict=True):
+            if max(abs(u), abs(v)) < REACH:
+                pen.circle(place(u, v), 1.6, fill=CLASS_COLOURS[label % 10])
+        pen.circle(place(*start), 8, fill=ACCENT, outline="white", width=2)
+        paste_digit(image, plane.decode(torch.tensor(start)).numpy(), left + 80, top + size + 14, 140)
+    return image, (
+        "Two scatter plots of encoded digits coloured by class, an autoencoder's and a VAE's, with one point marked in both. "
+        "There the autoencoder decodes an unreadable shape and the VAE a digit."
+    )
