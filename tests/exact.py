@@ -16,8 +16,10 @@ class LinearGaussian(VAE):
         super().__init__(input_dim, (), latent_dim, likelihood="gaussian")
         generator = torch.Generator().manual_seed(1)
         # Orthogonal columns make the posterior's covariance diagonal, so that this family holds the exact posterior.
-        columns = torch.linalg.qr(torch.randn(input_dim, input_dim, generator=generator, dtype=torch.double))[0][:, :latent_dim]
-        self.weight = (columns * torch.tensor([0.9, 0.6])[:latent_dim])
+        columns = torch.linalg.qr(torch.randn(input_dim, input_dim, generator=generator, dtype=torch.double))[0][
+            :, :latent_dim
+        ]
+        self.weight = columns * torch.tensor([0.9, 0.6])[:latent_dim]
         self.bias = torch.full((input_dim,), 0.4, dtype=torch.double)
         self.error, self.log_scale = error, log_scale
         self.double()

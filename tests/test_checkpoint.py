@@ -50,7 +50,7 @@ def test_every_flipped_bit_is_noticed(tensors, tmp_path):
             load(path)
             accepted += 1
         except CheckpointError as error:
-            assert str(path) in str(error)  # noqa: PT017
+            assert str(path) in str(error)
     assert accepted == 0
 
 

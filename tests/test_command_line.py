@@ -87,7 +87,9 @@ def test_presets_and_help_from_a_real_shell():
     listing = subprocess.run([*shell, "presets"], capture_output=True, text=True, check=True, env=environment).stdout
     assert all(name in listing for name in PRESETS)
     assert "102.58" in listing
-    text = subprocess.run([*shell, "train", "--help"], capture_output=True, text=True, check=True, env=environment).stdout
+    text = subprocess.run(
+        [*shell, "train", "--help"], capture_output=True, text=True, check=True, env=environment
+    ).stdout
     assert "--warmup-epochs" in text
     assert "bound on the gradient's norm" in text
 

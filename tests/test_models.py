@@ -7,6 +7,7 @@ from vae_core import VAE, Autoencoder, ConvVAE, load_model, load_pretrained, sav
 from vae_core.checkpoint import CheckpointError
 from vae_core.losses import elbo
 from vae_core.models import build, load_weights
+from vae_core.presets import SHIPPED
 
 MODELS = {
     "Autoencoder": lambda: Autoencoder(20, (16, 8), 3),
@@ -42,7 +43,9 @@ def test_default_api_of_the_book():
     model = VAE(input_dim=784, hidden_dims=(400,), latent_dim=20, likelihood="bernoulli", activation="relu")
     mean, log_var = model.encode(torch.rand(3, 784))
     assert mean.shape == log_var.shape == (3, 20)
-    assert sum(p.numel() for p in model.parameters()) == 784 * 400 + 400 + 400 * 40 + 40 + 20 * 400 + 400 + 400 * 784 + 784
+    assert (
+        sum(p.numel() for p in model.parameters()) == 784 * 400 + 400 + 400 * 40 + 40 + 20 * 400 + 400 + 400 * 784 + 784
+    )
 
 
 def test_the_training_objective_is_the_elbo(model):
@@ -127,7 +130,7 @@ def test_a_code_of_the_wrong_length_is_refused():
         MODELS["VAE"]().decode(torch.zeros(1, 4))
 
 
-@pytest.mark.parametrize("name", ["ae-2", "vae-2", "vae-10"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_weights_say_where_they_come_from(name):
     model = load_pretrained(name)
     assert {"preset", "data", "data_sha256", "seed", "epochs", "test_distortion"} <= set(model.record)

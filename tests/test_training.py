@@ -289,7 +289,7 @@ def test_a_huge_learning_rate_diverges_loudly_or_stays_finite(small):
         fit(model, small, replace(QUICK, lr=1e6), progress=False)
         assert weights_of(model).isfinite().all()
     except Diverged as error:
-        assert "lower the learning rate" in str(error)  # noqa: PT017
+        assert "lower the learning rate" in str(error)
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(small, tmp_path):

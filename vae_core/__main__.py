@@ -14,11 +14,13 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed import PrefixStore  # pyright: ignore[reportPrivateImportUsage]
+from torch.distributed.rendezvous import rendezvous
 
 from vae_core.checkpoint import write_atomically
 from vae_core.data import PIXELS, ImageSet, load_images
 from vae_core.metrics import evaluate, log_likelihood
-from vae_core.models import WEIGHTS, VAE, load_model, load_pretrained, save_model
+from vae_core.models import VAE, WEIGHTS, load_model, load_pretrained, save_model
 from vae_core.presets import PRESETS, SHIPPED, get_preset
 from vae_core.training import Diverged, TrainConfig, fit, pick_device
 
@@ -54,7 +56,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     # No abbreviations: a mistyped option must be refused, never taken for its neighbour.
-    top = argparse.ArgumentParser(prog="python -m vae_core", description=__doc__.splitlines()[0], allow_abbrev=False)
+    top = argparse.ArgumentParser(
+        prog="python -m vae_core", description=(__doc__ or "").splitlines()[0], allow_abbrev=False
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     train = commands.add_parser("train", help="train a preset into a folder", allow_abbrev=False)
@@ -110,9 +114,7 @@ def run_train(options: argparse.Namespace) -> None:
     if leader:
         open_folder(out, resume, options.overwrite, {"preset": options.preset, **asdict(config)})
     if "WORLD_SIZE" in os.environ:
-        if pick_device(config.device).type == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if pick_device(config.device).type == "cuda" else "gloo")
+        join_workers(config.device)
 
     def report(history: Any) -> None:
         row = history.rows[-1]
@@ -121,16 +123,40 @@ def run_train(options: argparse.Namespace) -> None:
             figures = f"rate {row['test_rate']:.2f}  distortion {row['test_distortion']:.2f}"
             train = f"train loss {-row['train_elbo']:.2f}"
             speed = f"{row['seconds']:.1f} s  {row['images_per_second']:,.0f} images/s"
-            print(f"epoch {row['epoch']:3.0f}  {train}  test −ELBO {-row['test_elbo']:.2f}  {figures}  {speed}", flush=True)
+            print(
+                f"epoch {row['epoch']:3.0f}  {train}  test −ELBO {-row['test_elbo']:.2f}  {figures}  {speed}",
+                flush=True,
+            )
 
     try:
-        fit(model, images, config, out=out, resume=resume, save_every=options.save_every, callback=report,
-            progress=leader)
+        fit(
+            model,
+            images,
+            config,
+            out=out,
+            resume=resume,
+            save_every=options.save_every,
+            callback=report,
+            progress=leader,
+        )
         if leader:
             finish(out, model, images, config, options.preset)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def join_workers(device: str) -> None:
+    """Meet the other processes that torchrun has started: over NCCL between GPUs, else over gloo."""
+    on_cuda = pick_device(device).type == "cuda"
+    if on_cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    store, rank, size = next(rendezvous("env://"))
+    if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
+        # torchrun keeps its store when it restarts workers; a prefix hides the addresses of the dead ones.
+        # Only on one machine, for each machine counts its own restarts.
+        store = PrefixStore(f"life {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    dist.init_process_group("nccl" if on_cuda else "gloo", store=store, rank=rank, world_size=size)
 
 
 def open_folder(out: Path, resume: bool, overwrite: bool, settings: dict[str, Any]) -> None:
@@ -142,9 +168,9 @@ def open_folder(out: Path, resume: bool, overwrite: bool, settings: dict[str, An
     holds_a_run = (out / "config.json").exists()
     if holds_a_run and not (resume or overwrite):
         raise ValueError(f"{out} already holds a run: add --resume to go on with it or --overwrite to throw it away")
-    if resume and not holds_a_run:
+    if resume and not holds_a_run and "WORLD_SIZE" not in os.environ:  # torchrun says --resume from the start
         raise ValueError(f"{out} holds no run to resume: leave --resume out, or name the folder with --out")
-    if not resume:
+    if not (resume and holds_a_run):
         for name in ("checkpoint.safetensors", "model.safetensors", "history.csv", "picture.png"):
             (out / name).unlink(missing_ok=True)
         out.mkdir(parents=True, exist_ok=True)
@@ -180,7 +206,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
     if model.input_dim == 32 * 32 and images.input_dim < model.input_dim:
         images = images.padded(32)
     terms = evaluate(model, images.test, num_samples=options.num_samples, pixels=options.pixels)
-    print(f"{options.model} on {len(images.test):,} test images of {images.name}, {options.pixels} pixels, nats an image")
+    print(
+        f"{options.model} on {len(images.test):,} test images of {images.name}, {options.pixels} pixels, nats an image"
+    )
     print(f"rate {terms.rate:.2f}  distortion {terms.distortion:.2f}  −ELBO {-terms.elbo:.2f}")
     if options.importance_samples:
         count = options.importance_samples
@@ -191,7 +219,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
 def run_presets(_: argparse.Namespace) -> None:
     for name, preset in PRESETS.items():
         config = preset.config
-        print(f"{name:18s} {preset.source}\n{'':18s} {config.epochs} epochs, batch {config.batch_size}, lr {config.lr:g}")
+        print(
+            f"{name:18s} {preset.source}\n{'':18s} {config.epochs} epochs, batch {config.batch_size}, lr {config.lr:g}"
+        )
         if preset.published:
             print(f"{'':18s} published: {preset.published}")
 

@@ -64,8 +64,8 @@ class ImageSet:
     def sha256(self) -> str:
         """A hash of every pixel in order, so that a resumed run can tell whether its data is the same."""
         sha = hashlib.sha256(f"{tuple(self.train.shape)}{tuple(self.test.shape)}".encode())
-        sha.update(self.train.numpy())
-        sha.update(self.test.numpy())
+        sha.update(self.train.numpy().data)
+        sha.update(self.test.numpy().data)
         return sha.hexdigest()
 
     def first(self, train: int, test: int | None = None) -> "ImageSet":
@@ -86,7 +86,9 @@ class ImageSet:
         """
         height, width = self.train.shape[2:]
         if size < max(height, width):
-            raise DataError(f"{self.name}: {height}×{width} images cannot be framed to {size}×{size}: choose a larger size")
+            raise DataError(
+                f"{self.name}: {height}×{width} images cannot be framed to {size}×{size}: choose a larger size"
+            )
         top, left = (size - height) // 2, (size - width) // 2
         frame = (left, size - width - left, top, size - height - top)
         return replace(self, train=F.pad(self.train, frame), test=F.pad(self.test, frame))
@@ -205,11 +207,11 @@ def _digits() -> ImageSet:
     """scikit-learn's 1,797 digits, 8×8, enlarged to 20×20 in a 28×28 frame as MNIST's are."""
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    small = torch.from_numpy(bunch.images).float()[:, None] / 16
+    pixels, target = load_digits(return_X_y=True)
+    small = torch.from_numpy(pixels).float().view(-1, 1, 8, 8) / 16
     large = F.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False).clamp(0, 1)
     images = F.pad((255 * large).round().to(torch.uint8), (4, 4, 4, 4))
-    labels = torch.from_numpy(bunch.target).long()
+    labels = torch.from_numpy(target).long()
     return ImageSet("digits", images[:1500], images[1500:], labels[:1500], labels[1500:])
 
 

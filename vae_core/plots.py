@@ -1,30 +1,30 @@
 """Figures for the chapters: each function returns one matplotlib figure, drawn on white.
 
-Every figure carries `alt`, a sentence for those who cannot see it.
+Every figure carries `alt`, a sentence for those who cannot see it. `data_note` says which images a page was made from.
 """
 
 import math
 from collections.abc import Sequence
+from html import escape
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.latent import plane
 from vae_core.models import LatentModel
 from vae_core.training import History
 
-# Ten colours that stay apart for colour-blind readers (Paul Tol's muted scheme, its pale grey darkened).
-COLOURS = [
-    "#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499", "#777777",
-]  # fmt: skip
-
-STYLE = {
+STYLE: Any = {
     "figure.facecolor": "white",
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
@@ -43,7 +43,8 @@ def show_rows(rows: dict[str, Tensor], channels: int = 1) -> Figure:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(len(rows), 1, figsize=(0.7 * count + 1.5, 0.8 * len(rows)), squeeze=False)
         for ax, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
-            _tile(ax, images, len(images), channels)
+            blank = torch.full((count - len(images), images.shape[1]), 0.0 if channels == 1 else 1.0)
+            _tile(ax, torch.cat([images.float(), blank]), count, channels)
             ax.set_ylabel(label, rotation=0, ha="right", va="center")
     return _done(figure, f"Rows of {count} images: {'; '.join(rows)}.")
 
@@ -70,24 +71,56 @@ def show_plane(model: LatentModel, across: int = 20, span: float = 3.0, centre: 
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(5.5, 5.5))
         tiles = make_grid(images.unflatten(1, _shape(images, 1)), nrow=across, padding=0)[0]
-        ax.imshow(tiles.numpy(), cmap="gray_r", vmin=0, vmax=1, extent=(float(left), float(right), float(low), float(high)))
+        ax.imshow(
+            tiles.numpy(), cmap="gray_r", vmin=0, vmax=1, extent=(float(left), float(right), float(low), float(high))
+        )
         ax.set(xlabel="$z_1$", ylabel="$z_2$")
     return _done(figure, f"Digits decoded from a grid of {across} by {across} points of the latent plane.")
 
 
-def show_codes(codes: dict[str, Tensor], labels: Tensor, classes: Sequence[str] | None = None) -> Figure:
-    """Scatters side by side of two-dimensional codes (N, 2), coloured by label (N,); each with axes of its own."""
+def show_codes(
+    codes: dict[str, Tensor], labels: Tensor, classes: Sequence[str] | None = None, ring: float | None = None
+) -> Figure:
+    """Scatters side by side of two-dimensional codes (N, 2), coloured by label (N,); each with axes of its own.
+
+    `ring` draws a circle of this radius about the origin.
+    """
     names = classes or [str(label) for label in range(int(labels.max()) + 1)]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(codes), figsize=(4.6 * len(codes) + 0.6, 4.5), squeeze=False)
+        figure, axes = plt.subplots(1, len(codes), figsize=(4.2 * len(codes) + 0.6, 4.0), squeeze=False)
         for ax, (title, z) in zip(axes[0], codes.items(), strict=True):
             for label, name in enumerate(names):
                 chosen = z[labels == label].numpy()
-                ax.scatter(chosen[:, 0], chosen[:, 1], s=3, alpha=0.6, color=COLOURS[label % 10], lw=0, label=name)
+                ax.scatter(
+                    chosen[:, 0], chosen[:, 1], s=5, alpha=0.9, color=CLASS_COLOURS[label % 10], lw=0, label=name
+                )
+            if ring is not None:
+                ax.add_patch(Circle((0, 0), ring, fill=False, lw=1.6, color="black"))
             ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
             ax.set_aspect("equal", adjustable="datalim")
         axes[0, -1].legend(title="label", markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
     return _done(figure, f"Scatter of the codes of {len(labels)} images, coloured by label: {'; '.join(codes)}.")
+
+
+def show_bars(
+    series: dict[str, Sequence[float]],
+    names: Sequence[object],
+    ylabel: str,
+    title: str = "",
+    level: float | None = None,
+) -> Figure:
+    """Groups of bars: one group a name, in it one bar a series. `level` draws a dashed line to compare with."""
+    width = 0.8 / len(series)
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(6.5, 2.6))
+        for i, (label, values) in enumerate(series.items()):
+            at = np.arange(len(names)) + (i - (len(series) - 1) / 2) * width
+            ax.bar(at, values, 0.92 * width, color=CLASS_COLOURS[(1, 0, 4, 8)[i % 4]], label=label)
+        if level is not None:
+            ax.axhline(level, color="black", lw=1, ls="--")
+        ax.set(xticks=range(len(names)), xticklabels=[str(name) for name in names], ylabel=ylabel, title=title)
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return _done(figure, f"Bars of {ylabel} for {', '.join(map(str, names))}: {'; '.join(series)}.")
 
 
 def show_history(history: History) -> Figure:
@@ -95,12 +128,12 @@ def show_history(history: History) -> Figure:
     epochs = history["epoch"]
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
-        left.plot(epochs, [-value for value in history["train_elbo"]], color=COLOURS[5], lw=3, label="train")
-        left.plot(epochs, [-value for value in history["test_elbo"]], color=COLOURS[0], label="test")
+        left.plot(epochs, [-value for value in history["train_elbo"]], color=CLASS_COLOURS[1], lw=3, label="train")
+        left.plot(epochs, [-value for value in history["test_elbo"]], color=CLASS_COLOURS[0], label="test")
         left.set(xlabel="epoch", ylabel="nats per image", title="−ELBO")
         left.legend()
-        right.plot(epochs, history["test_distortion"], color=COLOURS[7], label="distortion")
-        right.plot(epochs, history["test_rate"], color=COLOURS[2], label="rate")
+        right.plot(epochs, history["test_distortion"], color=CLASS_COLOURS[4], label="distortion")
+        right.plot(epochs, history["test_rate"], color=CLASS_COLOURS[6], label="rate")
         right.set(xlabel="epoch", ylim=(0, None), title="Its two terms, test")
         right.legend()
     return _done(figure, "Training and test loss falling over the epochs, and the rate and distortion of the test set.")
@@ -118,6 +151,13 @@ def overview(model: LatentModel, images: ImageSet, count: int = 12) -> Figure:
     return show_rows({label: row.cpu() for label, row in rows.items()}, channels)
 
 
+def data_note(images: ImageSet) -> HTML:
+    """A sentence for the page: which images what follows was made from."""
+    known = {"mnist": "MNIST", "digits": "scikit-learn's small digits, which stand in where MNIST is not at hand"}
+    sizes = f"{len(images.train):,} training and {len(images.test):,} test images"
+    return HTML(f"<p>Made from <strong>{escape(known.get(images.name, images.name))}</strong>: {sizes}.</p>")
+
+
 def _shape(images: Tensor, channels: int) -> tuple[int, int, int]:
     side = math.isqrt(images.shape[1] // channels)
     return channels, side, side
@@ -126,10 +166,11 @@ def _shape(images: Tensor, channels: int) -> tuple[int, int, int]:
 def _tile(ax: Axes, images: Tensor, across: int, channels: int) -> None:
     """Draw images (N, D) as one raster, `across` a row, dark ink on white where they are grey."""
     tiles = make_grid(images.float().unflatten(1, _shape(images, channels)), nrow=across, padding=1, pad_value=0.0)
+    tiles = (tiles * 15).round() / 15  # with sharp pixels, a figure of a sixth of the bytes
     if channels == 1:
-        ax.imshow(tiles[0].numpy(), cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(tiles[0].numpy(), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     else:
-        ax.imshow(np.moveaxis(tiles.numpy(), 0, -1))
+        ax.imshow(np.moveaxis(tiles.numpy(), 0, -1), interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)

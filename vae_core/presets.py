@@ -89,19 +89,17 @@ PRESETS: dict[str, Preset] = {
         model={"model": "Autoencoder", "hidden_dims": _BOOK_DIMS, "latent_dim": 2},
         config=_BOOK,
     ),
-    "vae-2": Preset(
-        source="This book: a VAE with a plane for a latent space",
-        model=_vae(_BOOK_DIMS, 2),
-        config=_BOOK,
-    ),
-    "vae-10": Preset(
-        source="This book: a VAE with ten latent dimensions",
-        model=_vae(_BOOK_DIMS, 10),
-        config=_BOOK,
-    ),
+    **{
+        f"vae-{latent_dim}": Preset(
+            source=f"This book: a VAE with {latent_dim} latent dimensions",
+            model=_vae(_BOOK_DIMS, latent_dim),
+            config=_BOOK,
+        )
+        for latent_dim in (2, 5, 8, 10, 20, 50)
+    },
 }
 
-SHIPPED = ("ae-2", "vae-2", "vae-10")
+SHIPPED = ("ae-2", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
 """Presets whose trained weights are in `vae_core/weights/`."""
 
 

@@ -192,7 +192,9 @@ class Run:
         model.to(self.device).train()
         self.objective: nn.Module = DistributedDataParallel(model) if self.workers > 1 else model
         self.parameters = list(model.parameters())
-        self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr, fused=True, capturable=on_cuda)
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            self.parameters, lr=config.lr, fused=True, capturable=on_cuda
+        )
         self.generator = torch.Generator(self.device).manual_seed(derive_seed(config.seed, "noise"))
         self.pixels = images.train.flatten(1).to(self.device)
         self.beta = torch.zeros((), device=self.device)

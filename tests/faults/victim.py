@@ -29,7 +29,7 @@ if __name__ == "__main__":
     doomed = os.environ.get("RANK", "0") == os.environ.get("VICTIM_RANK", "0")
     if doomed and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
         if what == "step":
-            Run.advance = dying(Run.advance, int(at))
+            setattr(Run, "advance", dying(Run.advance, int(at)))  # noqa: B010
         elif what == "fsync":
             os.fsync = dying(os.fsync, int(at))
         else:

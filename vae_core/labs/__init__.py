@@ -1,9 +1,11 @@
 """The explorables: widgets that live in Jupyter and in a published page alike (`base.py` says how, and how to add one)."""
 
+from typing import Any
+
 from vae_core.labs.base import Lab
 from vae_core.labs.manifold import ManifoldLab
 from vae_core.labs.posterior import PosteriorLab
 
-LABS: tuple[type[Lab], ...] = (ManifoldLab, PosteriorLab)
+LABS: tuple[Any, ...] = (ManifoldLab, PosteriorLab)
 
 __all__ = ["LABS", "Lab", "ManifoldLab", "PosteriorLab"]

@@ -17,13 +17,14 @@ To add a lab, write two files:
 
            def __init__(self, model=None):
                block = Block()
-               spec = {"layers": pack_dense(model.decoder.layers, block), "codes": block.add(codes, "float16")}
-               controls = [Slider("z1", "z₁", -3, 3, 0.05, 0), Press("draw", "new ε")]
-               super().__init__(controls, spec, block.data, picture=(image, "what the picture shows"))
+               spec = {"layers": pack_dense(model.decoder, block), "codes": block.add(codes, "float16")}
+               controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Press("draw", "Draw new ε")]
+               super().__init__(controls, spec, block.data, picture=(image, "alt text: what the picture shows"))
 
-Then name it in `labs/__init__.py`. `lab.values` is a dict that follows every control and can be observed;
-`lab.controls["z1"]` is the ipywidgets slider itself. The tests in tests/test_labs.py and tests/browser/test_labs.py
-run over every lab named in `LABS`.
+Then name it in `LABS` in `__init__.py`: most tests of tests/test_labs.py and tests/browser/ run over all of those,
+the comparison of every packed network with PyTorch among them (so keep each one under the key "layers").
+`lab.values` is a dict that follows every control and can be observed; `lab.controls["z1"]` is the ipywidgets slider
+itself. What is drawn on the canvas by hand travels as a `State`.
 """
 
 import base64
@@ -42,15 +43,16 @@ import traitlets
 from PIL.Image import Image
 
 from vae_core.labs.bundle import bundle
-from vae_core.labs.controls import Choice, Control, Press, as_json
+from vae_core.labs.controls import Choice, Control, Press, Slider, State, as_json
 
 CSS = Path(__file__).parent / "js" / "lab.css"
 VIEW = "application/vnd.jupyter.widget-view+json"
 WAITING = "A still picture of this lab, which comes alive when its script has run."
+LIVE = "\nexport default { render: (context) => render(create, context) };\n"
 
 
 class Canvas(anywidget.AnyWidget):
-    """The part of a lab that is drawn: everything the ES module reads, one synced trait for each control."""
+    """The part of a lab that is drawn: everything the ES module reads, and one synced trait for each control."""
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
@@ -59,9 +61,10 @@ class Canvas(anywidget.AnyWidget):
     fallback = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, controls: Sequence[Control], **state: Any):
-        taken = {control.name for control in controls if self.has_trait(control.name) or hasattr(self, control.name)}
-        if taken or len({control.name for control in controls}) < len(controls):
-            raise ValueError(f"a control needs a name of its own: {sorted(taken) or [c.name for c in controls]}")
+        names = [control.name for control in controls]
+        taken = [name for name in names if names.count(name) > 1 or hasattr(self, name)]
+        if taken:
+            raise ValueError(f"a control needs a name of its own, and {taken[0]!r} is taken")
         self.add_traits(**{control.name: control.trait() for control in controls})
         super().__init__(**state)
 
@@ -74,19 +77,27 @@ class Lab(widgets.VBox):
 
     values = traitlets.Dict()
 
-    def __init__(self, controls: Sequence[Control], spec: dict[str, Any], data: bytes, picture: tuple[Image, str]):
+    def __init__(
+        self,
+        controls: Sequence[Control],
+        spec: dict[str, Any],
+        data: bytes,
+        picture: tuple[Image, str],
+        caption: str = "",
+    ):
         """`picture` is what a reader sees before the script runs or if it fails: an image and its alt text."""
-        self._specification = list(controls)
-        whole = {**spec, "controls": [as_json(control) for control in controls], "bytes": len(data)}
+        self.specification = list(controls)
+        described = {"controls": [as_json(control) for control in controls], "bytes": len(data), "caption": caption}
         self.canvas = Canvas(
             controls,
-            _esm=bundle("host.mjs", self.module) + "\nexport default { render: (context) => render(create, context) };\n",
+            _esm=bundle("host.mjs", self.module) + LIVE,
             _css=styles(),
-            spec=whole,
-            data=bytes(data),
+            spec={**spec, **described},
+            data=data,
             fallback=still(*picture),
         )
-        self.controls: dict[str, Any] = {control.name: control.widget() for control in controls}
+        self.controls: dict[str, Any] = {c.name: c.widget() for c in controls if not isinstance(c, State)}
+        self.links: list[Any] = []
         panel = widgets.Box(list(self.controls.values()), layout=widgets.Layout(flex_flow="row wrap"))
         super().__init__([self.canvas, panel])
         self.add_class("vae-lab-live")
@@ -96,29 +107,34 @@ class Lab(widgets.VBox):
 
     def _tie(self, control: Control) -> None:
         """Join a control to the canvas in the browser, and to `values` in Python."""
-        widget = self.controls[control.name]
-        if isinstance(control, Press):
-            widget.on_click(lambda _: setattr(self.canvas, control.name, getattr(self.canvas, control.name) + 1))
-            self.canvas.observe(self._follow, control.name)
-        else:
+        if isinstance(control, Slider | Choice):
             # No link in Python beside it: its answers would reach the browser late and pull the slider back.
-            widgets.jslink((widget, control.linked), (self.canvas, control.name))
+            widget = self.controls[control.name]
+            self.links.append(widgets.jslink((widget, control.linked), (self.canvas, control.name)))
             widget.observe(self._follow, control.linked)
+            return
+        if isinstance(control, Press):
+            self.controls[control.name].on_click(lambda _: self._press(control.name))
+        self.canvas.observe(self._follow, control.name)
 
-    def _state(self, control: Control) -> Any:
-        """A control's value as the browser has it: a Choice is an index."""
-        holder = self.canvas if isinstance(control, Press) else self.controls[control.name]
-        return getattr(holder, control.linked or control.name)
+    def _press(self, name: str) -> None:
+        setattr(self.canvas, name, getattr(self.canvas, name) + 1)
+
+    def state(self) -> dict[str, Any]:
+        """Every value as the browser has it: a Choice is an index, a Press a count."""
+        state = {control.name: getattr(self.canvas, control.name) for control in self.specification}
+        linked = [control for control in self.specification if isinstance(control, Slider | Choice)]
+        return state | {control.name: getattr(self.controls[control.name], control.linked) for control in linked}
 
     def _follow(self, _: Any = None) -> None:
-        state = {control: self._state(control) for control in self._specification}
-        self.values = {c.name: c.options[v] if isinstance(c, Choice) else v for c, v in state.items()}
+        state = self.state()
+        words = {c.name: c.options[state[c.name]] for c in self.specification if isinstance(c, Choice)}
+        self.values = state | words
 
     def html(self) -> str:
         """The lab for a page with no kernel: one element, everything inside, the same text every time."""
-        values = {control.name: self._state(control) for control in self._specification}
         data = base64.b64encode(self.canvas.data).decode()
-        payload = json.dumps({"spec": self.canvas.spec, "values": values, "data": data}, sort_keys=True)
+        payload = json.dumps({"spec": self.canvas.spec, "values": self.state(), "data": data}, sort_keys=True)
         payload = payload.replace("</", "<\\/")  # nothing inside may end the script element
         script = bundle("host.mjs", self.module)
         mark = hashlib.sha256((payload + script).encode()).hexdigest()[:12]
@@ -128,29 +144,26 @@ class Lab(widgets.VBox):
             f'<script type="module">\n{script}\nmountAll(create, "{mark}");\n</script></div>'
         )
 
-    def _bundle(self) -> dict[str, Any]:
-        """Every form of the lab a front end may choose from."""
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """Every form of the lab that a front end may choose from."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {"text/plain": repr(self), "text/html": self.html(), VIEW: view}
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return self._bundle()
 
     if hasattr(widgets.Widget, "_ipython_display_"):  # ipywidgets 7, which Colab has, displays through this one
 
         def _ipython_display_(self, **kwargs: Any) -> None:
-            display_bundle(self, **kwargs)
+            display_in_ipywidgets_7(self, **kwargs)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         return f"{type(self).__name__}({settings})"
 
 
-def display_bundle(lab: Lab, **kwargs: Any) -> None:
-    """Show a lab under ipywidgets 7, the widget view and the text/html together."""
+def display_in_ipywidgets_7(lab: Any, **kwargs: Any) -> None:
+    """Show a lab where `_repr_mimebundle_` is not asked: the widget view and the text/html together."""
     from IPython.display import display
 
-    display(lab._bundle(), raw=True)
+    display(lab._repr_mimebundle_(), raw=True)
     lab._handle_displayed(**kwargs)
 
 
@@ -162,7 +175,7 @@ def styles() -> str:
 def still(image: Image, alt: str) -> str:
     """The picture and the sentence that stand where the lab will be."""
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=80, method=6)
+    image.save(buffer, "WEBP", quality=50, method=6)
     source = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     size = f'width="{image.width}" height="{image.height}"'
     return (

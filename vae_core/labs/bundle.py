@@ -48,13 +48,13 @@ def _collect(name: str, folder: Path, texts: dict[str, str], above: list[str]) -
     source = (folder / name).read_text(encoding="utf-8")
     for names, other in IMPORT.findall(source):
         _collect(other, folder, texts, [*above, name])
-        exported = {match for match in DECLARED.findall("\n".join(_exports(folder / other)))}
+        exported = set(DECLARED.findall("\n".join(_exports(folder / other))))
         for wanted in filter(None, map(str.strip, names.split(","))):
             if wanted not in exported:
                 raise BundleError(f"{name} imports {wanted}, which {other} does not export")
     text = EXPORT.sub("", IMPORT.sub("", source))
     if found := LEFT_OVER.search(text):
-        raise BundleError(f"{name}: {found.group()!r} cannot be joined: import {{ names }} from a file, export declarations")
+        raise BundleError(f"{name}: {found.group()!r} cannot be joined: import {{ names }}, export declarations")
     texts[name] = text
 
 

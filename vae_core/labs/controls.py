@@ -1,12 +1,13 @@
-"""What can be set in a lab, said once: ipywidgets in Jupyter and native controls in the page are made from it."""
+"""What can be set in a lab, said once: ipywidgets in Jupyter and native controls in a page are made from it."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import traitlets
 
-WIDE = {"width": "auto", "min_width": "240px", "flex": "1 1 240px"}
+HALF = {"width": "auto", "min_width": "260px", "flex": "1 1 45%"}  # of a row; each grows to fill what is left
+THIRD = {"width": "auto", "min_width": "160px", "flex": "1 1 30%"}
 NAMED = {"description_width": "initial"}
 
 
@@ -36,7 +37,7 @@ class Slider:
         label = f"{self.label} ({self.unit})" if self.unit else self.label
         limits = {"min": self.min, "max": self.max, "step": self.step, "value": self.value}
         return widgets.FloatSlider(
-            **limits, description=label, readout_format=f".{decimals}f", layout=widgets.Layout(**WIDE), style=NAMED
+            **limits, description=label, readout_format=f".{decimals}f", layout=widgets.Layout(**HALF), style=NAMED
         )
 
     def trait(self) -> traitlets.TraitType:
@@ -53,7 +54,7 @@ class Choice:
     name: str
     label: str
     options: tuple[str, ...]
-    value: int = field(default=0)
+    value: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.value < len(self.options):
@@ -61,7 +62,7 @@ class Choice:
 
     def widget(self) -> widgets.Widget:
         return widgets.Dropdown(
-            options=self.options, index=self.value, description=self.label, layout=widgets.Layout(**WIDE), style=NAMED
+            options=self.options, index=self.value, description=self.label, layout=widgets.Layout(**THIRD), style=NAMED
         )
 
     def trait(self) -> traitlets.TraitType:
@@ -70,23 +71,35 @@ class Choice:
 
 @dataclass(frozen=True)
 class Press:
-    """A button; its value counts the presses."""
+    """A button; its value counts the presses. A Button has nothing to link: in Jupyter a press goes through Python."""
 
     kind: ClassVar[str] = "press"
-    linked: ClassVar[None] = None  # a Button has nothing to link: its click goes through Python
 
     name: str
     label: str
     value: int = 0
 
     def widget(self) -> widgets.Widget:
-        return widgets.Button(description=self.label, layout=widgets.Layout(**WIDE))
+        return widgets.Button(description=self.label, layout=widgets.Layout(**THIRD))
 
     def trait(self) -> traitlets.TraitType:
         return traitlets.Int(self.value).tag(sync=True)
 
 
-Control = Slider | Choice | Press
+@dataclass(frozen=True)
+class State:
+    """A value that only the canvas sets, such as what was drawn on it: any JSON, and no control of its own."""
+
+    kind: ClassVar[str] = "state"
+
+    name: str
+    value: Any = None
+
+    def trait(self) -> traitlets.TraitType:
+        return traitlets.Any(self.value).tag(sync=True)
+
+
+Control = Slider | Choice | Press | State
 
 
 def as_json(control: Control) -> dict[str, Any]:

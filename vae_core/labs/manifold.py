@@ -5,11 +5,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, load_images, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
 from vae_core.labs.pack import Block, pack_dense
-from vae_core.labs.picture import ACCENT, CLASS_COLOURS, GREY, INK, paste_digit, sheet
+from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
 from vae_core.models import LatentModel, load_pretrained
 
 CODES = 1000
@@ -61,7 +62,7 @@ class ManifoldLab(Lab):
         if side**2 != x.shape[1]:
             raise ValueError(f"ManifoldLab shows square grey images, not {tuple(images.test.shape[1:])}")
         self.planes = [Plane(ae or load_pretrained("ae-2"), x), Plane(vae or load_pretrained("vae-2"), x)]
-        start = find_hole(*self.planes, x)
+        start = find_hole(self.planes, x)
         block = Block()
         spec = {
             "side": side,
@@ -71,12 +72,12 @@ class ManifoldLab(Lab):
                 {
                     "title": title,
                     "subtitle": subtitle,
-                    "layers": pack_dense(plane.model.decoder.layers, block),
+                    "layers": pack_dense(plane.model.decoder, block),
                     "likelihood": plane.model.config["likelihood"],
                     "centre": plane.centre.tolist(),
                     "scale": plane.scale.tolist(),
                     "codes": block.add(plane.codes, "float16"),
-                    "middles": [plane.codes[labels == label].median(0).values.tolist() for label in labels.unique()],
+                    "names": name_places(plane.codes, labels),
                 }
                 for plane, (title, subtitle) in zip(self.planes, WORDS, strict=True)
             ],
@@ -86,7 +87,14 @@ class ManifoldLab(Lab):
             Slider("z2", "z₂, up", -REACH, REACH, STEP, start[1], "σ"),
             Choice("backdrop", "Show on the planes", ("codes of real digits", "decoded grid", "both")),
         ]
-        super().__init__(controls, spec, block.data, picture=draw_still(self.planes, labels, start))
+        super().__init__(
+            controls,
+            spec,
+            block.data,
+            picture=draw_still(self.planes, labels, start),
+            caption=f"Dots: {len(x):,} test images ({images.name}), coloured by class. σ: standard deviations of each "
+            "model's own codes, counted from their middle. The disc around the point holds no real code.",
+        )
 
     @property
     def z(self) -> list[np.ndarray]:
@@ -102,16 +110,27 @@ class ManifoldLab(Lab):
         return torch.tensor([self.values["z1"], self.values["z2"]])
 
 
-def find_hole(ae: Plane, vae: Plane, x: Tensor) -> tuple[float, float]:
-    """Where the first model decodes what is least like any real image and the second what is most like one.
+def name_places(codes: Tensor, labels: Tensor, apart: float = 0.4) -> list[list[float]]:
+    """Where to write each class's name: [class, z₁, z₂], its median code, pushed off the other names if need be."""
+    names = labels.unique()
+    places = torch.stack([codes[labels == name].median(0).values for name in names])
+    for _ in range(100):
+        offset = places[:, None] - places[None]
+        distance = offset.norm(dim=-1, keepdim=True).clamp_min(1e-3)
+        places = places + (offset / distance * (apart - distance).clamp_min(0)).sum(1) / 4
+    return [[name, *place] for name, place in zip(names.tolist(), places.tolist(), strict=True)]
 
-    Looks at every point of a grid at most 2 standard deviations out, first among those where the autoencoder has a
-    hole and the VAE has none. Likeness is the distance to the nearest real image, as a share of the decoded one's length.
+
+def find_hole(planes: list[Plane], x: Tensor) -> tuple[float, float]:
+    """Where the first model decodes what is least like a real image, and the second what is most like one.
+
+    Looks at a grid of points at most 2 standard deviations out, and first among those where the first model has
+    a hole and the second has none. Unlikeness is the distance to the nearest real image over the decoded one's length.
     """
     line = torch.arange(-100, 101, 5) * STEP  # points that the sliders can stand at
     grid = torch.cartesian_prod(line, line)
     unlike, far = [], []
-    for plane in (ae, vae):
+    for plane in planes:
         decoded = plane.decode(grid)
         unlike.append(torch.cdist(decoded, x).amin(1) / decoded.norm(dim=1))
         far.append(torch.cdist(grid, plane.codes).amin(1))
@@ -122,7 +141,7 @@ def find_hole(ae: Plane, vae: Plane, x: Tensor) -> tuple[float, float]:
 
 def draw_still(planes: list[Plane], labels: Tensor, start: tuple[float, float]) -> tuple[Image.Image, str]:
     """The lab as it begins, for a page whose script does not run."""
-    image, pen = sheet(720, 500)
+    image, pen = sheet(720, 490)
     for i, (plane, (title, _)) in enumerate(zip(planes, WORDS, strict=True)):
         left, top, size = 40 + 340 * i, 34, 300
         pen.text((left, 10), title, fill=INK, font_size=16)

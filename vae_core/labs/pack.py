@@ -24,7 +24,7 @@ class Block:
     """Arrays laid one after another into one block of bytes."""
 
     def __init__(self) -> None:
-        self.data = bytearray()
+        self.data = b""
 
     def add(self, values: Any, dtype: str) -> Ref:
         """Append an array in this format (a key of `DTYPES`) and return the reference the browser finds it by.
@@ -35,7 +35,8 @@ class Block:
         wide = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
         if not np.isfinite(wide).all():
             raise ValueError("an array for the browser holds values that are not finite: is the model trained?")
-        array = wide.astype(DTYPES[dtype])
+        with np.errstate(over="ignore", invalid="ignore"):
+            array = wide.astype(DTYPES[dtype])
         fits = np.isfinite(array).all() if dtype.startswith("float") else (array == wide).all()
         if not fits:
             raise ValueError(f"values from {wide.min():g} to {wide.max():g} do not fit into {dtype}")
@@ -52,14 +53,16 @@ def read(data: bytes, ref: Ref) -> np.ndarray:
     return np.frombuffer(data, dtype, count, ref["at"]).reshape(ref["shape"])
 
 
-def pack_dense(layers: nn.Module, block: Block) -> list[dict[str, Any]]:
+def pack_dense(network: nn.Module, block: Block) -> list[dict[str, Any]]:
     """Linear layers and the activations between them -> the list that `Network` in nn.mjs is made from.
+
+    `network` is a Sequential, or an encoder or decoder that has one as its `layers`.
 
     Raises:
         ValueError: a layer of another kind.
     """
     packed: list[dict[str, Any]] = []
-    for layer in layers.children():
+    for layer in getattr(network, "layers", network).children():
         if isinstance(layer, nn.Linear):
             weight = layer.weight.detach().float().cpu()
             scale = weight.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127

@@ -4,7 +4,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 PAPER, INK, GREY, ACCENT = "#ffffff", "#1f2430", "#6e7887", "#0a6a80"
-CLASS_COLOURS = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split()  # as js/draw.mjs
 
 
 def sheet(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:

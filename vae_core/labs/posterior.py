@@ -11,9 +11,9 @@ from vae_core.labs.controls import Choice, Press, Slider
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_dense
 from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
-from vae_core.models import VAE, load_pretrained
+from vae_core.losses import gaussian_kl
+from vae_core.models import VAE, LatentModel, load_pretrained
 
-DRAWS = 8  # as in js/posterior.mjs
 SHOWN = 2  # images of each class
 
 
@@ -30,38 +30,47 @@ class PosteriorLab(Lab):
 
     module = "posterior.mjs"
 
-    def __init__(self, model: VAE | None = None, images: ImageSet | None = None):
-        self.model = model or load_pretrained("vae-10")
-        if not isinstance(self.model, VAE):
-            raise ValueError(f"PosteriorLab needs a VAE, not {type(self.model).__name__}: a point has no posterior")
+    def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
+        model = model or load_pretrained("vae-10")
+        if not isinstance(model, VAE):
+            raise ValueError(f"PosteriorLab needs a VAE, not {type(model).__name__}: a point has no posterior")
+        self.model = model
         images = images or load_images("mnist", fallback="digits")
         x, names = choose(images)
         side = round(x.shape[1] ** 0.5)
         if side**2 != x.shape[1]:
             raise ValueError(f"PosteriorLab shows square grey images, not {tuple(images.test.shape[1:])}")
         with torch.no_grad():
-            posterior = self.model.encode(x.to(self._device))
+            posterior = model.encode(x.to(self._device))
         self._means, self._log_vars = (part.float().cpu() for part in posterior)
-        kl = (0.5 * (self._means.square() + self._log_vars.exp() - 1 - self._log_vars)).mean(0).tolist()
+        kl = gaussian_kl(self._means[..., None], self._log_vars[..., None]).mean(0).tolist()  # by unit
         block = Block()
         spec = {
             "side": side,
-            "units": self.model.latent_dim,
-            "layers": pack_dense(self.model.decoder.layers, block),
-            "likelihood": self.model.config["likelihood"],
+            "units": model.latent_dim,
+            "layers": pack_dense(model.decoder, block),
+            "likelihood": model.config["likelihood"],
             "mean": block.add(self._means, "float32"),
             "log_var": block.add(self._log_vars, "float32"),
             "images": block.add((255 * x).round(), "uint8"),
         }
-        units = tuple(f"unit {i + 1} ({nats:.1f} nats on average)" for i, nats in enumerate(kl))
+        units = tuple(f"unit {i + 1} · {nats:.1f} nats" for i, nats in enumerate(kl))
+        start = names.index("4") if "4" in names else 0
         controls = [
-            Choice("digit", "Digit", names),
+            Choice("digit", "Digit", names, start),
             Choice("unit", "Change", ("all units", *units)),
-            Slider("shift", "Shift the mean by", -3, 3, 0.05, 0.0),
+            Slider("shift", "Shift of the mean", -3, 3, 0.05, 0.0),
             Slider("stretch", "Variance ×", 0, 4, 0.05, 1.0),
-            Press("draw", "New ε"),
+            Press("draw", "Draw new ε"),
         ]
-        super().__init__(controls, spec, block.data, picture=draw_still(self.model, x[0], self._means[0], self._log_vars[0]))
+        super().__init__(
+            controls,
+            spec,
+            block.data,
+            picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
+            caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
+            f"prior. Digits from the test set ({images.name}).",
+        )
 
     @property
     def mean(self) -> np.ndarray:
@@ -118,11 +127,14 @@ def draw_still(model: VAE, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Im
     for left, words in ((10, "input x"), (160, "posterior q(z | x), a bar a unit"), (452, "decoded")):
         pen.text((left, 12), words, fill=INK, font_size=15)
     paste_digit(image, x.numpy(), 10, 66, 112)
-    paste_digit(image, model.reconstruct(x[None].to(next(model.parameters()).device))[0].detach().cpu().numpy(), 452, 38, 168)
+    with torch.no_grad():
+        decoded = model.likelihood.mean(model.decode(mean.to(next(model.parameters()).device)))
+    paste_digit(image, decoded.cpu().numpy(), 452, 38, 168)
     for i, (middle, std) in enumerate(zip(mean.tolist(), (0.5 * log_var).exp().tolist(), strict=True)):
         y = 44 + 160 * i / len(mean)
         left, right = (286 + 32 * min(4, max(-4, middle + sign * std)) for sign in (-1, 1))
         pen.line((160, y, 412, y), fill="#e4e7ec")
         pen.rectangle((left, y - 3, right, y + 3), fill=ACCENT)
     pen.line((286, 38, 286, 206), fill=GREY)
-    return image, "A digit, its posterior as one bar for each latent unit, and the digit decoded from the posterior's mean."
+    alt = "A digit, its posterior as one bar for each latent unit, and the digit decoded from the posterior's mean."
+    return image, alt

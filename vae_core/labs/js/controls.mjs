@@ -3,6 +3,7 @@
 /** @typedef {{kind: "slider", name: string, label: string, min: number, max: number, step: number, value: number, unit: string}} Slider */
 /** @typedef {{kind: "choice", name: string, label: string, options: string[], value: number}} Choice  value is an index */
 /** @typedef {{kind: "press", name: string, label: string, value: number}} Press  value counts the presses */
+/** @typedef {{kind: "state", name: string, value: any}} State  what only the canvas sets: no control */
 
 /** How many decimals a slider's value needs: as many as its step has. */
 export const decimals = (step) => (String(step).split(".")[1] ?? "").length;
@@ -18,13 +19,10 @@ export function snap({ min, max, step }, value) {
   return Number(Math.min(max, min + steps * step).toFixed(decimals(step)));
 }
 
-/** What Python would have to check too: a model's state holds what its control allows. */
-export const startValues = (controls) => Object.fromEntries(controls.map(({ name, value }) => [name, value]));
-
 /** The controls as one element, tied to the model both ways. */
 export function buildControls(controls, model) {
   const panel = element("div", "vae-lab-controls");
-  panel.append(...controls.map((control) => BUILDERS[control.kind](control, model)));
+  panel.append(...controls.filter(({ kind }) => kind !== "state").map((control) => BUILDERS[control.kind](control, model)));
   return panel;
 }
 

@@ -1,6 +1,6 @@
 // A pen for one canvas: sharp on every screen, in the colours of the page it stands on.
 
-const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "good", "bad"];
+const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "orange", "good", "bad"];
 // Ten colours told apart by most colour-blind readers (Petroff 2021, arXiv:2107.02270), in the order of the digits
 export const CLASS_COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
 
@@ -48,10 +48,11 @@ export class Pen {
     probe.remove();
     const paper = pixelOf(this.colours.paper);
     const ink = pixelOf(this.colours.ink);
-    this.shades = Uint8ClampedArray.from({ length: 3 * 256 }, (_, i) => {
-      const at = Math.floor(i / 3) / 255;
-      return paper[i % 3] * (1 - at) + ink[i % 3] * at;
+    const bytes = Uint8ClampedArray.from({ length: 4 * 256 }, (_, i) => {
+      const at = Math.floor(i / 4) / 255;
+      return i % 4 === 3 ? 255 : paper[i % 4] * (1 - at) + ink[i % 4] * at;
     });
+    this.shades = new Uint32Array(bytes.buffer); // a whole pixel each
     this.layers.clear();
   }
 
@@ -100,6 +101,14 @@ export class Pen {
     }
     c.fillStyle = this.colours[colour] ?? colour;
     c.fillText(words, x, y);
+  }
+
+  /** Words of different styles on one line: [[words, style], …]. */
+  words(parts, x, y) {
+    for (const [words, style] of parts) {
+      this.text(words, x, y, style);
+      x += this.context.measureText(words).width;
+    }
   }
 
   line(points, { colour = "line", width = 1, dash = [] } = {}) {
@@ -155,15 +164,8 @@ export class Pen {
 
   /** A square picture of side², values from 0 (paper) to 1 (ink), from values[at] on; `pixel` maps raw outputs there. */
   digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line" } = {}) {
-    const { canvas, context, image } = this.#stamp(side);
-    const data = image.data;
-    for (let i = 0, p = 0; i < side * side; i++, p += 4) {
-      const shade = 3 * Math.round(255 * pixel(values[at + i]));
-      data[p] = this.shades[shade];
-      data[p + 1] = this.shades[shade + 1];
-      data[p + 2] = this.shades[shade + 2];
-      data[p + 3] = 255;
-    }
+    const { canvas, context, image, shades } = this.#stamp(side);
+    for (let i = 0; i < shades.length; i++) shades[i] = this.shades[(255 * pixel(values[at + i]) + 0.5) | 0];
     context.putImageData(image, 0, 0);
     // few pixels, shown large: as squares while they are large, smoothly where they must shrink
     this.context.imageSmoothingEnabled = size * this.ratio < 1.5 * side;
@@ -176,7 +178,8 @@ export class Pen {
       const canvas = document.createElement("canvas");
       canvas.width = canvas.height = side;
       const context = canvas.getContext("2d", { willReadFrequently: true });
-      this.stamps.set(side, { canvas, context, image: context.createImageData(side, side) });
+      const image = context.createImageData(side, side);
+      this.stamps.set(side, { canvas, context, image, shades: new Uint32Array(image.data.buffer) });
     }
     return this.stamps.get(side);
   }

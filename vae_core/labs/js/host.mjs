@@ -1,12 +1,13 @@
 // What every lab needs of the page around it: a canvas that repaints when values change, dragging, words for those who do
 // not see it, and a picture to fall back on. A lab itself is the object that its `create(spec, read)` returns:
 //   height(width)              how tall it is at this width, in CSS pixels
-//   paint(pen, values, width)  draw one frame; returns {summary, tiles: [{name, value, note, mood}]}
+//   paint(pen, values, width)  draw one frame; returns {summary, tiles: [{name, value, note, mood, mark}]}: mood is
+//                              "good" or "bad", mark the colour of what it is drawn in
 //   grab(x, y)                 optional: null, or what turns further pointer positions into new values
 
 import { fromBase64, tensorReader } from "./tensors.mjs";
 import { Pen } from "./draw.mjs";
-import { buildControls, element, snap, startValues } from "./controls.mjs";
+import { buildControls, element, snap } from "./controls.mjs";
 
 /** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. */
 export function render(create, { model, el }) {
@@ -23,7 +24,7 @@ export function mountAll(create, hash) {
     root.dataset.started = "";
     try {
       const { spec, values, data } = JSON.parse(root.querySelector("script[type='application/json']").textContent);
-      const model = staticModel({ ...startValues(spec.controls), ...values, spec, data: fromBase64(data) });
+      const model = staticModel({ ...values, spec, data: fromBase64(data) });
       start(create, root, model, spec.controls);
     } catch (error) {
       fail(root, error);
@@ -47,10 +48,11 @@ export function staticModel(values) {
   };
 }
 
+/** Bring a lab to life in `root`, beside a picture that stays until the first good frame. Returns what stops it. */
 function start(create, root, model, controls) {
   const stage = element("div", "vae-lab-stage");
   const canvas = element("canvas");
-  const tiles = element("dl", "vae-lab-tiles");
+  const tiles = element("div", "vae-lab-tiles");
   const status = element("p", "vae-lab-status");
   canvas.setAttribute("role", "img");
   status.setAttribute("role", "status");
@@ -71,6 +73,7 @@ function start(create, root, model, controls) {
     frame = 0;
     if (!root.isConnected) return; // no colours and no width yet: the ResizeObserver calls again
     try {
+      if (!stage.isConnected) show();
       if (patch) {
         // here, not at each pointer event: at most one change a frame
         for (const [name, value] of Object.entries(patch)) model.set(name, specOf[name].kind === "slider" ? snap(specOf[name], value) : value);
@@ -78,13 +81,13 @@ function start(create, root, model, controls) {
         model.save_changes();
       }
       const values = Object.fromEntries(spec.controls.map(({ name }) => [name, model.get(name)]));
-      const width = Math.floor(stage.clientWidth || root.clientWidth) || 640; // 640: painted before it is shown
+      const width = Math.max(240, Math.floor(stage.clientWidth) || 640); // 640: hidden for now, in a closed fold
       pen.begin(width, lab.height(width));
       const { summary, tiles: contents = [] } = lab.paint(pen, values, width);
       canvas.setAttribute("aria-label", summary);
       fillTiles(tiles, contents);
       if (root.dataset.ready === "true") speak(summary);
-      else show();
+      root.dataset.ready = "true";
     } catch (error) {
       stop();
       stage.remove();
@@ -96,7 +99,7 @@ function start(create, root, model, controls) {
     root.querySelector(".vae-lab-fallback")?.setAttribute("hidden", "");
     root.prepend(stage);
     if (controls.length) stage.after(buildControls(controls, model));
-    root.dataset.ready = "true";
+    if (spec.caption) root.append(element("p", "vae-lab-caption", spec.caption));
   }
 
   function speak(summary) {
@@ -160,17 +163,17 @@ function start(create, root, model, controls) {
 
 function fillTiles(list, contents) {
   while (list.children.length > contents.length) list.lastChild.remove();
-  contents.forEach(({ name, value, note = "", mood = "" }, i) => {
+  contents.forEach(({ name, value, note = "", mood = "", mark = "" }, i) => {
     if (!list.children[i]) {
       const tile = element("div");
-      tile.append(element("dt"), element("dd", "vae-lab-number"), element("dd", "vae-lab-note"));
+      tile.append(...["name", "number", "note"].map((part) => element("div", `vae-lab-tile-${part}`)));
       list.append(tile);
     }
     const tile = list.children[i];
     [name, value, note].forEach((text, part) => {
       if (tile.children[part].textContent !== text) tile.children[part].textContent = text;
     });
-    if (tile.dataset.mood !== mood) tile.dataset.mood = mood;
+    Object.assign(tile.dataset, { mood, mark });
   });
 }
 
@@ -178,7 +181,7 @@ function fillTiles(list, contents) {
 function fail(root, error) {
   console.error(error);
   root.dataset.ready = "false";
-  root.querySelector(".vae-lab-controls")?.remove();
+  for (const part of root.querySelectorAll(".vae-lab-controls, .vae-lab-caption")) part.remove();
   const fallback = root.querySelector(".vae-lab-fallback");
   fallback?.removeAttribute("hidden");
   const words = fallback?.querySelector("figcaption");

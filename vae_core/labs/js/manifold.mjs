@@ -6,20 +6,20 @@ import { CLASS_COLOURS, number, ticks } from "./draw.mjs";
 
 export const REACH = 3; // the planes show this many standard deviations each way, and so do the sliders
 const GRID = 15; // decoded digits along each side of a plane
-const GUTTER = 34; // room for an axis's numbers
+const GUTTER = 30; // room for an axis's numbers
 
-/** Where the planes and digits stand at this width: on a phone one model a row, else one a column. */
+/** Where planes, digits and words stand at this width: one model a column, on a phone one a row. */
 export function arrange(width) {
   const narrow = width < 520;
-  const column = (narrow ? width : (width - 28) / 2) - 1; // 1: the frame's own line
-  const digit = 28 * Math.max(3, Math.floor((narrow ? 0.36 * (width - GUTTER) : 0.5 * column) / 28));
-  const side = Math.floor(narrow ? width - GUTTER - digit - 14 : column - GUTTER);
-  const pitch = side + 60;
+  const column = Math.floor(narrow ? width : (width - 24) / 2) - 1; // 1: the frame's own line
+  const size = narrow ? 98 : column > 320 ? 168 : 140;
+  const side = Math.floor(narrow ? column - GUTTER - size - 14 : column - GUTTER);
   return [0, 1].map((i) => {
-    const x = GUTTER + (narrow ? 0 : i * (column + 28));
-    const y = 46 + (narrow ? i * (pitch + 16) : 0);
-    const at = narrow ? { x: x + side + 14, y } : { x: x + (side - digit) / 2, y: y + side + 44 };
-    return { x, y, side, digit: { ...at, size: digit }, bottom: narrow ? y + pitch - 22 : y + side + 44 + digit + 6 };
+    const x = GUTTER + (narrow ? 0 : i * (column + 25));
+    const y = 46 + (narrow ? i * (side + 84) : 0);
+    const digit = narrow ? { x: x + side + 14, y, size } : { x, y: y + side + 38, size };
+    const words = narrow ? { x: digit.x, y: y + size + 22 } : { x: x + size + 16, y: digit.y + size / 2 - 12 };
+    return { narrow, x, y, side, digit, words, bottom: narrow ? y + Math.max(side + 24, size + 74) : digit.y + size + 4 };
   });
 }
 
@@ -65,8 +65,8 @@ export function create(spec, read) {
     if (backdrop !== 1) {
       pen.clip(x, y, side, side, () => {
         const radius = side > 250 ? 2.4 : 1.8;
-        labels.forEach((label, i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: CLASS_COLOURS[label % 10], alpha: 0.85 }));
-        plane.middles.forEach(([u, v], label) => {
+        labels.forEach((label, i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: CLASS_COLOURS[label % 10] }));
+        plane.names.forEach(([label, u, v]) => {
           pen.text(String(label), toX(u), toY(v), { size: side > 250 ? 17 : 14, weight: 700, align: "center", base: "middle", halo: true });
         });
       });
@@ -82,42 +82,45 @@ export function create(spec, read) {
     });
   }
 
+  /** Beside the digit: is the point where images live? */
+  function say(pen, { words: { x, y }, narrow }, distance, label) {
+    const hole = distance > spec.hole;
+    const [verdict, colour] = hole ? ["in a hole", "bad"] : ["on the map", "good"];
+    const gap = `${distance.toFixed(2)} σ away`;
+    const lines = narrow ? ["nearest real", `digit: a ${label},`, gap] : ["nearest real digit:", `a ${label}, ${gap}`];
+    pen.text(verdict, x, y, { size: narrow ? 15 : 17, weight: 700, colour });
+    lines.forEach((line, i) => pen.text(line, x, y + 20 + 18 * i - (narrow ? 2 : 0), { size: 13, colour: "muted" }));
+    return { verdict, near: `the nearest real digit is a ${label}, ${gap}` };
+  }
+
   return {
     height: (width) => Math.max(...arrange(width).map(({ bottom }) => bottom)),
 
     paint(pen, { z1, z2, backdrop }, width) {
       places = arrange(width);
-      const found = planes.map((plane, i) => {
+      const untouched = z1 === spec.controls[0].value && z2 === spec.controls[1].value;
+      const words = planes.map((plane, i) => {
         const place = places[i];
         const { x, y, side, digit } = place;
         pen.text(plane.title, x, y - 25, { size: 17, weight: 700 });
         pen.text(plane.subtitle, x, y - 8, { size: 13, colour: "muted" });
-        pen.layer(`${i} ${backdrop}`, x - GUTTER, y - 6, side + GUTTER + 6, side + 30, () => paintGround(pen, plane, place, backdrop));
+        pen.layer(`${i} ${backdrop}`, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop));
 
-        const near = nearest(plane.codes, z1, z2);
-        const [px, py] = [x + (side * (z1 + REACH)) / (2 * REACH), y + (side * (REACH - z2)) / (2 * REACH)];
+        const { index, distance } = nearest(plane.codes, z1, z2);
+        const at = [x + (side * (z1 + REACH)) / (2 * REACH), y + (side * (REACH - z2)) / (2 * REACH)];
+        const radius = (distance * side) / (2 * REACH);
         pen.clip(x, y, side, side, () => {
-          pen.disc(px, py, Math.max(10, (near.distance * side) / (2 * REACH)), { fill: "accent", alpha: 0.16, stroke: "accent", line: 1.5 });
-          pen.line([[x, py], [x + side, py]], { colour: "accent", dash: [2, 4] });
-          pen.line([[px, y], [px, y + side]], { colour: "accent", dash: [2, 4] });
+          pen.line([[x, at[1]], [x + side, at[1]]], { colour: "accent", dash: [2, 4] });
+          pen.line([[at[0], y], [at[0], y + side]], { colour: "accent", dash: [2, 4] });
+          pen.disc(...at, radius, { fill: "accent", alpha: 0.22, stroke: "accent", line: 1.5 });
         });
-        pen.disc(px, py, 7.5, { fill: "accent", stroke: "paper", line: 2.5 });
+        pen.disc(...at, 8, { fill: "accent", stroke: "paper", line: 2.5 });
+        if (untouched) pen.text("drag me", at[0], at[1] - 15, { size: 13, weight: 700, colour: "accent", align: "center", halo: true });
         pen.digit(decode(plane, [[z1, z2]]), digit.x, digit.y, digit.size, { side: spec.side, pixel: plane.pixel });
-        return { ...near, label: labels[near.index] };
+        return { title: plane.title, ...say(pen, place, distance, labels[index]) };
       });
-
-      const tiles = planes.map(({ title }, i) => {
-        const { distance, label } = found[i];
-        const hole = distance > spec.hole;
-        return {
-          name: title,
-          value: hole ? "In a hole" : "Among real codes",
-          note: `nearest real digit: a ${label}, ${distance.toFixed(2)} σ away`,
-          mood: hole ? "bad" : "good",
-        };
-      });
-      const words = tiles.map(({ name, value, note }) => `${name}: ${value.toLowerCase()}, ${note}`).join("; ");
-      return { summary: `Two latent planes and the digits decoded at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${words}.`, tiles };
+      const both = words.map(({ title, verdict, near }) => `${title}: ${verdict}, ${near}`).join(". ");
+      return { summary: `Two latent planes, and the digit each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.` };
     },
 
     grab(x, y) {

@@ -5,33 +5,32 @@ import { likelihood, normals, unitKl } from "./vae.mjs";
 import { number, ticks } from "./draw.mjs";
 
 export const DRAWS = 8;
+const HEADING = { weight: 700, size: 14 };
+const SMALL = { size: 12, colour: "muted" };
 const REACH = 4; // the bars' axis, in units of the latent space, in which the prior is N(0, 1)
 const SCALES = [50, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200, 4800];
 
 /** Where things stand at this width: image, posterior, decoded digit in a row; on a phone the posterior below the two. */
 export function arrange(width, units) {
   const narrow = width < 560;
-  const pitch = Math.max(13, Math.min(24, Math.floor(240 / units)));
+  const pitch = Math.max(13, Math.min(narrow ? 16 : 24, Math.floor(240 / units)));
   const tall = units * pitch;
-  const decoded = { size: 168, x: width - 169, y: 30 };
-  const input = { size: 112, x: 1, y: narrow ? 86 : 30 };
-  if (narrow) decoded.size = 28 * Math.max(3, Math.min(6, Math.floor((width - 112 - 18) / 28)));
-  if (narrow) decoded.x = width - 1 - decoded.size;
-  if (narrow) input.y = decoded.y + decoded.size - input.size;
-  const bars = narrow
-    ? { x: 28, y: decoded.y + decoded.size + 60, width: width - 28 - 46 }
-    : { x: input.size + 64, y: 46, width: decoded.x - 34 - 46 - (input.size + 64) };
-  if (!narrow) {
-    input.y = bars.y + Math.max(0, Math.floor((tall - input.size) / 2));
-    decoded.y = bars.y + Math.max(0, Math.floor((tall - decoded.size) / 2));
-  }
-  Object.assign(bars, { pitch, height: tall, unit: bars.width / (2 * REACH) });
-  const perRow = narrow ? 4 : DRAWS;
-  const gap = narrow ? 8 : 12;
-  const cell = Math.min(84, Math.floor((width - 2 - (perRow - 1) * gap) / perRow));
-  const draws = { x: 1, y: bars.y + tall + 62, perRow, cell, step: cell + (width - 2 - perRow * cell) / (perRow - 1), down: cell + gap };
-  const sum = { y: draws.y + (DRAWS / perRow) * draws.down + 22 };
-  return { narrow, input, decoded, bars, draws, sum, height: sum.y + 48 };
+  const [small, large] = narrow ? [84, width < 290 ? 112 : 140] : [112, 168];
+  const top = narrow ? 26 : 46;
+  const edge = narrow ? Math.min(20, (width - small - large - 30) / 2) : 1;
+  const input = { x: edge, y: top, size: small };
+  const decoded = { x: width - edge - large, y: top, size: large };
+  const left = narrow ? 26 : input.size + 72;
+  const bars = { x: left, y: narrow ? 26 + large + 54 : 46, pitch, height: tall };
+  bars.width = (narrow ? width : decoded.x - 38) - 44 - left;
+  bars.unit = bars.width / (2 * REACH);
+  if (narrow) input.y += (large - input.size) / 2;
+  else for (const digit of [input, decoded]) digit.y += Math.max(0, Math.floor((tall - digit.size) / 2));
+  const gap = narrow ? 5 : 12;
+  const cell = Math.min(84, Math.floor((width - 2 - (DRAWS - 1) * gap) / DRAWS));
+  const draws = { y: Math.max(bars.y + tall + 72, decoded.y + large + 34), cell, step: (width - 2 - cell) / (DRAWS - 1) };
+  const sum = { y: draws.y + cell + 42 };
+  return { narrow, input, decoded, bars, draws, sum, height: sum.y + 42 };
 }
 
 export function create(spec, read) {
@@ -75,52 +74,63 @@ export function create(spec, read) {
     return before.get(key);
   }
 
-  function paintBars(pen, unit) {
-    const { x, y, width, height, pitch, unit: one } = place.bars;
-    const toX = (z) => x + (z + REACH) * one;
-    pen.text("posterior q(z | x)", x, y - 28, { weight: 700, size: 14 });
-    pen.text("nats", x + width + 40, y - 8, { size: 12, colour: "muted", align: "right" });
-    pen.box(toX(-2), y, 4 * one, height, { fill: "accent", alpha: 0.07 });
-    pen.box(toX(-1), y, 2 * one, height, { fill: "accent", alpha: 0.1 });
-    pen.text("the prior, ±1 and ±2", toX(0), y - 8, { size: 12, colour: "muted", align: "center" });
+  const toX = (z) => place.bars.x + (z + REACH) * place.bars.unit;
+
+  function paintAxis(pen) {
+    const { x, y, width, height, unit } = place.bars;
+    pen.text("posterior q(z | x)", x, y - 28, HEADING);
+    pen.text("KL, nats", x + width + 40, y - 8, { ...SMALL, align: "right" });
+    pen.box(toX(-2), y, 4 * unit, height, { fill: "accent", alpha: 0.07 });
+    pen.box(toX(-1), y, 2 * unit, height, { fill: "accent", alpha: 0.1 });
+    pen.text("prior ±1, ±2", toX(0), y - 8, { ...SMALL, align: "center" });
     for (const tick of ticks(-REACH, REACH, 4)) {
       pen.line([[toX(tick), y], [toX(tick), y + height]], { colour: "line" });
-      pen.text(number(tick, 0), toX(tick), y + height + 16, { size: 12, colour: "muted", align: "center" });
+      pen.text(number(tick, 0), toX(tick), y + height + 16, { ...SMALL, align: "center" });
     }
-    pen.text("z", x + width + 14, y + height + 16, { size: 12, colour: "muted" });
+    pen.text("bar: mean ± std     dot: the draw z", toX(0), y + height + 34, { ...SMALL, align: "center" });
+  }
+
+  function paintBars(pen, chosen) {
+    const { x, y, width, height, pitch, unit } = place.bars;
+    const bar = Math.min(9, pitch - 5);
+    pen.layer("axis", x - 8, y - 44, width + 52, height + 84, () => paintAxis(pen));
     for (let i = 0; i < units; i++) {
       const middle = y + (i + 0.5) * pitch;
-      const chosen = unit === i + 1;
-      if (unit === 0 || pitch > 15) {
-        pen.text(String(i + 1), x - 8, middle, { size: 12, weight: chosen ? 700 : 400, colour: chosen ? "accent" : "muted", align: "right", base: "middle" });
-      }
-      const kl = number(unitKl(mean[i], variance[i]), 1);
-      pen.text(kl, x + width + 40, middle, { size: 12, weight: chosen ? 700 : 400, align: "right", base: "middle" });
+      const mine = chosen === i + 1 ? { weight: 700, colour: "accent" } : {};
+      pen.text(String(i + 1), x - 8, middle, { ...SMALL, ...mine, align: "right", base: "middle" });
+      pen.text(number(unitKl(mean[i], variance[i])), x + width + 40, middle, { ...SMALL, colour: "ink", ...mine, align: "right", base: "middle" });
       const was = means[row * units + i], wasStd = Math.exp(0.5 * logVars[row * units + i]);
-      const std = Math.sqrt(variance[i]);
-      pen.clip(x - 1, y, width + 2, height, () => {
-        const bar = Math.min(9, pitch - 5);
-        pen.box(toX(mean[i] - std), middle - bar / 2, Math.max(2, 2 * std * one), bar, { fill: "accent", alpha: 0.75, radius: 2 });
-        pen.box(toX(was - wasStd), middle - bar / 2 - 1.5, 2 * wasStd * one, bar + 3, { stroke: "muted", radius: 3 });
-        const z = decoder.input[i];
-        pen.disc(toX(z), middle, 2.8, { fill: "ink", stroke: "paper", line: 1 });
+      const half = Math.max(1, Math.sqrt(variance[i]) * unit); // a point still shows
+      pen.clip(x, y, width, height, () => {
+        pen.box(toX(mean[i]) - half, middle - bar / 2, 2 * half, bar, { fill: "accent", alpha: 0.75, radius: 2 });
+        pen.box(toX(was - wasStd), middle - bar / 2 - 1.5, 2 * wasStd * unit, bar + 3, { stroke: "muted", radius: 3 });
+        pen.disc(toX(decoder.input[i]), middle, 2.8, { fill: "ink", stroke: "paper", line: 1 });
       });
+      if (Math.abs(mean[i]) > REACH) {
+        const right = mean[i] > 0; // out of the picture, over there
+        pen.text(right ? "›" : "‹", right ? x + width - 4 : x + 4, middle, { size: 17, weight: 700, colour: "accent", align: right ? "right" : "left", base: "middle" });
+      }
     }
-    if (unit) pen.box(x, y + (unit - 1) * pitch, width, pitch, { stroke: "accent", line: 1.5, radius: 3 });
+    if (chosen) pen.box(x, y + (chosen - 1) * pitch, width, pitch, { stroke: "accent", line: 1.5, radius: 3 });
     pen.box(x - 0.5, y - 0.5, width + 1, height + 1, { stroke: "line" });
   }
 
+  /** What it costs now above what it cost before: distortion and rate laid end to end. */
   function paintSum(pen, now, then, width) {
     const { y } = place.sum;
-    const most = Math.max(Number.isFinite(now.elbo) ? -now.elbo : 0, -then.elbo) * 1.02;
-    const scale = (width - 60) / (SCALES.find((s) => s >= most) ?? most);
-    [[now, "now"], [then, "before"]].forEach(([{ rate, distortion }, name], i) => {
+    const left = 52, room = width - left - 48;
+    const most = Math.max(Number.isFinite(now.elbo) ? -now.elbo : 0, -then.elbo);
+    const scale = room / (SCALES.find((s) => s >= most) ?? most);
+    const [first, second] = [{ ...HEADING, colour: "accent" }, { ...HEADING, colour: "warm" }];
+    pen.words([["the cost in nats: ", HEADING], ["distortion", first], [" + ", HEADING], ["rate", second]], 1, y - 12);
+    [[now, "now"], [then, "before"]].forEach(([{ rate, distortion, elbo }, name], i) => {
       const top = y + i * 20;
       const split = distortion * scale;
-      const end = Number.isFinite(rate) ? rate * scale : width - 60 - split;
-      pen.text(name, 0, top + 7, { size: 12, colour: "muted", base: "middle" });
-      pen.box(54, top, split, 14, { fill: "accent", alpha: i ? 0.45 : 0.9 });
-      pen.box(54 + split + 1, top, Math.max(1, end), 14, { fill: "warm", alpha: i ? 0.45 : 0.9 });
+      const rest = Number.isFinite(rate) ? rate * scale : room - split;
+      pen.text(name, 1, top + 7, { size: 12, colour: "muted", base: "middle" });
+      pen.box(left, top, split, 14, { fill: "accent", alpha: i ? 0.45 : 1 });
+      pen.box(left + split + 1, top, Math.max(1, rest), 14, { fill: "orange", alpha: i ? 0.45 : 1 });
+      pen.text(number(-elbo), left + split + rest + 7, top + 7, { size: 12, colour: i ? "muted" : "ink", base: "middle" });
     });
   }
 
@@ -133,28 +143,32 @@ export function create(spec, read) {
       const then = untouched(values);
       const now = measure(values);
       const size = side * side;
-      pen.text("input x", input.x, input.y - 10, { weight: 700, size: 14 });
+      pen.text("input x", input.x, input.y - 10, HEADING);
       pen.digit(now.x, input.x, input.y, input.size, { side });
-      pen.text("decoded from z", decoded.x, decoded.y - 10, { weight: 700, size: 14 });
+      pen.text("decoded from z", decoded.x, decoded.y - 10, HEADING);
       pen.digit(now.outputs, decoded.x, decoded.y, decoded.size, { side, pixel });
       paintBars(pen, values.unit);
-      pen.text("eight draws of z, decoded", draws.x, draws.y - 10, { weight: 700, size: 14 });
+      const middle = input.y + input.size / 2 + 7;
+      if (place.narrow) pen.text("→", (input.x + input.size + decoded.x) / 2, middle, { size: 22, colour: "muted", align: "center" });
+      else {
+        pen.text("→", input.x + input.size + 23, middle, { size: 22, colour: "muted", align: "center" });
+        pen.text("→", decoded.x - 18, middle, { size: 22, colour: "muted", align: "center" });
+      }
+      pen.text("eight draws of z, decoded", 1, draws.y - 10, HEADING);
       for (let k = 0; k < DRAWS; k++) {
-        const x = draws.x + (k % draws.perRow) * draws.step;
-        const y = draws.y + Math.floor(k / draws.perRow) * draws.down;
-        pen.digit(now.outputs, x, y, draws.cell, { side, at: k * size, pixel, frame: k ? "line" : "accent" });
+        pen.digit(now.outputs, 1 + k * draws.step, draws.y, draws.cell, { side, at: k * size, pixel, frame: k ? "line" : "accent" });
       }
       paintSum(pen, now, then, width);
 
       const changed = values.shift !== 0 || values.stretch !== 1;
-      const compare = (key, words) => (changed ? `before: ${number(then[key])}` : words);
+      const note = (key, words) => (changed ? `was ${number(then[key])} nats` : `nats, ${words}`);
       const tiles = [
-        { name: "Rate, nats", value: number(now.rate), note: compare("rate", "KL from the prior, exact") },
-        { name: "Distortion, nats", value: number(now.distortion), note: compare("distortion", "−log p(x | z), mean of 8 draws") },
+        { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean of the draws"), mark: "accent" },
+        { name: "Rate", value: number(now.rate), note: now.rate === Infinity ? "a point, not a cloud" : note("rate", "exact"), mark: "orange" },
         {
-          name: "ELBO, nats",
+          name: "ELBO",
           value: number(now.elbo),
-          note: compare("elbo", "−(rate + distortion)"),
+          note: note("elbo", "minus their sum"),
           mood: now.elbo < then.elbo - 0.05 ? "bad" : now.elbo > then.elbo + 0.05 ? "good" : "",
         },
       ];

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as manifold from "../../vae_core/labs/js/manifold.mjs";
+import * as posterior from "../../vae_core/labs/js/posterior.mjs";
+
+const WIDTHS = [240, 309, 343, 519, 520, 559, 560, 640, 686, 768];
+
+test("ManifoldLab: everything inside, nothing on top of anything, at every width", () => {
+  for (const width of WIDTHS) {
+    const [left, right] = manifold.arrange(width);
+    for (const { x, y, side, digit, bottom } of [left, right]) {
+      assert.ok(x > 0 && side > 60 && x + side < width && digit.x + digit.size < width, `sides at ${width}`);
+      assert.ok(digit.x >= x + side || digit.y >= y + side, `digit on plane at ${width}`);
+      assert.ok(digit.y + digit.size <= bottom, `digit below the canvas at ${width}`);
+    }
+    assert.ok(right.x >= left.x + left.side || right.y >= left.bottom - 1, `planes overlap at ${width}`);
+  }
+});
+
+test("PosteriorLab: everything inside, nothing on top of anything, at every width and for many units", () => {
+  for (const width of WIDTHS) {
+    for (const units of [1, 2, 10, 20, 50]) {
+      const { narrow, input, decoded, bars, draws, sum, height } = posterior.arrange(width, units);
+      const say = `at ${width} with ${units} units`;
+      assert.ok(input.x >= 0 && input.x + input.size < decoded.x && decoded.x + decoded.size < width, `digits ${say}`);
+      assert.ok(bars.width > 100 && bars.x + bars.width + 40 <= (narrow ? width : decoded.x), `bars ${say}`);
+      assert.ok(Math.max(bars.y + bars.height + 34, decoded.y + decoded.size) < draws.y - 10, `draws ${say}`);
+      assert.ok((posterior.DRAWS - 1) * draws.step + draws.cell < width && draws.cell + 3 < sum.y && sum.y + 34 < height, `sum ${say}`);
+    }
+  }
+});
+
+test("the nearest code", () => {
+  const { index, distance } = manifold.nearest(Float32Array.from([0, 0, 3, 4, -1, 0]), 3, 3);
+  assert.equal(index, 1);
+  assert.equal(distance, 1);
+});

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Network } from "../../vae_core/labs/js/nn.mjs";
+
+/** A layer whose arrays are handed over as they are: the reader is the identity. */
+const layer = (inputs, outputs, weight, { bias = null, scale = null, activation = "identity" } = {}) => ({
+  inputs, outputs, activation, weight, scale: scale && Float32Array.from(scale), bias: bias && Float32Array.from(bias),
+});
+const read = (values) => values;
+
+test("y = W x + b by hand, with a scale a row", () => {
+  const network = new Network([layer(2, 3, [1, 2, 3, 4, 5, 6], { bias: [10, 20, 30], scale: [1, 0.5, 2] })], read);
+  network.input.set([1, -1]);
+  assert.deepEqual([...network.run()], [10 - 1, 20 - 0.5, 30 - 2]);
+});
+
+test("each activation against its formula", () => {
+  const at = [-30, -1.5, 0, 0.7, 25];
+  const formulas = {
+    identity: (x) => x,
+    relu: (x) => Math.max(0, x),
+    "leaky-relu": (x) => (x > 0 ? x : 0.01 * x),
+    tanh: Math.tanh,
+    softplus: (x) => Math.log(1 + Math.exp(x)),
+  };
+  for (const [activation, formula] of Object.entries(formulas)) {
+    const network = new Network([layer(1, 1, [1], { activation })], read, at.length);
+    network.input.set(at);
+    network.run(at.length).forEach((y, i) => assert.ok(Math.abs(y - formula(at[i])) < 1e-9, `${activation}(${at[i]}) = ${y}`));
+  }
+});
+
+test("a batch of any size gives what its rows give one by one, at every remainder of four", () => {
+  const random = (n, seed) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + 12.9898 * i));
+  const layers = [layer(5, 7, random(35, 1), { bias: random(7, 2), activation: "relu" }), layer(7, 3, random(21, 3))];
+  const many = new Network(layers, read, 11);
+  const one = new Network(layers, read);
+  const inputs = random(55, 4);
+  many.input.set(inputs);
+  for (const count of [1, 4, 6, 7, 11]) {
+    const outputs = many.run(count);
+    for (let row = 0; row < count; row++) {
+      one.input.set(inputs.subarray(5 * row, 5 * row + 5));
+      one.run().forEach((y, i) => assert.ok(Math.abs(y - outputs[3 * row + i]) < 1e-12));
+    }
+  }
+});
+
+test("running allocates no new buffer", () => {
+  const network = new Network([layer(1, 1, [2])], read);
+  assert.equal(network.run(), network.run());
+});
+
+test("weights that do not fit are refused by name", () => {
+  assert.throws(() => new Network([], read), /no layers/);
+  assert.throws(() => new Network([layer(2, 1, [1])], read), /1 of 1 × 2/);
+  assert.throws(() => new Network([layer(1, 2, [1, 1], { bias: [1] })], read), /1 biases for 2/);
+  assert.throws(() => new Network([layer(1, 1, [1], { activation: "gelu" })], read), /unknown layer activation gelu/);
+  assert.throws(() => new Network([layer(1, 2, [1, 1]), layer(3, 1, [1, 1, 1])], read), /2 outputs meet 3 inputs/);
+  assert.throws(() => new Network([layer(1, 1, [1])], read).run(2), /batch 1/);
+});

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { likelihood, normals, unitKl } from "../../vae_core/labs/js/vae.mjs";
+
+const near = (a, b, within = 1e-9) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
+
+test("KL of one unit: zero at the prior, by formula elsewhere, infinite for a point", () => {
+  assert.equal(unitKl(0, 1), 0);
+  near(unitKl(1.5, 0.25), 0.5 * (2.25 + 0.25 - 1 + Math.log(4)));
+  assert.equal(unitKl(0, 0), Infinity);
+});
+
+test("KL of one unit by quadrature", () => {
+  const [mean, variance] = [-0.8, 0.3];
+  let sum = 0;
+  for (let z = -12; z < 12; z += 0.001) {
+    const q = Math.exp(-((z - mean) ** 2) / (2 * variance)) / Math.sqrt(2 * Math.PI * variance);
+    if (q > 0) sum += 0.001 * q * (Math.log(q) + z * z / 2 + 0.5 * Math.log(2 * Math.PI));
+  }
+  near(unitKl(mean, variance), sum, 1e-6);
+});
+
+test("Bernoulli from logits: the plain formula where that is safe, finite where it is not", () => {
+  const { logProb, pixel } = likelihood("bernoulli");
+  const x = [0, 1, 0.3], logits = [9, 0.2, -1.7, 0.4]; // the first belongs to another image
+  const p = logits.slice(1).map((l) => 1 / (1 + Math.exp(-l)));
+  near(logProb(x, logits, 1), x.reduce((sum, v, i) => sum + v * Math.log(p[i]) + (1 - v) * Math.log(1 - p[i]), 0));
+  near(logProb([1, 0], [-800, 800], 0), -1600);
+  near(pixel(0.2), p[0]);
+});
+
+test("Gaussian likelihoods", () => {
+  near(likelihood("gaussian").logProb([1, 2], [0.5, 2.5], 0), -0.25 - Math.log(2 * Math.PI));
+  near(likelihood("squared-error").logProb([1], [0], 0), -0.25 - 0.5 * Math.log(Math.PI));
+  assert.deepEqual([-1, 0.4, 3].map(likelihood("gaussian").pixel), [0, 0.4, 1]);
+  assert.throws(() => likelihood("poisson"), /unknown likelihood poisson/);
+});
+
+test("normals: the same for a seed, with a normal's moments", () => {
+  assert.deepEqual(normals(7, 5), normals(7, 5));
+  assert.notDeepEqual(normals(7, 5), normals(8, 5));
+  assert.deepEqual(normals(7, 100).subarray(0, 5), normals(7, 5));
+  const values = normals(1, 200000);
+  const moment = (power) => values.reduce((sum, v) => sum + v ** power, 0) / values.length;
+  [0, 1, 0, 3].forEach((expected, i) => near(moment(i + 1), expected, 0.03));
+});

@@ -1,0 +1,311 @@
+"""The labs' Python side: what they ship, what can be read back, and how they fail."""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+
+from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
+from vae_core.labs import LABS, ManifoldLab, PosteriorLab, base
+from vae_core.labs.base import Lab
+from vae_core.labs.bundle import JS, BundleError, bundle
+from vae_core.labs.controls import Choice, Press, Slider
+from vae_core.labs.noise import normals
+from vae_core.labs.pack import Block, pack_dense, read, unpack_dense
+from vae_core.losses import gaussian_kl
+from vae_core.models import dense
+
+MOST_BYTES = {"DimensionLab": 900_000}  # compressed; 600 kB for every other lab
+
+
+@pytest.fixture(scope="module", params=LABS, ids=lambda lab: lab.__name__)
+def lab(request) -> Lab:
+    return request.param()
+
+
+@pytest.fixture(scope="module")
+def posterior(images) -> PosteriorLab:
+    torch.manual_seed(0)
+    return PosteriorLab(VAE(hidden_dims=(16,), latent_dim=3), images)
+
+
+# --- weights on their way ---
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "softplus", "leaky-relu"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_weights_come_back_as_the_browser_has_them(activation, bias):
+    torch.manual_seed(0)
+    layers, block = dense((3, 20, 7), activation, bias), Block()
+    packed = json.loads(json.dumps(pack_dense(layers, block)))
+    back = unpack_dense(packed, bytes(block.data))
+    for ours, theirs in zip(layers.parameters(), back.parameters(), strict=True):
+        step = ours.abs().amax(-1, keepdim=True) / 127 if ours.ndim == 2 else torch.zeros(())
+        assert torch.all((ours - theirs).abs() <= step / 2 + 1e-7)
+    again = Block()
+    pack_dense(back, again)
+    assert read(again.data, packed[0]["weight"]).tolist() == read(block.data, packed[0]["weight"]).tolist()
+    z = torch.randn(5, 3)
+    torch.testing.assert_close(back(z), layers(z), atol=0.02, rtol=0)
+
+
+def test_eight_bits_cost_next_to_nothing(images):
+    from vae_core import load_pretrained
+    from vae_core.data import to_pixels
+
+    model, block = load_pretrained("vae-10"), Block()
+    small = unpack_dense(pack_dense(model.decoder.layers, block), bytes(block.data))
+    x = to_pixels(images.test[:100])
+    with torch.no_grad():
+        z = model.encode(x)[0]
+        loss = (model.likelihood.log_prob(x, model.decode(z)) - model.likelihood.log_prob(x, small(z))).mean()
+    assert abs(loss) < 0.5  # nats an image, of about 75
+
+
+def test_what_cannot_be_packed_is_refused():
+    block = Block()
+    with pytest.raises(ValueError, match="not finite"):
+        block.add([1.0, float("nan")], "float32")
+    with pytest.raises(ValueError, match="do not fit into float16"):
+        block.add([1e6], "float16")
+    with pytest.raises(ValueError, match="do not fit into uint8"):
+        block.add([256], "uint8")
+    with pytest.raises(ValueError, match="not Unflatten"):
+        pack_dense(ConvVAE().encoder, block)
+    with pytest.raises(ValueError, match="has none"):
+        pack_dense(torch.nn.Sequential(), block)
+
+
+# --- what ships is what the sources say ---
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_the_bundle_is_the_sources(lab_class):
+    """Every line of every module, in order, but for import lines and the word `export`; each after what it imports."""
+    text = bundle("host.mjs", lab_class.module)
+    names = re.findall(r"^// ---- (.+) ----$", text, re.MULTILINE)
+    parts = re.split(r"^// ---- .+ ----\n", text, flags=re.MULTILINE)[1:]
+    assert len(set(names)) == len(names) and {"host.mjs", lab_class.module} <= set(names)
+    for i, (name, part) in enumerate(zip(names, parts, strict=True)):
+        source = (JS / name).read_text()
+        kept = [line.removeprefix("export ") for line in source.splitlines() if not line.startswith("import ")]
+        assert part.split() == "\n".join(kept).split()
+        assert set(re.findall(r'from "\./(.+?)"', source)) <= set(names[:i])
+
+
+def write(folder: Path, **modules: str) -> Path:
+    for name, text in modules.items():
+        (folder / f"{name}.mjs").write_text(text)
+    return folder
+
+
+def test_a_bundle_runs_as_its_modules_do(tmp_path):
+    one = 'import { two } from "./b.mjs";\nimport { three } from "./c.mjs";\nexport const sum = two + three;\n'
+    other = 'import { three } from "./c.mjs";\nexport function five() { return three + 2; }\nexport const two = 2;\n'
+    folder = write(tmp_path, a=one, b=other, c="export const three = 3;\n")
+    (tmp_path / "whole.mjs").write_text(bundle("a.mjs", folder=folder) + "\nconsole.log(sum, five());\n")
+    assert subprocess.check_output([node(), tmp_path / "whole.mjs"], text=True).split() == ["5", "5"]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        (
+            'import { b } from "./b.mjs";\nconst same = 1;\n',
+            "const same = 2;\nexport const b = 1;\n",
+            "same is declared in b.mjs and in a.mjs",
+        ),
+        ('import { c } from "./b.mjs";\n', "export const b = 1;\n", "a.mjs imports c, which b.mjs does not export"),
+        ('import * as all from "./b.mjs";\n', "", "cannot be joined"),
+        ('import { b as c } from "./b.mjs";\n', "export const b = 1;\n", "imports b as c"),
+        ("export default 1;\n", "", "cannot be joined"),
+        (
+            'import { b } from "./b.mjs";\nexport const a = 1;\n',
+            'import { a } from "./a.mjs";\nexport const b = 1;\n',
+            "circle",
+        ),
+    ],
+)
+def test_modules_that_cannot_be_joined_are_refused(tmp_path, a, b, message):
+    with pytest.raises(BundleError, match=message):
+        bundle("a.mjs", folder=write(tmp_path, a=a, b=b))
+
+
+def node() -> str:
+    path = shutil.which("node")
+    if path is None:
+        pytest.fail("no Node.js on this machine: apt-get install nodejs", pytrace=False)
+    return path
+
+
+def test_the_modules_pass_their_own_tests():
+    done = subprocess.run([node(), "--test", "tests/js/"], capture_output=True, text=True, cwd=JS.parents[2])
+    assert done.returncode == 0, done.stdout
+
+
+def test_python_draws_the_noise_that_the_browser_draws():
+    script = (
+        "import { normals } from './vae.mjs'; console.log(JSON.stringify([1, 77, -3].map((s) => [...normals(s, 9)])))"
+    )
+    theirs = json.loads(subprocess.check_output([node(), "--input-type=module", "-e", script], cwd=JS))
+    np.testing.assert_allclose([normals(seed, 9) for seed in (1, 77, -3)], theirs, atol=1e-14)
+
+
+# --- the published form ---
+
+
+def payload(html: str) -> dict:
+    found = re.search(r'application/json">(.*?)</script>', html, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_html_is_the_same_every_time_and_light(lab):
+    html = lab.html()
+    assert type(lab)().html() == html
+    assert len(gzip.compress(html.encode())) <= MOST_BYTES.get(type(lab).__name__, 600_000)
+
+
+def test_html_stands_alone(lab):
+    html = lab.html()
+    without_data = re.sub(r"base64,[\w+/=]+", "", html)
+    assert not re.search(r"""(?:src|href)=["']?(?:https?:|//)|@import|url\(|\sid=""", without_data)
+    assert html.count("</script>") == 2
+    alt = re.search(r'<img [^>]*alt="([^"]+)"', html)
+    assert alt and len(alt[1]) > 40
+
+
+def test_a_page_is_told_where_the_controls_stand(posterior):
+    posterior.controls["shift"].value = 1.5
+    values = payload(posterior.html())["values"]
+    posterior.controls["shift"].value = 0.0
+    assert values == {"digit": posterior.controls["digit"].index, "unit": 0, "shift": 1.5, "stretch": 1.0, "draw": 0}
+
+
+def test_a_script_cannot_be_ended_from_inside():
+    class Closing(PosteriorLab):
+        def html(self):
+            self.canvas.spec = {**self.canvas.spec, "title": "</script><b>"}
+            return super().html()
+
+    torch.manual_seed(0)
+    assert Closing(VAE(hidden_dims=(4,), latent_dim=2)).html().count("</script>") == 2
+
+
+# --- the live form ---
+
+
+def test_every_front_end_finds_its_form(lab):
+    shown = lab._repr_mimebundle_()
+    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == lab.model_id
+    assert shown["text/html"] == lab.html()
+    assert shown["text/plain"] == repr(lab) and "0x" not in repr(lab)
+
+
+def test_ipywidgets_7_shows_the_same(lab, monkeypatch):
+    """There display goes through `_ipython_display_`: a stand-in records what it publishes."""
+    shown, told = [], []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr(lab, "_handle_displayed", lambda: told.append(True), raising=False)
+    base.display_in_ipywidgets_7(lab)
+    assert shown == [lab._repr_mimebundle_()] and told == [True]
+    assert hasattr(Lab, "_ipython_display_") == hasattr(ipywidgets.Widget, "_ipython_display_")
+
+
+def test_controls_are_ordinary_ipywidgets_linked_in_the_browser(lab):
+    kinds = {"slider": ipywidgets.FloatSlider, "choice": ipywidgets.Dropdown, "press": ipywidgets.Button}
+    for control in lab.canvas.spec["controls"]:
+        assert isinstance(lab.controls[control["name"]], kinds[control["kind"]])
+        assert lab.canvas.has_trait(control["name"])
+    linked = {link.target[1]: link.source for link in lab.links}
+    for name, (widget, trait) in linked.items():
+        assert widget is lab.controls[name] and trait == (
+            "index" if isinstance(widget, ipywidgets.Dropdown) else "value"
+        )
+    buttons = {name for name, widget in lab.controls.items() if isinstance(widget, ipywidgets.Button)}
+    assert linked.keys() | buttons == lab.controls.keys()
+
+
+def test_values_follow_the_controls_and_can_be_observed(posterior):
+    heard = []
+    posterior.observe(lambda change: heard.append(change.new["shift"]), "values")
+    posterior.controls["shift"].value = -0.5
+    posterior.controls["unit"].index = 2
+    posterior.controls["draw"].click()
+    assert heard == [-0.5, -0.5, -0.5]
+    assert posterior.values == {
+        **posterior.values,
+        "shift": -0.5,
+        "unit": posterior.controls["unit"].options[2],
+        "draw": 1,
+    }
+    posterior.controls["shift"].value, posterior.controls["unit"].index = 0.0, 0
+    posterior.unobserve_all("values")
+
+
+def test_posterior_lab_gives_torch_ready_arrays(posterior):
+    lab, controls = posterior, posterior.controls
+    mean, log_var = lab.mean, lab.log_var
+    for array in (mean, log_var, lab.z):
+        assert array.dtype == np.float32 and array.shape == (3,)
+    controls["unit"].index, controls["shift"].value, controls["stretch"].value = 2, 1.0, 4.0
+    np.testing.assert_allclose(lab.mean - mean, [0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(lab.log_var - log_var, [0, np.log(4), 0], atol=1e-6)
+    epsilon = (lab.z - lab.mean) / np.exp(0.5 * lab.log_var)
+    np.testing.assert_allclose(epsilon, normals(lab.values["draw"] + 1, 3), atol=1e-5)
+    assert lab.answer().shape == (784,)
+    assert torch.isfinite(gaussian_kl(torch.from_numpy(lab.mean), torch.from_numpy(lab.log_var)))
+    controls["stretch"].value = 0.0
+    assert lab.log_var[1] == -np.inf and np.isfinite(lab.z).all()
+    controls["unit"].index, controls["shift"].value, controls["stretch"].value = 0, 0.0, 1.0
+
+
+def test_manifold_lab_reads_back_in_each_models_units(images):
+    lab = ManifoldLab(images=images)
+    lab.controls["z1"].value, lab.controls["z2"].value = 1.0, -2.0
+    for z, plane, pixels in zip(lab.z, lab.planes, lab.answer(), strict=True):
+        np.testing.assert_allclose(z, plane.centre + plane.scale * torch.tensor([1.0, -2.0]), rtol=1e-6)
+        assert pixels.shape == (784,) and 0 <= pixels.min() and pixels.max() <= 1
+
+
+def test_manifold_lab_begins_where_the_autoencoder_has_a_hole_and_the_vae_has_none(images):
+    lab = ManifoldLab(images=images)
+    start = torch.tensor([[lab.values["z1"], lab.values["z2"]]])
+    ae, vae = (torch.cdist(start, plane.codes).min().item() for plane in lab.planes)
+    assert vae < lab.canvas.spec["hole"] < ae
+
+
+# --- bad arguments ---
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ManifoldLab(ae=Autoencoder(latent_dim=3)), "latent_dim = 2, not 3"),
+        (lambda: PosteriorLab(Autoencoder(latent_dim=3)), "needs a VAE, not Autoencoder"),
+        (lambda: PosteriorLab(ConvVAE(size=28, widths=(4, 8))), "not Unflatten"),
+        (lambda: Slider("a", "a", 1, 0, 0.1, 0.5), "cannot move"),
+        (lambda: Slider("a", "a", 0, 1, 0.1, 2), "a = 2 lies outside"),
+        (lambda: Choice("a", "a", ("x",), 1), "no option 1"),
+        (lambda: base.Canvas([Press("a", "a"), Press("a", "b")]), "'a' is taken"),
+        (lambda: base.Canvas([Press("layout", "a")]), "'layout' is taken"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_pictures_that_are_not_square_and_grey_are_refused(images):
+    wide = ImageSet("wide", *(torch.zeros(4, 1, 2, 4, dtype=torch.uint8),) * 2, *(torch.arange(4),) * 2)
+    with pytest.raises(ValueError, match=r"square grey images, not \(1, 2, 4\)"):
+        PosteriorLab(VAE(input_dim=8, latent_dim=2), wide)
+    with pytest.raises(ValueError, match=r"square grey images, not \(1, 2, 4\)"):
+        ManifoldLab(images=wide)

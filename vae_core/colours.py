@@ -1,0 +1,5 @@
+"""Ten colours for ten classes, in figures and labs alike, that stay apart for colour-blind readers (Petroff 2021)."""
+
+CLASS_COLOURS = [
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+]  # fmt: skip
