@@ -1,7 +1,7 @@
 """What each published system reaches here: trains every preset and writes results/presets.json.
 
-    python benchmarks/presets.py                 # all of them, about half an hour on two CPU cores
-    python benchmarks/presets.py relu-200-10     # one; the others' rows stay
+python benchmarks/presets.py                 # all of them, about half an hour on two CPU cores
+python benchmarks/presets.py relu-200-10     # one; the others' rows stay
 """
 
 import argparse
@@ -52,7 +52,9 @@ def main() -> None:
     for name in options.names or [name for name in PRESETS if name not in SHIPPED]:
         rows[name] = measure(name, options.device)
         print(name, rows[name]["train_loss_after"], "test", rows[name]["test_loss"], flush=True)
-        protocol = "MNIST, grey pixels, z sampled, seed 0; losses in nats per image: train, averaged over the last epoch"
+        protocol = (
+            "MNIST, grey pixels, z sampled, seed 0; losses in nats per image: train, averaged over the last epoch"
+        )
         PATH.write_text(json.dumps({"protocol": protocol, "rows": rows}, indent=1) + "\n")
 
 

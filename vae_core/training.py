@@ -160,7 +160,8 @@ def fit(
             batches = run.batches()
             start = run.position
             label = f"epoch {run.epoch + 1}/{config.epochs}"
-            bar = tqdm(batches[start:], label, len(batches), initial=start, leave=False, disable=not progress)
+            shown: dict[str, Any] = {} if progress else {"disable": True}  # unset, so that $TQDM_DISABLE still counts
+            bar = tqdm(batches[start:], label, len(batches), initial=start, leave=False, **shown)
             for batch in bar:
                 run.advance(batch)
                 if run.position % config.log_every == 0:
