@@ -26,7 +26,7 @@ def test_turns_are_taken_and_both_learn(small, capsys):
     raw = bench.side_by_side(small, TrainConfig(epochs=3, batch_size=64, device="cpu"))
     assert all(len(values) == 3 for values in raw.values())
     assert all(value > 0 for values in raw.values() for value in values)
-    for name in ("textbook", "fit"):
+    for name in ("textbook", "fit", "fit in bf16"):
         assert raw[f"{name} −ELBO"][-1] < raw[f"{name} −ELBO"][0]
     assert "epoch  3" in capsys.readouterr().out
     figures = bench.summarize(raw, small)

@@ -41,11 +41,11 @@ def show_rows(rows: dict[str, Tensor], channels: int = 1) -> Figure:
     """Labelled rows of images, one below the other: each value is (N, D) in [0, 1]."""
     count = max(len(images) for images in rows.values())
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(len(rows), 1, figsize=(0.7 * count + 1.5, 0.8 * len(rows)), squeeze=False)
+        figure, axes = plt.subplots(len(rows), 1, figsize=(0.62 * count, 0.92 * len(rows)), squeeze=False)
         for ax, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
             blank = torch.full((count - len(images), images.shape[1]), 0.0 if channels == 1 else 1.0)
             _tile(ax, torch.cat([images.float(), blank]), count, channels)
-            ax.set_ylabel(label, rotation=0, ha="right", va="center")
+            ax.set_title(label, loc="left", fontsize=12, fontweight="normal", pad=2)
     return _done(figure, f"Rows of {count} images: {'; '.join(rows)}.")
 
 
@@ -87,7 +87,7 @@ def show_codes(
     """
     names = classes or [str(label) for label in range(int(labels.max()) + 1)]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(codes), figsize=(4.2 * len(codes) + 0.6, 4.0), squeeze=False)
+        figure, axes = plt.subplots(1, len(codes), figsize=(3.3 * len(codes) + 0.5, 3.3), squeeze=False)
         for ax, (title, z) in zip(axes[0], codes.items(), strict=True):
             for label, name in enumerate(names):
                 chosen = z[labels == label].numpy()
@@ -112,14 +112,14 @@ def show_bars(
     """Groups of bars: one group a name, in it one bar a series. `level` draws a dashed line to compare with."""
     width = 0.8 / len(series)
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(6.5, 2.6))
+        figure, ax = plt.subplots(figsize=(5.6, 2.8))
         for i, (label, values) in enumerate(series.items()):
             at = np.arange(len(names)) + (i - (len(series) - 1) / 2) * width
-            ax.bar(at, values, 0.92 * width, color=CLASS_COLOURS[(1, 0, 4, 8)[i % 4]], label=label)
+            ax.bar(at, values, 0.92 * width, color=CLASS_COLOURS[(1, 0, 8, 4)[i % 4]], label=label)
         if level is not None:
             ax.axhline(level, color="black", lw=1, ls="--")
         ax.set(xticks=range(len(names)), xticklabels=[str(name) for name in names], ylabel=ylabel, title=title)
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.legend(loc="outside upper center", ncols=len(series))
     return _done(figure, f"Bars of {ylabel} for {', '.join(map(str, names))}: {'; '.join(series)}.")
 
 

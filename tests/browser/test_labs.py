@@ -88,6 +88,8 @@ def test_the_canvas_says_what_it_shows(lab_class, labs, open_page):
     canvas, status = page.locator("canvas[role=img]"), page.locator("[role=status]")
     before = canvas.get_attribute("aria-label")
     assert len(before) > 40 and status.text_content() == ""
+    page.wait_for_timeout(900)
+    assert status.text_content() == ""  # nothing is said before a hand has moved
     page.locator("input[type=range]").first.press("ArrowRight")
     page.evaluate(SETTLE)
     assert canvas.get_attribute("aria-label") != before
@@ -287,6 +289,15 @@ def test_the_theme_can_change_at_any_time(lab_class, labs, open_page):
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     page.wait_for_timeout(150)
     assert pixels(page) == light
+
+
+def test_a_lab_in_a_closed_fold_is_ready_and_fits_when_it_opens(labs, open_page):
+    page = open_page(f"<details><summary>more</summary>{labs[ManifoldLab].html()}</details>", width=375)
+    page.wait_for_selector(READY, state="attached")
+    page.locator("summary").click()
+    page.wait_for_timeout(100)
+    box = page.locator("canvas").bounding_box()
+    assert page.locator("canvas").evaluate("e => e.width / devicePixelRatio") == pytest.approx(box["width"], abs=1)
 
 
 # --- failures ---

@@ -6,15 +6,16 @@ from PIL import Image
 from torch import Tensor
 
 from vae_core.colours import CLASS_COLOURS
-from vae_core.data import ImageSet, load_images, to_pixels
+from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
+from vae_core.labs.images import describe, square_grey
 from vae_core.labs.pack import Block, pack_dense
 from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
 from vae_core.models import LatentModel, load_pretrained
 
 CODES = 1000
-REACH = 3.0  # standard deviations to either side, as in js/manifold.mjs
+REACH = 3.0  # standard deviations to either side
 HOLE = 0.25  # standard deviations; 19 of 20 codes of either model have a neighbour nearer than this
 STEP = 0.02
 WORDS = (("Autoencoder", "each image becomes a point"), ("VAE", "each image becomes a cloud"))
@@ -56,17 +57,15 @@ class ManifoldLab(Lab):
     module = "manifold.mjs"
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
-        images = images or load_images("mnist", fallback="digits")
+        images, side = square_grey(images)
         x, labels = to_pixels(images.test[:CODES]), images.test_labels[:CODES]
-        side = round(x.shape[1] ** 0.5)
-        if side**2 != x.shape[1]:
-            raise ValueError(f"ManifoldLab shows square grey images, not {tuple(images.test.shape[1:])}")
         self.planes = [Plane(ae or load_pretrained("ae-2"), x), Plane(vae or load_pretrained("vae-2"), x)]
         start = find_hole(self.planes, x)
         block = Block()
         spec = {
             "side": side,
             "hole": HOLE,
+            "colours": CLASS_COLOURS,
             "labels": block.add(labels, "uint8"),
             "planes": [
                 {
@@ -92,7 +91,7 @@ class ManifoldLab(Lab):
             spec,
             block.data,
             picture=draw_still(self.planes, labels, start),
-            caption=f"Dots: {len(x):,} test images ({images.name}), coloured by class. σ: standard deviations of each "
+            caption=f"Dots: {len(x):,} test images ({describe(images)}), coloured by class. σ: standard deviations of each "
             "model's own codes, counted from their middle. The disc around the point holds no real code.",
         )
 

@@ -5,9 +5,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae_core.data import ImageSet, load_images, to_pixels
+from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
+from vae_core.labs.images import describe, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_dense
 from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
@@ -35,11 +36,8 @@ class PosteriorLab(Lab):
         if not isinstance(model, VAE):
             raise ValueError(f"PosteriorLab needs a VAE, not {type(model).__name__}: a point has no posterior")
         self.model = model
-        images = images or load_images("mnist", fallback="digits")
+        images, side = square_grey(images)
         x, names = choose(images)
-        side = round(x.shape[1] ** 0.5)
-        if side**2 != x.shape[1]:
-            raise ValueError(f"PosteriorLab shows square grey images, not {tuple(images.test.shape[1:])}")
         with torch.no_grad():
             posterior = model.encode(x.to(self._device))
         self._means, self._log_vars = (part.float().cpu() for part in posterior)
@@ -69,7 +67,7 @@ class PosteriorLab(Lab):
             block.data,
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
             caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
-            f"prior. Digits from the test set ({images.name}).",
+            f"prior. Digits from the test set ({describe(images)}).",
         )
 
     @property

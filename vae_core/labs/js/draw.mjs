@@ -1,8 +1,6 @@
 // A pen for one canvas: sharp on every screen, in the colours of the page it stands on.
 
 const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "orange", "good", "bad"];
-// Ten colours told apart by most colour-blind readers (Petroff 2021, arXiv:2107.02270), in the order of the digits
-export const CLASS_COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
 
 /** About `count` round numbers from low to high. */
 export function ticks(low, high, count = 5) {

@@ -3,11 +3,13 @@
 //   height(width)              how tall it is at this width, in CSS pixels
 //   paint(pen, values, width)  draw one frame; returns {summary, tiles: [{name, value, note, mood, mark}]}: mood is
 //                              "good" or "bad", mark the colour of what it is drawn in
-//   grab(x, y)                 optional: null, or what turns further pointer positions into new values
+//   grab(x, y)                 optional: null, or a function from each further pointer position to new values, {name: value};
+//                              it sees every position, the model only the last values of a frame
 
 import { fromBase64, tensorReader } from "./tensors.mjs";
 import { Pen } from "./draw.mjs";
 import { buildControls, element, snap } from "./controls.mjs";
+import { followDrags } from "./drag.mjs";
 
 /** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. */
 export function render(create, { model, el }) {
@@ -58,41 +60,45 @@ function start(create, root, model, controls) {
   status.setAttribute("role", "status");
   stage.append(canvas, tiles, status);
 
-  const stops = [];
-  let frame = 0, speaking = 0, move = null, patch = null, lab, pen;
   const spec = model.get("spec");
   const specOf = Object.fromEntries(spec.controls.map((control) => [control.name, control]));
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let frame = 0, speaking = 0, patch = null, lab, pen;
+
   const schedule = () => (frame ||= requestAnimationFrame(tick));
   const stop = () => {
+    stopping.abort();
     cancelAnimationFrame(frame);
     clearTimeout(speaking);
-    for (const undo of stops.splice(0)) undo();
+    for (const { name } of spec.controls) model.off(`change:${name}`, schedule);
+    resizes.disconnect();
   };
+  const resizes = new ResizeObserver(schedule);
 
   function tick() {
-    frame = 0;
-    if (!root.isConnected) return; // no colours and no width yet: the ResizeObserver calls again
     try {
-      if (!stage.isConnected) show();
-      if (patch) {
-        // here, not at each pointer event: at most one change a frame
-        for (const [name, value] of Object.entries(patch)) model.set(name, specOf[name].kind === "slider" ? snap(specOf[name], value) : value);
-        patch = null;
-        model.save_changes();
-      }
-      const values = Object.fromEntries(spec.controls.map(({ name }) => [name, model.get(name)]));
-      const width = Math.max(240, Math.floor(stage.clientWidth) || 640); // 640: hidden for now, in a closed fold
-      pen.begin(width, lab.height(width));
-      const { summary, tiles: contents = [] } = lab.paint(pen, values, width);
-      canvas.setAttribute("aria-label", summary);
-      fillTiles(tiles, contents);
-      if (root.dataset.ready === "true") speak(summary);
-      root.dataset.ready = "true";
+      // no colours and no width before that: the ResizeObserver calls again
+      if (root.isConnected) paint();
     } catch (error) {
       stop();
       stage.remove();
       fail(root, error);
     }
+    frame = 0;
+  }
+
+  function paint() {
+    if (!stage.isConnected) show();
+    applyPatch();
+    const values = Object.fromEntries(spec.controls.map(({ name }) => [name, model.get(name)]));
+    const width = Math.max(240, Math.floor(stage.clientWidth) || 640); // 640: hidden for now, in a closed fold
+    pen.begin(width, lab.height(width));
+    const { summary, tiles: contents = [] } = lab.paint(pen, values, width);
+    fillTiles(tiles, contents);
+    if (root.dataset.ready === "true" && summary !== canvas.getAttribute("aria-label")) speak(summary);
+    canvas.setAttribute("aria-label", summary);
+    root.dataset.ready = "true";
   }
 
   function show() {
@@ -100,6 +106,16 @@ function start(create, root, model, controls) {
     root.prepend(stage);
     if (controls.length) stage.after(buildControls(controls, model));
     if (spec.caption) root.append(element("p", "vae-lab-caption", spec.caption));
+  }
+
+  /** What was dragged since the last frame: here and not at each pointer event, so at most once a frame. */
+  function applyPatch() {
+    if (!patch) return;
+    for (const [name, value] of Object.entries(patch)) {
+      model.set(name, specOf[name].kind === "slider" ? snap(specOf[name], value) : value);
+    }
+    patch = null;
+    model.save_changes();
   }
 
   function speak(summary) {
@@ -115,48 +131,19 @@ function start(create, root, model, controls) {
     return stop;
   }
 
-  const listen = (target, event, listener, options) => {
-    target.addEventListener(event, listener, options);
-    stops.push(() => target.removeEventListener(event, listener, options));
-  };
-  for (const { name } of spec.controls) {
-    model.on(`change:${name}`, schedule);
-    stops.push(() => model.off(`change:${name}`, schedule));
-  }
+  for (const { name } of spec.controls) model.on(`change:${name}`, schedule);
+  resizes.observe(root);
   // .vae-lab has a transition of 1 ms on its colours: its end tells of every kind of change of theme
-  listen(root, "transitionend", (event) => {
+  root.addEventListener("transitionend", (event) => {
     if (event.target !== root) return;
     pen.forgetColours();
     schedule();
-  });
-  const resizes = new ResizeObserver(schedule);
-  resizes.observe(root);
-  stops.push(() => resizes.disconnect());
-
-  if (lab.grab) {
-    const place = ({ clientX, clientY }) => {
-      const box = canvas.getBoundingClientRect();
-      return [clientX - box.left, clientY - box.top];
-    };
-    listen(canvas, "pointerdown", (event) => {
-      move = event.isPrimary && event.button === 0 ? lab.grab(...place(event)) : null;
-      if (!move) return;
-      canvas.setPointerCapture(event.pointerId);
-      patch = move(...place(event));
-      schedule();
-    });
-    listen(canvas, "pointermove", (event) => {
-      if (!event.buttons && event.pointerType === "mouse") canvas.style.cursor = lab.grab(...place(event)) ? "grab" : "";
-      if (!move) return;
-      patch = move(...place(event));
-      schedule();
-    });
-    for (const event of ["pointerup", "pointercancel"]) listen(canvas, event, () => (move = null));
-    // a finger on something to drag drags it; anywhere else it scrolls the page
-    listen(canvas, "touchstart", (event) => {
-      if (event.touches.length === 1 && lab.grab(...place(event.touches[0]))) event.preventDefault();
-    }, { passive: false });
-  }
+  }, { signal });
+  const take = (values) => {
+    patch = values;
+    schedule();
+  };
+  if (lab.grab) followDrags(canvas, lab.grab, take, signal);
   schedule();
   return stop;
 }

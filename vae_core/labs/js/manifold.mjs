@@ -2,9 +2,8 @@
 
 import { Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
-import { CLASS_COLOURS, number, ticks } from "./draw.mjs";
+import { number, ticks } from "./draw.mjs";
 
-export const REACH = 3; // the planes show this many standard deviations each way, and so do the sliders
 const GRID = 15; // decoded digits along each side of a plane
 const GUTTER = 30; // room for an axis's numbers
 
@@ -34,6 +33,7 @@ export function nearest(codes, x, y) {
 }
 
 export function create(spec, read) {
+  const reach = spec.controls[0].max; // the planes show as many standard deviations each way as the sliders
   const labels = read(spec.labels);
   const planes = spec.planes.map((plane) => ({
     ...plane,
@@ -49,13 +49,13 @@ export function create(spec, read) {
   };
 
   function paintGround(pen, plane, { x, y, side }, backdrop) {
-    const toX = (u) => x + (side * (u + REACH)) / (2 * REACH);
-    const toY = (u) => y + (side * (REACH - u)) / (2 * REACH);
+    const toX = (u) => x + (side * (u + reach)) / (2 * reach);
+    const toY = (u) => y + (side * (reach - u)) / (2 * reach);
     if (backdrop !== 0) {
       const cell = side / GRID;
       for (let row = 0; row < GRID; row++) {
-        const v = REACH - ((row + 0.5) * 2 * REACH) / GRID;
-        const outputs = decode(plane, Array.from({ length: GRID }, (_, i) => [((i + 0.5) * 2 * REACH) / GRID - REACH, v]));
+        const v = reach - ((row + 0.5) * 2 * reach) / GRID;
+        const outputs = decode(plane, Array.from({ length: GRID }, (_, i) => [((i + 0.5) * 2 * reach) / GRID - reach, v]));
         for (let i = 0; i < GRID; i++) {
           pen.digit(outputs, x + i * cell, y + row * cell, cell, { side: spec.side, at: i * spec.side ** 2, pixel: plane.pixel, frame: null });
         }
@@ -65,7 +65,7 @@ export function create(spec, read) {
     if (backdrop !== 1) {
       pen.clip(x, y, side, side, () => {
         const radius = side > 250 ? 2.4 : 1.8;
-        labels.forEach((label, i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: CLASS_COLOURS[label % 10] }));
+        labels.forEach((label, i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: spec.colours[label % spec.colours.length] }));
         plane.names.forEach(([label, u, v]) => {
           pen.text(String(label), toX(u), toY(v), { size: side > 250 ? 17 : 14, weight: 700, align: "center", base: "middle", halo: true });
         });
@@ -73,7 +73,7 @@ export function create(spec, read) {
     }
     pen.box(x - 0.5, y - 0.5, side + 1, side + 1, { stroke: "muted" });
     [0, 1].forEach((axis) => {
-      const [low, high] = [-REACH, REACH].map((u) => plane.centre[axis] + plane.scale[axis] * u);
+      const [low, high] = [-reach, reach].map((u) => plane.centre[axis] + plane.scale[axis] * u);
       for (const tick of ticks(low, high, side > 250 ? 5 : 3)) {
         const u = (tick - plane.centre[axis]) / plane.scale[axis];
         if (axis) pen.text(number(tick, 0), x - 7, toY(u), { size: 12, colour: "muted", align: "right", base: "middle" });
@@ -107,8 +107,8 @@ export function create(spec, read) {
         pen.layer(`${i} ${backdrop}`, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop));
 
         const { index, distance } = nearest(plane.codes, z1, z2);
-        const at = [x + (side * (z1 + REACH)) / (2 * REACH), y + (side * (REACH - z2)) / (2 * REACH)];
-        const radius = (distance * side) / (2 * REACH);
+        const at = [x + (side * (z1 + reach)) / (2 * reach), y + (side * (reach - z2)) / (2 * reach)];
+        const radius = (distance * side) / (2 * reach);
         pen.clip(x, y, side, side, () => {
           pen.line([[x, at[1]], [x + side, at[1]]], { colour: "accent", dash: [2, 4] });
           pen.line([[at[0], y], [at[0], y + side]], { colour: "accent", dash: [2, 4] });
@@ -127,8 +127,8 @@ export function create(spec, read) {
       const place = places.find((p) => x >= p.x && x <= p.x + p.side && y >= p.y && y <= p.y + p.side);
       if (!place) return null;
       return (px, py) => ({
-        z1: (2 * REACH * (px - place.x)) / place.side - REACH,
-        z2: REACH - (2 * REACH * (py - place.y)) / place.side,
+        z1: (2 * reach * (px - place.x)) / place.side - reach,
+        z2: reach - (2 * reach * (py - place.y)) / place.side,
       });
     },
   };
