@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vae_core import VAE, TrainConfig, fit
+from vae_core.graphs import CapturedStep
 from vae_core.training import Run
 
 pytestmark = pytest.mark.cuda
@@ -47,6 +48,7 @@ def test_both_batch_sizes_are_captured(small):
             run.advance(batch)
         run.look()
         run.epoch, run.position = run.epoch + 1, 0
+    assert isinstance(run.train_step, CapturedStep)
     assert set(run.train_step.graphs) == {100, 40}
 
 
