@@ -6,6 +6,11 @@ import torch
 from vae_core import ImageSet, load_images
 
 
+def pytest_report_header() -> str:
+    """Say in the log which images the tests run on."""
+    return f"data: {load_images('mnist', fallback='digits').name}"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what was not asked for: slow tests without `-m slow`, and CUDA tests where there is no such GPU."""
     if config.option.markexpr:
