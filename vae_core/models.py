@@ -4,6 +4,7 @@
 and the two classes differ in nothing else. `ConvVAE` is a VAE whose layers know that pixels have neighbours.
 """
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Decoder(nn.Module):
         return self.layers(z)
 
 
-class LatentModel(nn.Module):
+class LatentModel(nn.Module, ABC):
     """What every model of this book shares: its configuration, its checks, and reading images back."""
 
     encoder: nn.Module
@@ -73,9 +74,9 @@ class LatentModel(nn.Module):
         shared = {"model": type(self).__name__, "latent_dim": latent_dim, "likelihood": likelihood}
         self.config: dict[str, Any] = {**shared, **options}
 
+    @abstractmethod
     def code(self, x: Tensor) -> Tensor:
         """The one point that stands for an image, with no noise: (B, D) -> (B, L)."""
-        raise NotImplementedError
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes to the decoder's raw outputs, logits for a Bernoulli: (..., L) -> (..., D).
