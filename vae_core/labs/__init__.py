@@ -3,9 +3,11 @@
 from typing import Any
 
 from vae_core.labs.base import Lab
+from vae_core.labs.dimension import DimensionLab
 from vae_core.labs.manifold import ManifoldLab
 from vae_core.labs.posterior import PosteriorLab
+from vae_core.labs.training import TrainingLab
 
-LABS: tuple[Any, ...] = (ManifoldLab, PosteriorLab)
+LABS: tuple[Any, ...] = (DimensionLab, ManifoldLab, PosteriorLab, TrainingLab)
 
-__all__ = ["LABS", "Lab", "ManifoldLab", "PosteriorLab"]
+__all__ = ["LABS", "DimensionLab", "Lab", "ManifoldLab", "PosteriorLab", "TrainingLab"]

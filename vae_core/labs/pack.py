@@ -1,19 +1,24 @@
 """A model's weights on their way to the browser: a little JSON and one block of bytes, and the way back.
 
 A dense layer travels as 8-bit integers with one float32 scale a row: a quarter of the size, for about a
-hundredth of a nat. `unpack_dense` rebuilds the PyTorch network that computes with exactly those numbers.
+hundredth of a nat. Where that is too much, it travels as the 6-bit integers of rounding.py: one letter of base64 a
+weight. `unpack_dense` rebuilds the PyTorch network that computes with exactly those numbers.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vae_core.labs.rounding import Rounded
 from vae_core.models import ACTIVATIONS
 
-ALIGNMENT = 4  # so that the browser may lay a Float32Array on any array of the block
-DTYPES = {"uint8": np.uint8, "int8": np.int8, "float16": np.float16, "float32": np.float32}
+ALIGNMENT = (
+    12  # so that the browser may lay a Float32Array on any array, and a base64 letter begins where an array does
+)
+DTYPES = {"uint8": np.uint8, "int8": np.int8, "int6": np.int8, "float16": np.float16, "float32": np.float32}
 ACTIVATION_NAMES = {kind: name for name, kind in ACTIVATIONS.items()}
 
 Ref = dict[str, Any]
@@ -38,11 +43,13 @@ class Block:
         with np.errstate(over="ignore", invalid="ignore"):
             array = wide.astype(DTYPES[dtype])
         fits = np.isfinite(array).all() if dtype.startswith("float") else (array == wide).all()
+        if dtype == "int6":
+            fits = fits and -32 <= wide.min() and wide.max() <= 31
         if not fits:
             raise ValueError(f"values from {wide.min():g} to {wide.max():g} do not fit into {dtype}")
         self.data += bytes(-len(self.data) % ALIGNMENT)
         at = len(self.data)
-        self.data += array.astype(array.dtype.newbyteorder("<")).tobytes()
+        self.data += _pack_six(array) if dtype == "int6" else array.astype(array.dtype.newbyteorder("<")).tobytes()
         return {"dtype": dtype, "shape": list(array.shape), "at": at}
 
 
@@ -50,30 +57,45 @@ def read(data: bytes, ref: Ref) -> np.ndarray:
     """The array that `ref` points to in a block."""
     dtype = np.dtype(DTYPES[ref["dtype"]]).newbyteorder("<")
     count = int(np.prod(ref["shape"]))
+    if ref["dtype"] == "int6":
+        return _unpack_six(data, count, ref["at"]).reshape(ref["shape"])
     return np.frombuffer(data, dtype, count, ref["at"]).reshape(ref["shape"])
 
 
-def pack_dense(network: nn.Module, block: Block) -> list[dict[str, Any]]:
+def _pack_six(array: np.ndarray) -> bytes:
+    """Integers from −32 to 31, four in three bytes, highest bits first: the order in which base64 reads them."""
+    bits = (array.astype(np.int16).ravel() + 32).astype(np.uint8)
+    return np.packbits(np.unpackbits(bits[:, None], axis=1)[:, 2:]).tobytes()
+
+
+def _unpack_six(data: bytes, count: int, at: int) -> np.ndarray:
+    packed = np.frombuffer(data, np.uint8, (6 * count + 7) // 8, at)
+    bits = np.unpackbits(packed, count=6 * count).reshape(count, 6)
+    return (np.packbits(bits, axis=1)[:, 0] >> 2).astype(np.int8) - np.int8(32)
+
+
+def pack_dense(network: nn.Module, block: Block, rounded: Sequence[Rounded] = ()) -> list[dict[str, Any]]:
     """Linear layers and the activations between them -> the list that `Network` in nn.mjs is made from.
 
-    `network` is a Sequential, or an encoder or decoder that has one as its `layers`.
+    `network` is a Sequential, or an encoder or decoder that has one as its `layers`. Its linear layers
+    travel in 8 bits, or as `rounded` has them (`round_network`), in 6.
 
     Raises:
         ValueError: a layer of another kind.
     """
     packed: list[dict[str, Any]] = []
+    in_six_bits = iter(rounded)
     for layer in getattr(network, "layers", network).children():
         if isinstance(layer, nn.Linear):
-            weight = layer.weight.detach().float().cpu()
-            scale = weight.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
+            weight, scale, bias = next(in_six_bits) if rounded else _round_to_8_bits(layer)
             packed.append(
                 {
                     "inputs": layer.in_features,
                     "outputs": layer.out_features,
                     "activation": "identity",
-                    "weight": block.add((weight / scale).round(), "int8"),
-                    "scale": block.add(scale.squeeze(1), "float32"),
-                    "bias": None if layer.bias is None else block.add(layer.bias, "float32"),
+                    "weight": block.add(weight, "int6" if rounded else "int8"),
+                    "scale": block.add(scale, "float16" if rounded else "float32"),
+                    "bias": None if bias is None else block.add(bias, "float16" if rounded else "float32"),
                 }
             )
         elif type(layer) in ACTIVATION_NAMES and packed:
@@ -85,16 +107,23 @@ def pack_dense(network: nn.Module, block: Block) -> list[dict[str, Any]]:
     return packed
 
 
+def _round_to_8_bits(layer: nn.Linear) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Each weight rounded by itself: integers from −127 to 127 (outputs, inputs), scale (outputs,), bias."""
+    weight = layer.weight.detach().float().cpu()
+    scale = weight.abs().amax(1).clamp_min(1e-12) / 127
+    return (weight / scale[:, None]).round(), scale, layer.bias
+
+
 def unpack_dense(packed: list[dict[str, Any]], data: bytes) -> nn.Sequential:
     """The PyTorch network whose weights are the very numbers that the browser was given."""
     layers: list[nn.Module] = []
     for layer in packed:
         linear = nn.Linear(layer["inputs"], layer["outputs"], bias=layer["bias"] is not None)
         weight = torch.from_numpy(read(data, layer["weight"]).astype(np.float32))
-        scale = torch.from_numpy(read(data, layer["scale"]).copy())
+        scale = torch.from_numpy(read(data, layer["scale"]).astype(np.float32))
         linear.weight.data = weight * scale[:, None]
         if layer["bias"] is not None:
-            linear.bias.data = torch.from_numpy(read(data, layer["bias"]).copy())
+            linear.bias.data = torch.from_numpy(read(data, layer["bias"]).astype(np.float32))
         layers.append(linear)
         if layer["activation"] != "identity":
             layers.append(ACTIVATIONS[layer["activation"]]())

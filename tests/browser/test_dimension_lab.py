@@ -1,0 +1,112 @@
+"""DimensionLab in a browser: what it counts is what PyTorch counts, with the weights it was given."""
+
+import base64
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from vae_core.labs import DimensionLab
+from vae_core.labs.bundle import bundle
+from vae_core.labs.noise import normals
+from vae_core.labs.pack import read, unpack_dense
+from vae_core.likelihoods import get_likelihood
+from vae_core.losses import gaussian_kl, reparameterize
+
+READY = ".vae-lab[data-ready=true]"
+SETTLE = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return DimensionLab()
+
+
+@pytest.fixture
+def open_lab(lab, watched_page, tmp_path):
+    """`open_lab(width=…)` opens the lab's own HTML. At the end: no foreign request and no error."""
+    opened = []
+
+    def start(**options):
+        html = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        (tmp_path / "page.html").write_text(html + lab.html())
+        opened.append(watched_page(**options))
+        page = opened[-1].page
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector(READY)
+        return page
+
+    yield start
+    for watched in opened:
+        assert not watched.abroad and not watched.errors
+
+
+def by_pytorch(lab, digit, noise, draw):
+    """Each model's exact rate, the distortion of its four draws and their pixels, in double precision."""
+    data = lab.canvas.data
+    x = torch.from_numpy(read(data, lab.canvas.spec["images"])[digit] / 255).float().double()
+    for spec in lab.canvas.spec["models"]:
+        mean, log_var = (torch.from_numpy(read(data, spec[name])[digit].astype(float)) for name in ("mean", "log_var"))
+        log_var = log_var + 2 * np.log(noise)
+        epsilon = torch.from_numpy(normals(draw + 1, 4 * spec["units"]).reshape(4, -1))
+        with torch.no_grad():
+            outputs = unpack_dense(spec["layers"], data).double()(reparameterize(mean, log_var, epsilon))
+        distortion = -get_likelihood(spec["likelihood"]).log_prob(x, outputs).mean().item()
+        yield gaussian_kl(mean, log_var).item(), distortion, outputs.sigmoid().flatten().numpy()
+
+
+@pytest.mark.parametrize(("digit", "noise", "draw"), [(0, 1.0, 0), (7, 0.35, 3), (19, 3.0, 1)])
+def test_it_counts_as_pytorch_counts(lab, open_lab, digit, noise, draw):
+    """Rate and distortion within 1e-6, pixels within 1e-5, by the module that ships."""
+    page = open_lab()
+    names = "unpack, measure, normals, tensorReader, fromBase64, sigmoid"
+    theirs = page.evaluate(
+        """async ({ module, data, spec, digit, noise, draw }) => {
+            const { unpack, measure, normals, tensorReader, fromBase64, sigmoid } =
+                await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
+            const read = tensorReader(fromBase64(data), spec.bytes);
+            const size = spec.side ** 2;
+            const x = Float32Array.from(read(spec.images).subarray(digit * size, (digit + 1) * size), (v) => v / 255);
+            return spec.models.map((packed) => {
+                const model = unpack(packed, read);
+                const { rate, distortion, outputs } = measure(model, digit, x, noise, normals(draw + 1, 4 * model.units));
+                return { rate, distortion, pixels: [...outputs].map(sigmoid) };
+            });
+        }""",
+        {
+            "module": bundle("host.mjs", lab.module) + f"\nexport {{ {names} }};",
+            "data": base64.b64encode(lab.canvas.data).decode(),
+            "spec": lab.canvas.spec,
+            "digit": digit,
+            "noise": noise,
+            "draw": draw,
+        },
+    )
+    for shown, (rate, distortion, pixels) in zip(theirs, by_pytorch(lab, digit, noise, draw), strict=True):
+        assert shown["rate"] == pytest.approx(rate, abs=1e-6)
+        assert shown["distortion"] == pytest.approx(distortion, abs=1e-6)
+        np.testing.assert_allclose(shown["pixels"], pixels, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_it_shows_what_it_counts(lab, open_lab, width):
+    page = open_lab(width=width)
+    page.get_by_role("combobox", name="Digit").select_option(index=12)
+    page.get_by_role("button", name="Draw new ε").click()
+    for _ in range(8):
+        page.get_by_role("slider", name="Noise").press("ArrowRight")
+    page.evaluate(SETTLE)
+    words = page.locator("canvas").get_attribute("aria-label")
+    shown = re.findall(r"(\d+) dimensions, (\d+) active: distortion ([\d.]+), rate ([\d.]+), sum (\d+[.]\d)", words)
+    expected = by_pytorch(lab, 12, 1.4, 1)
+    for spec, numbers, (rate, distortion, _) in zip(lab.canvas.spec["models"], shown, expected, strict=True):
+        assert [int(number) for number in numbers[:2]] == [spec["units"], sum(spec["active"])]
+        np.testing.assert_allclose([float(n) for n in numbers[2:]], [distortion, rate, distortion + rate], atol=0.051)
+
+
+def test_without_noise_the_rate_is_infinite(open_lab):
+    page = open_lab()
+    page.get_by_role("slider", name="Noise").press("Home")
+    page.evaluate(SETTLE)
+    assert page.locator("canvas").get_attribute("aria-label").count("rate ∞, sum ∞") == 6

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DRAWS, arrange, measure, unpack } from "../../vae_core/labs/js/dimension.mjs";
+import { fromBase64, tensorReader, unpackSix } from "../../vae_core/labs/js/tensors.mjs";
+
+test("six bits: a letter of base64 a number, at every remainder of four", () => {
+  const bytes = fromBase64("AB/+gf+AAAAA");
+  assert.deepEqual([...unpackSix(bytes, 0, 8)], [-32, -31, 31, 30, 0, -1, 30, -32]);
+  for (const count of [1, 2, 3, 5]) assert.deepEqual([...unpackSix(bytes, 0, count)], [-32, -31, 31, 30, 0].slice(0, count));
+  assert.deepEqual([...unpackSix(bytes, 3, 2)], [0, -1]);
+  const read = tensorReader(bytes, 9);
+  assert.deepEqual([...read({ dtype: "int6", shape: [2, 2], at: 0 })], [-32, -31, 31, 30]);
+  assert.throws(() => read({ dtype: "int6", shape: [5], at: 6 }), /outside its block/);
+});
+
+/** Two units, one layer, three pixels; the reader is the identity. */
+const toy = () => {
+  const layers = [{ inputs: 2, outputs: 3, activation: "identity", weight: [1, 2, -1, 0, 3, 1], scale: Float32Array.from([1, 0.5, 2]), bias: Float32Array.from([0, 0.5, -1]) }];
+  return unpack({ units: 2, layers, likelihood: "bernoulli", mean: [9, 9, 0.5, -1], log_var: [9, 9, Math.log(0.25), Math.log(0.04)], order: [1, 0], active: [true, true] }, (values) => values);
+};
+const EPSILON = [1, -1, 0, 0, -2, 0.5, 0.3, 0.7];
+const X = [1, 0, 0.4];
+
+test("rate and distortion by PyTorch", () => {
+  // torch: gaussian_kl(mean, 2 * log(noise * std)) and -Bernoulli().log_prob(x, linear(mean + noise * std * epsilon)).mean()
+  for (const [noise, rate, distortion] of [[1, 2.072585093, 4.036619745], [2, 1.121290732, 5.265767322]]) {
+    const now = measure(toy(), 1, X, noise, EPSILON);
+    assert.ok(Math.abs(now.rate - rate) < 1e-8 && Math.abs(now.distortion - distortion) < 1e-8, `${now.rate} ${now.distortion}`);
+    assert.ok(Math.abs(now.kl[0] + now.kl[1] - now.rate) < 1e-12);
+  }
+});
+
+test("no noise: every draw is the mean, at an infinite rate", () => {
+  const { rate, distortion, outputs } = measure(toy(), 1, X, 0, EPSILON);
+  assert.equal(rate, Infinity);
+  assert.ok(Number.isFinite(distortion));
+  for (let k = 0; k < DRAWS; k++) assert.deepEqual([...outputs.subarray(3 * k, 3 * k + 3)], [0.5 - 2, 0.5 - 0.25, -1 + 2 * (1.5 - 1)]);
+});
+
+test("everything inside, nothing on top of anything, at every width", () => {
+  for (const width of [240, 309, 343, 519, 559, 560, 640, 768]) {
+    for (const models of [1, 3, 4, 6]) {
+      const { input, cell, thumb, tall, columns, height } = arrange(width, models);
+      const say = `at ${width} with ${models}`;
+      columns.forEach(({ x, y }, i) => {
+        assert.ok(x >= 1 && x + cell <= width && y > input.y + input.size, `inside ${say}`);
+        for (const other of columns.slice(0, i)) assert.ok(other.x + cell + 8 < x || other.y + tall.all < y + 1 || other.x > x + cell, `columns ${i} ${say}`);
+      });
+      assert.ok(thumb > 15 && tall.digit + cell < tall.thumbs && tall.thumbs + thumb < tall.cost && tall.cost + 60 < tall.bars, `rows ${say}`);
+      assert.ok(columns.at(-1).y + tall.bars + tall.barHeight + 20 < height, `height ${say}`);
+    }
+  }
+});

@@ -1,0 +1,129 @@
+"""`DimensionLab`: the same image through VAEs of different latent dimensions, side by side, with the noise in your hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vae_core.data import ImageSet
+from vae_core.labs.base import Lab
+from vae_core.labs.controls import Choice, Press, Slider
+from vae_core.labs.images import describe, square_grey
+from vae_core.labs.noise import normals
+from vae_core.labs.pack import Block, pack_dense
+from vae_core.labs.picture import ACCENT, INK, paste_digit, sheet
+from vae_core.labs.posterior import choose
+from vae_core.labs.rounding import round_network
+from vae_core.metrics import active_units, posteriors, rate_per_unit
+from vae_core.models import VAE, load_pretrained
+
+DIMENSIONS = (2, 5, 8, 10, 20, 50)
+"""The latent dimensions that are compared, each a shipped model "vae-…"."""
+
+DRAWS = 4  # of each posterior, as in js/dimension.mjs
+PRACTICE = 4000  # codes from the prior, at which the rounded decoders must be true to their models
+
+
+class DimensionLab(Lab):
+    """Choose a digit and a strength of noise, and compare what VAEs of 2 to 50 dimensions draw, pay and leave unused.
+
+    z = mean + noise · std · ε, with as many ε as a model has dimensions. A unit counts as active if its mean varies
+    over the test set (`active_units`). The decoders travel in six bits a weight, so that six fit into one page.
+
+    Raises:
+        ValueError: no models, one that is not a VAE of Bernoulli pixels, or images that are not square and grey.
+    """
+
+    module = "dimension.mjs"
+
+    def __init__(self, models: Sequence[VAE] | None = None, images: ImageSet | None = None):
+        models = list(models) if models is not None else [load_pretrained(f"vae-{size}") for size in DIMENSIONS]
+        if not models or not all(
+            isinstance(model, VAE) and model.config["likelihood"] == "bernoulli" for model in models
+        ):
+            raise ValueError(
+                "DimensionLab compares VAEs of Bernoulli pixels: it needs one or more of them, and nothing else"
+            )
+        self.models = models
+        images, side = square_grey(images)
+        x, names = choose(images)
+        start = names.index("3, another") if "3, another" in names else 0  # a digit that gains at each step
+        block = Block()
+        self._posteriors = []
+        spec = {"side": side, "models": [], "images": block.add((255 * x).round(), "uint8")}
+        for model in models:
+            with torch.no_grad():
+                mean, log_var = (part.float().cpu() for part in model.encode(x.to(next(model.parameters()).device)))
+            self._posteriors.append((mean, log_var))
+            means, log_vars = posteriors(model, images.test)
+            nats, active = rate_per_unit(means, log_vars).tolist(), active_units(means).tolist()
+            generator = torch.Generator().manual_seed(0)
+            practice = torch.randn(PRACTICE, model.latent_dim, generator=generator)
+            spec["models"].append(
+                {
+                    "units": model.latent_dim,
+                    "layers": pack_dense(model.decoder, block, round_network(model.decoder, practice)),
+                    "likelihood": model.config["likelihood"],
+                    "mean": block.add(mean, "float32"),
+                    "log_var": block.add(log_var, "float32"),
+                    "order": sorted(range(model.latent_dim), key=lambda unit: (not active[unit], -nats[unit])),
+                    "active": active,
+                }
+            )
+        controls = [
+            Choice("digit", "Digit", names, start),
+            Slider("noise", "Noise", 0, 3, 0.05, 1.0, "× std"),
+            Press("draw", "Draw new ε"),
+        ]
+        super().__init__(
+            controls,
+            spec,
+            block.data,
+            picture=draw_still(models, x[start], [mean[start] for mean, _ in self._posteriors]),
+            caption="At noise 1 the draws are from the posterior that the encoder chose; at 0 all are its mean, at an "
+            "infinite rate. Distortion: mean of the four draws. Active: the unit's mean varies over the test set by a variance "
+            f"of more than 0.01. Digits from the test set ({describe(images)}).",
+        )
+
+    @property
+    def z(self) -> list[np.ndarray]:
+        """The draws that the images are decoded from, model by model: float32 (4, L) each, the large image's first."""
+        row, codes = self.controls["digit"].index, []
+        for mean, log_var in self._posteriors:
+            epsilon = normals(self.values["draw"] + 1, DRAWS * mean.shape[1]).reshape(DRAWS, -1)
+            codes.append(
+                (mean[row] + self.values["noise"] * (0.5 * log_var[row]).exp() * torch.from_numpy(epsilon))
+                .float()
+                .numpy()
+            )
+        return codes
+
+    @torch.no_grad()
+    def answer(self) -> list[np.ndarray]:
+        """What the PyTorch models decode from `z`, on their own devices: float32 (4, D) each, in [0, 1]."""
+        decoded = []
+        for model, z in zip(self.models, self.z, strict=True):
+            outputs = model.decode(torch.from_numpy(z).to(next(model.parameters()).device))
+            decoded.append(model.likelihood.mean(outputs).cpu().numpy())
+        return decoded
+
+
+def draw_still(models: Sequence[VAE], x: Tensor, means: Sequence[Tensor]) -> tuple[Image.Image, str]:
+    """The lab as it begins, for a page whose script does not run: x (D,), the mean of each model's posterior (L,)."""
+    image, pen = sheet(130 + 100 * len(models), 150)
+    pen.text((10, 12), "input x", fill=INK, font_size=15)
+    paste_digit(image, x.numpy(), 10, 40, 84)
+    for i, (model, mean) in enumerate(zip(models, means, strict=True)):
+        left = 130 + 100 * i
+        pen.text((left, 12), f"{model.latent_dim} dims", fill=INK, font_size=15)
+        with torch.no_grad():
+            decoded = model.likelihood.mean(model.decode(mean.to(next(model.parameters()).device)))
+        paste_digit(image, decoded.cpu().numpy(), left, 40, 84)
+        pen.rectangle((left, 132, left + 84 * model.latent_dim / max(m.latent_dim for m in models), 138), fill=ACCENT)
+    sizes = ", ".join(str(model.latent_dim) for model in models)
+    return (
+        image,
+        f"A handwritten digit, and beside it the same digit redrawn by VAEs with latent dimension {sizes}: from blurred to sharp.",
+    )

@@ -1,0 +1,203 @@
+"""`TrainingLab`: one training run, moment by moment: ten digits drawn again, ten invented, and the loss."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vae_core.data import ImageSet, load_images, to_pixels
+from vae_core.labs.base import Lab
+from vae_core.labs.controls import Choice, Control, Slider
+from vae_core.labs.images import describe, square_grey
+from vae_core.labs.pack import Block
+from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
+from vae_core.metrics import evaluate
+from vae_core.models import VAE, LatentModel
+from vae_core.presets import get_preset
+from vae_core.training import History, Run, TrainConfig
+
+SHOWN = 10  # digits drawn again, and as many invented
+MEASURED = 1000  # training and test images that each snapshot is measured on
+EARLY = (1, 2, 5, 10, 20, 40, 80)  # steps within the first epoch, where most of the learning happens
+ORANGE = "#e8860c"
+
+
+class Album:
+    """Snapshots of a VAE while it learns: what it makes of the same ten test images, what it
+    decodes from the same ten z, and its loss on the first 1,000 training and test images.
+
+    To take one leaves no trace in the training: it draws no number from the run's generator. An album can
+    be passed to `fit` as its callback; it then takes one at each epoch's end.
+
+    Raises:
+        ValueError: a model that is not a VAE, or images that are not square and grey.
+    """
+
+    def __init__(self, model: LatentModel, images: ImageSet, config: TrainConfig):
+        if not isinstance(model, VAE):
+            raise ValueError(f"an Album shows samples and a rate: it needs a VAE, not {type(model).__name__}")
+        self.model, self.config = model, config
+        self.images, self.side = square_grey(images)
+        self.steps_per_epoch = math.ceil(len(images.train) / config.batch_size)
+        self.x = to_pixels(images.test[one_of_each(images.test_labels)])
+        self.z = torch.randn(SHOWN, model.latent_dim, generator=torch.Generator().manual_seed(0))
+        self.steps: list[int] = []
+        self.terms: dict[str, list[tuple[float, float]]] = {"train": [], "test": []}  # (rate, distortion)
+        self.drawn: list[Tensor] = []  # uint8 (images drawn again, then images invented; D)
+
+    def __call__(self, history: History) -> None:
+        self.take(len(history) * self.steps_per_epoch)
+
+    @torch.no_grad()
+    def take(self, step: int) -> None:
+        """Keep what the model does after this many steps.
+
+        Raises:
+            ValueError: a step that is not later than the last, or figures that are not finite.
+        """
+        if self.steps and step <= self.steps[-1]:
+            raise ValueError(f"step {step} does not come after step {self.steps[-1]}, which the album has already")
+        parts = {"train": self.images.train[:MEASURED], "test": self.images.test[:MEASURED]}
+        settings = {"pixels": self.config.pixels, "seed": self.config.seed}
+        measured = {name: evaluate(self.model, some, **settings) for name, some in parts.items()}
+        if not all(torch.isfinite(terms.elbo) for terms in measured.values()):
+            raise ValueError(f"after step {step} the loss is not finite: has the training diverged?")
+        self.steps.append(step)
+        for name, terms in measured.items():
+            self.terms[name].append((float(terms.rate), float(terms.distortion)))
+        self.drawn.append((255 * self.draw()).round().byte().cpu())
+
+    @torch.no_grad()
+    def draw(self) -> Tensor:
+        """The images through the model as it is now, and what it decodes from z: (10 or fewer + 10, D) in [0, 1]."""
+        model, was_training = self.model, self.model.training
+        model.eval()
+        at = next(model.parameters()).device
+        z = torch.cat([model.code(self.x.to(at)), self.z.to(at)])
+        drawn = model.likelihood.mean(model.decode(z))
+        model.train(was_training)
+        return drawn
+
+
+class TrainingLab(Lab):
+    """Slide through a training run: reconstructions and samples at each snapshot, and where it stands on its curves.
+
+    Without an album it trains a small VAE (the preset "relu-200-10") on 10,000 images for ten epochs: some five
+    seconds on a CPU.
+
+    Raises:
+        ValueError: an album with fewer than two snapshots.
+    """
+
+    module = "training.mjs"
+
+    def __init__(self, album: Album | None = None):
+        self.album = album = album or short_run()
+        count = len(album.steps)
+        if count < 2:
+            raise ValueError(
+                f"the album holds {count} of the 2 or more snapshots that a slider needs: call its take(step)"
+            )
+        drawn = torch.stack(album.drawn)  # (snapshots, pictures, D)
+        block = Block()
+        spec = {
+            "side": album.side,
+            "steps": album.steps,
+            "steps_per_epoch": album.steps_per_epoch,
+            "terms": album.terms,
+            "images": block.add((255 * album.x).round(), "uint8"),
+            "again": block.add(drawn[:, : len(album.x)], "uint8"),
+            "invented": block.add(drawn[:, len(album.x) :], "uint8"),
+        }
+        start = min(4, count // 2)
+        controls: list[Control] = [
+            Slider("snapshot", "Snapshot", 0, count - 1, 1, start),
+            Choice("curves", "Curves", ("train and test", "its two terms")),
+        ]
+        if sum(step >= album.steps_per_epoch for step in album.steps) > 1:
+            controls.append(Choice("span", "From", ("the first step on", "the first epoch on")))
+        images = album.images
+        counts = f"{len(images.train):,} training images of {describe(images)}"
+        super().__init__(
+            controls,
+            spec,
+            block.data,
+            picture=draw_still(album, start),
+            caption=f"A real run: {counts}, {album.config.batch_size} a step. Each snapshot is measured on up to {MEASURED:,} "
+            "training and as many test images, in nats per image. You can also drag along the curves.",
+        )
+
+    @property
+    def step(self) -> int:
+        """How many training steps lie before the snapshot shown."""
+        return self.album.steps[round(self.values["snapshot"])]
+
+    @property
+    def terms(self) -> dict[str, tuple[float, float]]:
+        """The (rate, distortion) of the snapshot shown, in nats per image, for "train" and "test"."""
+        return {name: rows[round(self.values["snapshot"])] for name, rows in self.album.terms.items()}
+
+    def answer(self) -> np.ndarray:
+        """What the model, as it is *now*, makes of the album's images and z: float32 (20, D) in [0, 1]."""
+        return self.album.draw().cpu().numpy()
+
+
+def record(model: LatentModel, images: ImageSet, config: TrainConfig) -> Album:
+    """Train `model` as `fit` does and return an album of it: untrained, early steps, then every epoch."""
+    run, album = Run(model, images, config, None), Album(model, images, config)
+    album.take(0)
+    while run.epoch < config.epochs:
+        for batch in run.batches():
+            run.advance(batch)
+            if run.epoch == 0 and run.position in EARLY and run.position < run.steps_per_epoch:
+                album.take(run.position)
+        run.finish_epoch()
+        album(run.history)
+    model.eval()
+    return album
+
+
+@cache
+def short_run() -> Album:
+    """The run that the lab shows if it is given none, trained once a process."""
+    preset = get_preset("relu-200-10")
+    images = load_images("mnist", fallback="digits").first(10_000, MEASURED)
+    config = replace(preset.config, epochs=10, batch_size=64, lr=2e-3, device="cpu")  # few images: small, quick steps
+    return record(preset.build(config.seed), images, config)
+
+
+def one_of_each(labels: Tensor) -> Tensor:
+    """The positions of the first image of each of the first ten classes: (≤ 10,)."""
+    return torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()[:SHOWN]])
+
+
+def draw_still(album: Album, start: int) -> tuple[Image.Image, str]:
+    """The lab as it begins, for a page whose script does not run."""
+    image, pen = sheet(720, 430)
+    rows = {
+        "test images": (255 * album.x).round(),
+        f"drawn again after {album.steps[start]} steps": album.drawn[start][: len(album.x)],
+        f"drawn again after {album.steps[-1]} steps": album.drawn[-1][: len(album.x)],
+    }
+    for i, (words, pictures) in enumerate(rows.items()):
+        top = 10 + 98 * i
+        pen.text((10, top), words, fill=INK, font_size=15)
+        for k, pixels in enumerate(pictures):
+            paste_digit(image, pixels.numpy() / 255, 10 + 70 * k, top + 24, 62)
+    left, right, top, bottom = 60, 700, 318, 410
+    pen.line((left, top, left, bottom, right, bottom), fill=GREY)
+    for name, colour in (("train", ORANGE), ("test", ACCENT)):
+        values = [rate + distortion for rate, distortion in album.terms[name]]
+        across = [left + (right - left) * math.log1p(s) / math.log1p(album.steps[-1]) for s in album.steps]
+        scale = (bottom - top) / max(values)
+        pen.line([(x, bottom - scale * v) for x, v in zip(across, values, strict=True)], fill=colour, width=2)
+    pen.text((left + 8, bottom - 24), "loss, step by step", fill=INK, font_size=14)
+    alt = (
+        "Ten test digits; below them the same ten as drawn by a network early in its training, all one smudge, and at its end, "
+        "readable; and its loss, falling steeply and then slowly."
+    )
+    return image, alt
