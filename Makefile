@@ -13,6 +13,9 @@ ifdef VAE_DATA
 export VAE_DATA := $(abspath $(VAE_DATA))
 endif
 
+# two test processes with two threads each would fight over two cores
+units notebooks: export OMP_NUM_THREADS := 1
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test check units browser notebooks lab chapters weights bench serve clean
