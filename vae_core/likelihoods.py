@@ -29,8 +29,11 @@ class Bernoulli:
     def log_prob(self, x: Tensor, x_logits: Tensor) -> Tensor:
         """log p(x | z) in nats: (..., D), (..., D) -> (...). Finite for every finite logit."""
         x_logits = widen(x_logits)  # works from the logits: there is no log of a rounded-off sigmoid
-        x = x.to(x_logits.dtype).expand_as(x_logits)
-        return -F.binary_cross_entropy_with_logits(x_logits, x, reduction="none").sum(-1)
+        return (x * x_logits - F.softplus(x_logits)).sum(-1)
+
+    def error(self, x: Tensor, x_logits: Tensor) -> Tensor:
+        """The derivative of −log p(x | z) by each logit, expected pixel less true one: (..., D), (..., D) -> (..., D)."""
+        return torch.sigmoid(x_logits).sub_(x)
 
     def mean(self, x_logits: Tensor) -> Tensor:
         """The expected pixel, in [0, 1]: (..., D) -> (..., D)."""
@@ -54,6 +57,12 @@ class Gaussian:
         mean = torch.sigmoid(outputs) if self.squash else outputs
         constant = 0.5 * x.shape[-1] * math.log(2 * math.pi * self.std**2)
         return -((x - mean) ** 2).sum(-1) / (2 * self.std**2) - constant
+
+    def error(self, x: Tensor, outputs: Tensor) -> Tensor:
+        """The derivative of −log p(x | z) by each output: (..., D), (..., D) -> (..., D)."""
+        mean = torch.sigmoid(outputs) if self.squash else outputs
+        error = (mean - x).div_(self.std**2)
+        return torch.ops.aten.sigmoid_backward(error, mean) if self.squash else error
 
     def mean(self, outputs: Tensor) -> Tensor:
         """The expected pixel, brought into [0, 1]: (..., D) -> (..., D)."""

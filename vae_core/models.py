@@ -14,7 +14,6 @@ from torch import Generator, Tensor, nn
 
 from vae_core import checkpoint
 from vae_core.checkpoint import CheckpointError
-from vae_core.layers import Linear
 from vae_core.likelihoods import get_likelihood
 from vae_core.losses import Elbo, gaussian_kl, reparameterize
 
@@ -30,7 +29,7 @@ def dense(sizes: tuple[int, ...], activation: str, bias: bool = True) -> nn.Sequ
     """Linear layers of these sizes with an activation between each two, none after the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [Linear(inputs, outputs, bias=bias), ACTIVATIONS[activation]()]
+        layers += [nn.Linear(inputs, outputs, bias=bias), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -222,7 +221,7 @@ class ConvEncoder(nn.Module):
             layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU()]
         flat = widths[-1] * (size >> len(widths)) ** 2
         # Mean and log variance come straight from a linear layer: an activation there would bend the posterior.
-        layers += [nn.Flatten(), Linear(flat, hidden_dim), nn.LeakyReLU(), Linear(hidden_dim, 2 * latent_dim)]
+        layers += [nn.Flatten(), nn.Linear(flat, hidden_dim), nn.LeakyReLU(), nn.Linear(hidden_dim, 2 * latent_dim)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -236,8 +235,8 @@ class ConvDecoder(nn.Module):
     def __init__(self, channels: int, size: int, widths: tuple[int, ...], hidden_dim: int, latent_dim: int):
         super().__init__()
         small = size >> len(widths)
-        layers: list[nn.Module] = [Linear(latent_dim, hidden_dim), nn.LeakyReLU()]
-        layers += [Linear(hidden_dim, widths[-1] * small**2), nn.LeakyReLU()]
+        layers: list[nn.Module] = [nn.Linear(latent_dim, hidden_dim), nn.LeakyReLU()]
+        layers += [nn.Linear(hidden_dim, widths[-1] * small**2), nn.LeakyReLU()]
         layers += [nn.Unflatten(1, (widths[-1], small, small))]
         for inputs, outputs in pairwise(widths[::-1]):
             layers += [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False)]
@@ -331,8 +330,8 @@ def load_model(path: str | Path) -> Any:
     return model.eval()
 
 
-def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: str | Path = "these weights") -> None:
-    """Put weights into a model that has exactly these names and shapes.
+def load_weights(model: Any, tensors: dict[str, Tensor], path: str | Path = "these weights") -> None:
+    """Put weights into a model, or moments into an optimizer, that has exactly these names and shapes.
 
     Raises:
         CheckpointError: the first name or shape that does not fit, with the remedy.

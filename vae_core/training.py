@@ -24,10 +24,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import clip_grads_with_norm_
 from tqdm import tqdm
 
-from vae_core import checkpoint
+from vae_core import backprop, checkpoint
+from vae_core.adam import Adam
 from vae_core.data import PIXELS, ImageSet, to_pixels
 from vae_core.graphs import CapturedStep
 from vae_core.losses import Elbo
@@ -192,14 +193,18 @@ class Run:
         on_cuda = self.device.type == "cuda"
         model.to(self.device).train()
         self.objective: nn.Module = DistributedDataParallel(model) if self.workers > 1 else model
-        self.parameters = list(model.parameters())
-        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
-            self.parameters, lr=config.lr, fused=True, capturable=on_cuda
-        )
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = Adam(self.parameters, config.lr)
+        self.optimizer.zero_grad()  # forget what the model may have brought along
+        self.by_hand = self.workers == 1 and backprop.understands(model)
         self.generator = torch.Generator(self.device).manual_seed(derive_seed(config.seed, "noise"))
         self.pixels = images.train.flatten(1).to(self.device)
         self.beta = torch.zeros((), device=self.device)
-        self.train_step = CapturedStep(self.step, self.generator) if on_cuda and self.workers == 1 else self.step
+        self.train_step: Callable[[Tensor], Tensor] = self.step
+        if self.by_hand:
+            self.train_step = torch.inference_mode()(self.step)  # nothing there is for autograd to record
+        elif on_cuda and self.workers == 1:
+            self.train_step = CapturedStep(self.step, self.generator)
         self.history = History()
         self.epoch = self.position = 0  # the batch to come: `position` counts within the epoch
         self.totals = dict.fromkeys(("rate", "distortion", "images", "seconds"), 0.0)
@@ -225,17 +230,23 @@ class Run:
         shape = (len(batch), self.model.latent_dim)
         epsilon = torch.randn(shape, generator=self.generator, device=self.device)[mine]
 
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            terms: Elbo = self.objective(x, epsilon)
-        loss = terms.loss(self.beta).sum() * (self.workers / len(batch))  # workers' gradients are averaged
-
-        self.optimizer.zero_grad()
-        loss.backward()
-        norm = get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        terms = self.backward(x, epsilon, len(batch))
+        norm = torch.linalg.vector_norm(torch.stack([grad.norm() for grad in self.optimizer.gradients]))
         if self.config.clip_norm is not None:
             clip_grads_with_norm_(self.parameters, self.config.clip_norm, norm)
         self.optimizer.step()
+        self.optimizer.zero_grad()  # the memory of the gradients, still warm, serves the next step's activations
         return torch.stack([terms.rate.detach().sum(), terms.distortion.detach().sum(), norm])
+
+    def backward(self, x: Tensor, epsilon: Tensor, batch_size: int) -> Elbo:
+        """Find the gradient of the batch's mean loss by every weight: -> the terms of each image, (B,)."""
+        if self.by_hand:
+            return backprop.backward(self.model, x, epsilon, self.beta, self.config.precision)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            terms: Elbo = self.objective(x, epsilon)
+        loss = terms.loss(self.beta).sum() * (self.workers / batch_size)  # workers' gradients are averaged
+        loss.backward()
+        return terms
 
     def advance(self, batch: Tensor) -> None:
         """Take the step, and note its figures without waiting for them."""
@@ -302,8 +313,7 @@ class Run:
             self.look()
         if self.rank == 0:
             tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-            for number, state in self.optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+            tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state_dict().items()}
             tensors["generator"] = self.generator.get_state()
             moment = {"epoch": self.epoch, "position": self.position, "totals": self.totals}
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -332,11 +342,7 @@ class Run:
             part, _, rest = name.partition(".")
             parts[part][rest] = value
         load_weights(self.model, parts["model"], self.path)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts["optimizer"].items():
-            number, _, slot = name.partition(".")
-            state.setdefault(int(number), {})[slot] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        load_weights(self.optimizer, parts["optimizer"], self.path)
         self.generator.set_state(parts["generator"][""])
         self.epoch, self.position, self.totals = record["epoch"], record["position"], record["totals"]
         self.history.rows = record["history"]

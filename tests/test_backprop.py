@@ -1,0 +1,177 @@
+"""Backpropagation written out, against autograd and in double precision."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, backprop, fit
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.models import ACTIVATIONS
+from vae_core.training import Run
+
+BETA = torch.tensor(0.7)
+MODELS = {
+    **{f"vae-{name}": lambda name=name: VAE(60, (40, 30), 6, activation=name) for name in ACTIVATIONS},
+    **{f"ae-{name}": lambda name=name: Autoencoder(60, (40, 30), 6, activation=name) for name in ACTIVATIONS},
+    **{f"vae-{name}": lambda name=name: VAE(60, (40,), 6, likelihood=name) for name in LIKELIHOODS},
+    **{f"ae-{name}": lambda name=name: Autoencoder(60, (40,), 6, likelihood=name) for name in LIKELIHOODS},
+    "without biases": lambda: VAE(60, (40,), 6, bias=False),
+    "no hidden layer": lambda: VAE(60, (), 6),
+}
+
+
+def make(name, scale=3.0):
+    torch.manual_seed(0)
+    model = MODELS[name]()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= scale  # so that no activation is in its linear part
+    return model
+
+
+def draw(rows=50):
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(rows, 60, generator=generator), torch.randn(rows, 6, generator=generator)
+
+
+def by_autograd(model, x, epsilon, beta=BETA):
+    terms = model(x, epsilon)
+    gradients = torch.autograd.grad(terms.loss(beta).mean(), list(model.parameters()))
+    return terms, torch.cat([gradient.flatten() for gradient in gradients])
+
+
+def by_hand(model, x, epsilon, beta=BETA, precision="fp32"):
+    terms = backprop.backward(model, x, epsilon, beta, precision)
+    return terms, torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).clone()
+
+
+def distance(a, b):
+    return ((a.double() - b.double()).norm() / b.double().norm()).item()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradients_and_terms_are_autograds(name):
+    model = make(name)
+    assert backprop.understands(model)
+    x, epsilon = draw()
+    terms, gradients = by_hand(model, x, epsilon)
+    _, single = by_autograd(model, x, epsilon)
+    exact_terms, exact = by_autograd(copy.deepcopy(model).double(), x.double(), epsilon.double(), BETA.double())
+    # no further from the truth than autograd's own float32, to a factor
+    assert distance(gradients, exact) < max(3 * distance(single, exact), 1e-6)
+    for term, truth in zip(terms, exact_terms, strict=True):
+        torch.testing.assert_close(term.double(), truth, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [-1e4, 1e4])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_log_variance_beyond_belief_pulls_no_weight(level, precision):
+    model = make("vae-relu", scale=1.0)
+    with torch.no_grad():
+        model.encoder.layers[-1].bias[6:] = level  # the log variances'
+    x, epsilon = draw()
+    terms, gradients = by_hand(model, x, epsilon, precision=precision)
+    assert gradients.isfinite().all()
+    assert terms.rate.isfinite().all() and terms.distortion.isfinite().all()
+    assert not model.encoder.layers[-1].bias.grad[6:].any()
+    if precision == "fp32":
+        _, expected = by_autograd(model, x, epsilon)
+        assert distance(gradients, expected) < 1e-5
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_the_error_is_the_derivative_of_the_distortion(name):
+    likelihood = LIKELIHOODS[name]
+    x, outputs = draw()[0].double(), 4 * torch.randn(50, 60, dtype=torch.float64)
+    outputs.requires_grad_()
+    (expected,) = torch.autograd.grad(-likelihood.log_prob(x, outputs).sum(), outputs)
+    torch.testing.assert_close(likelihood.error(x, outputs.detach()), expected)
+
+
+def test_the_product_in_bfloat16_rounds_what_goes_in_and_what_comes_out():
+    generator = torch.Generator().manual_seed(0)
+    left, right, bias = (torch.randn(shape, generator=generator) for shape in ((50, 60), (40, 60), (40,)))
+    rounded = [operand.bfloat16().double() for operand in (left, right, bias)]
+    expected = rounded[0] @ rounded[1].T + rounded[2]
+    product = backprop.in_bfloat16(left, right, bias)
+    assert product.dtype == torch.float32
+    torch.testing.assert_close(product.double(), expected, rtol=2**-8, atol=1e-4)
+    assert torch.equal(product, product.bfloat16().float())
+
+
+class Own(VAE):
+    """Somebody's own model, with an objective of its own."""
+
+
+CHANGES = {
+    "double precision": lambda model: model.double(),
+    "frozen": lambda model: model.encoder.requires_grad_(False),
+    "hook on a gradient": lambda model: next(model.parameters()).register_hook(lambda gradient: gradient),
+    "hook before": lambda model: model.register_forward_pre_hook(lambda *_: None),
+    "hook after a layer": lambda model: model.encoder.layers[1].register_forward_hook(lambda *_: None),
+    "hook on the way back": lambda model: model.register_full_backward_hook(lambda *_: None),
+    "shared layer": lambda model: model.decoder.layers.__setitem__(2, model.encoder.layers[0]),
+    "shared weight": lambda model: setattr(model.decoder.layers[2], "weight", model.encoder.layers[0].weight),
+    "another layer": lambda model: model.decoder.layers.append(nn.Dropout()),
+    "subclass": lambda model: setattr(model, "__class__", Own),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_it_does_not_know_is_left_to_autograd(name):
+    model = VAE(12, (12,), 6)
+    assert backprop.understands(model)
+    CHANGES[name](model)
+    assert not backprop.understands(model)
+
+
+def test_convolutions_are_left_to_autograd():
+    assert not backprop.understands(ConvVAE(1, 16, (4, 8), 16, 4))
+
+
+@pytest.fixture
+def small(digits):
+    return digits.first(640, 100)
+
+
+def weights_after(model, small, **settings):
+    fit(model, small, TrainConfig(epochs=2, batch_size=100, device="cpu", **settings), progress=False)
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+@pytest.mark.parametrize("name", ["VAE", "Autoencoder"])
+@pytest.mark.parametrize("settings", [{}, {"beta": 0.5, "warmup_epochs": 1, "clip_norm": 5.0, "pixels": "dynamic"}])
+def test_training_ends_at_the_same_weights(name, settings, small, monkeypatch):
+    def fresh():
+        torch.manual_seed(0)
+        return {"VAE": VAE, "Autoencoder": Autoencoder}[name](784, (32,), 4)
+
+    assert Run(fresh(), small, TrainConfig(device="cpu"), None).by_hand
+    hand = weights_after(fresh(), small, **settings)
+    monkeypatch.setattr(backprop, "understands", lambda model: False)
+    auto = weights_after(fresh(), small, **settings)
+    torch.testing.assert_close(hand, auto, rtol=1e-3, atol=1e-4)
+    assert not torch.equal(hand, auto)  # two ways, rounded differently
+
+
+def test_a_trained_model_can_be_differentiated(small):
+    model = VAE(784, (32,), 4)
+    weights_after(model, small)
+    x = small.test[:5].flatten(1) / 255
+    model(x, torch.zeros(5, 4)).loss().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_gradients_brought_along_are_forgotten(small):
+    """Half a step of somebody else's before `fit` must not count in its first."""
+    ends = []
+    for stale in (False, True):
+        torch.manual_seed(0)
+        model = ConvVAE(1, 28, (4, 8), 16, 4)
+        if stale:
+            for parameter in model.parameters():
+                parameter.grad = torch.full_like(parameter, 1e3)
+        ends.append(weights_after(model, small.first(100, 10)))
+    assert torch.equal(*ends)
