@@ -115,6 +115,8 @@ CHANGES = {
     "shared layer": lambda model: model.decoder.layers.__setitem__(2, model.encoder.layers[0]),
     "shared weight": lambda model: setattr(model.decoder.layers[2], "weight", model.encoder.layers[0].weight),
     "another layer": lambda model: model.decoder.layers.append(nn.Dropout()),
+    "two activations in a row": lambda model: model.decoder.layers.insert(2, nn.Tanh()),
+    "an activation first": lambda model: model.decoder.layers.insert(0, nn.Tanh()),
     "subclass": lambda model: setattr(model, "__class__", Own),
 }
 

@@ -30,7 +30,7 @@ ACTIVATIONS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Tensor]] = {
 """For each activation: the layer, its output and the gradient by that -> the gradient by its input."""
 
 IN_PLACE: dict[Any, Callable[[Tensor], Tensor]] = {nn.ReLU: torch.relu_, nn.Tanh: torch.tanh_}
-"""Activations that may write over their input, which nobody needs again."""
+"""Activations that can write over their input."""
 
 KNOWN = {VAE, Autoencoder, Encoder, Decoder, nn.Sequential, nn.Linear, *ACTIVATIONS}
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -40,9 +40,16 @@ def understands(model: nn.Module) -> bool:
     """Whether `backward` can stand in for autograd: known layers, float32 on a CPU, no weight frozen, shared or hooked."""
     modules = [module for _, module in model.named_modules(remove_duplicate=False)]
     parameters = list(model.parameters())
-    plain = all(type(module) in KNOWN and not any(getattr(module, hooks) for hooks in HOOKS) for module in modules)
-    owned = sum(len(list(module.parameters(recurse=False))) for module in modules)
-    return HAS_ONEDNN and plain and owned == len(parameters) and all(map(_is_ordinary, parameters))
+    known = all(type(module) in KNOWN for module in modules)
+    in_turn = all(_alternates(module) for module in modules if isinstance(module, nn.Sequential))
+    hooked = any(getattr(module, hooks) for module in modules for hooks in HOOKS)
+    shared = sum(len(list(module.parameters(recurse=False))) for module in modules) > len(parameters)
+    return HAS_ONEDNN and known and in_turn and not hooked and not shared and all(map(_is_ordinary, parameters))
+
+
+def _alternates(layers: nn.Sequential) -> bool:
+    """Dense layers and activations in turn, so that an activation may write over its input."""
+    return all(isinstance(layer, nn.Linear) == (at % 2 == 0) for at, layer in enumerate(layers))
 
 
 def _is_ordinary(parameter: nn.Parameter) -> bool:
@@ -114,8 +121,7 @@ def forward(layers: Any, x: Tensor, product: Product) -> list[Tensor]:
         if isinstance(layer, nn.Linear):
             values.append(product(values[-1], layer.weight, layer.bias))
         else:
-            activate = IN_PLACE[type(layer)] if type(layer) in IN_PLACE else layer
-            values.append(activate(values[-1]))
+            values.append(IN_PLACE[type(layer)](values[-1]) if type(layer) in IN_PLACE else layer(values[-1]))
     return values
 
 

@@ -29,7 +29,8 @@ class Bernoulli:
     def log_prob(self, x: Tensor, x_logits: Tensor) -> Tensor:
         """log p(x | z) in nats: (..., D), (..., D) -> (...). Finite for every finite logit."""
         x_logits = widen(x_logits)  # works from the logits: there is no log of a rounded-off sigmoid
-        return (x * x_logits - F.softplus(x_logits)).sum(-1)
+        log_sum = F.softplus(x_logits, threshold=40)  # log(1 + e^logit), which above 40 is the logit, to the bit
+        return (x * x_logits - log_sum).sum(-1)
 
     def error(self, x: Tensor, x_logits: Tensor) -> Tensor:
         """The derivative of −log p(x | z) by each logit, expected pixel less true one: (..., D), (..., D) -> (..., D)."""
