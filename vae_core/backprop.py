@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vae_core.losses import LOG_VAR_RANGE, Elbo, gaussian_kl, reparameterize
+from vae_core.losses import LOG_VAR_RANGE, Elbo
 from vae_core.models import VAE, Autoencoder, Decoder, Encoder
 
 HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -101,17 +101,22 @@ def point(code: Tensor) -> Bottleneck:
 
 
 def cloud(code: Tensor, epsilon: Tensor, beta: Tensor) -> Bottleneck:
-    """A VAE's: a draw from the posterior, and its rate, which `beta` weighs: code (B, 2L), epsilon (B, L), beta ()."""
-    mean, log_var = code.chunk(2, dim=-1)
-    z = reparameterize(mean, log_var, epsilon)
+    """A VAE's: a draw from the posterior, and its rate, which `beta` weighs: code (B, 2L), epsilon (B, L), beta ().
 
-    def back(by_z: Tensor) -> Tensor:  # Kingma & Welling 2013: z from section 2.4, the rate from appendix B
-        believed = log_var.clamp(*LOG_VAR_RANGE)
-        by_mean = torch.addcmul(by_z, mean, beta)
-        by_log_var = torch.addcmul(by_z * (z - mean), believed.exp() - 1, beta).mul_(0.5)  # z − mean is std · ε
+    What `reparameterize` and `gaussian_kl` say, and their derivatives (Kingma & Welling 2013, section 2.4, appendix B).
+    """
+    mean, log_var = code.chunk(2, dim=-1)
+    believed = log_var.clamp(*LOG_VAR_RANGE)
+    variance = believed.exp()
+    noise = variance.sqrt().mul_(epsilon)
+    rate = torch.addcmul(variance, mean, mean).sub_(believed).sub_(1).sum(-1).mul_(0.5)
+
+    def back(by_z: Tensor) -> Tensor:
+        by_mean = torch.addcmul(by_z, beta, mean)
+        by_log_var = torch.addcmul(by_z * noise, beta, variance - 1).mul_(0.5)
         return torch.cat([by_mean, by_log_var.masked_fill_(log_var != believed, 0)], dim=-1)
 
-    return z, gaussian_kl(mean, log_var), back
+    return mean + noise, rate, back
 
 
 def forward(layers: Any, x: Tensor, product: Product) -> list[Tensor]:
@@ -127,13 +132,13 @@ def forward(layers: Any, x: Tensor, product: Product) -> list[Tensor]:
 
 def descend(layers: Any, values: list[Tensor], grad: Tensor, product: Product, to_input: bool = True) -> Tensor:
     """From the gradient by the output to that by every weight; uses `values` up: -> the gradient by the input, if wanted."""
-    for at in reversed(range(len(layers))):
-        layer, after, before = layers[at], values.pop(), values[-1]
+    for layer in reversed(list(layers)):
+        after, before = values.pop(), values[-1]
         if isinstance(layer, nn.Linear):
             layer.weight.grad = product(grad.T, before.T)
             if layer.bias is not None:
                 layer.bias.grad = grad.sum(0)
-            if at or to_input:
+            if to_input or len(values) > 1:
                 grad = product(grad, layer.weight.T)
         else:
             grad = ACTIVATIONS[type(layer)](layer, after, grad)

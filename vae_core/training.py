@@ -23,6 +23,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.linalg import vector_norm
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_
 from tqdm import tqdm
@@ -231,7 +232,7 @@ class Run:
         epsilon = torch.randn(shape, generator=self.generator, device=self.device)[mine]
 
         terms = self.backward(x, epsilon, len(batch))
-        norm = torch.linalg.vector_norm(torch.stack([grad.norm() for grad in self.optimizer.gradients]))
+        norm = vector_norm(torch.stack([vector_norm(gradient) for gradient in self.optimizer.gradients]))
         if self.config.clip_norm is not None:
             clip_grads_with_norm_(self.parameters, self.config.clip_norm, norm)
         self.optimizer.step()
