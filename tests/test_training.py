@@ -187,6 +187,20 @@ def test_images_of_another_size_are_refused(small):
         fit(make_model(), small.padded(32), QUICK, progress=False)
 
 
+def test_a_model_with_nothing_to_train_is_refused(small):
+    with pytest.raises(ValueError, match=r"every weight of the model is frozen: set requires_grad_\(True\)"):
+        fit(make_model().requires_grad_(False), small, QUICK, progress=False)
+
+
+def test_frozen_weights_stay(small):
+    model = make_model()
+    model.encoder.requires_grad_(False)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    fit(model, small, QUICK, progress=False)
+    stays = [torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert stays == [True] * 4 + [False] * 4
+
+
 def test_progress_shows_the_running_elbo(small, capsys):
     fit(make_model(), small, replace(QUICK, epochs=1))
     assert "elbo=-" in capsys.readouterr().err

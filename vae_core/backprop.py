@@ -1,6 +1,6 @@
 """Backpropagation written out: what `loss.backward()` finds, for dense models on a CPU.
 
-There a step of a small network takes two milliseconds, and autograd's record of it costs a quarter of them.
+There a step of a small network takes two milliseconds, and autograd's record of it would make that a quarter more.
 So the chain rule is followed by hand, once for every dense model; the tests hold it against autograd.
 """
 

@@ -90,6 +90,8 @@ class TrainConfig:
         if images.input_dim != model.input_dim:
             sizes = f"{images.name} has {images.input_dim} numbers an image, the model takes {model.input_dim}"
             raise ValueError(f"{sizes}: build the model with input_dim={images.input_dim}")
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise ValueError("every weight of the model is frozen: set requires_grad_(True) on what is to be trained")
 
     def beta_at(self, step: int, steps_per_epoch: int) -> float:
         """β at a step counted from the start of training: a straight rise, then level."""
