@@ -274,6 +274,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def plot(raw: dict[str, Any], path: Path) -> None:
     """Test −ELBO against the seconds spent training."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     from vae_core.colours import CLASS_COLOURS
     from vae_core.plots import STYLE
@@ -285,6 +286,9 @@ def plot(raw: dict[str, Any], path: Path) -> None:
             seconds = torch.tensor(raw[name]).cumsum(0).tolist()
             ax.plot(seconds, raw[f"{name} −ELBO"], "o-", ms=4, color=CLASS_COLOURS[colour], label=label)
         ax.set(xscale="log", xlabel="seconds of training (log scale)", ylabel="test −ELBO, nats per image")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.legend()
         figure.savefig(path, dpi=150)
         plt.close(figure)
