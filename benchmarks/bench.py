@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
 
 from vae_core import History, ImageSet, TrainConfig, fit, load_images
-from vae_core.backprop import HAS_ONEDNN, in_float32
+from vae_core.backprop import in_float32
 from vae_core.metrics import evaluate
 from vae_core.presets import PRESETS
 from vae_core.training import Run, pick_device
@@ -119,7 +119,7 @@ class Floor:
 
     def __init__(self, model: nn.Module, images: ImageSet, batch_size: int, device: torch.device):
         self.device, self.count, self.batch_size = device, len(images.train), batch_size
-        self.product = in_float32 if HAS_ONEDNN and device.type == "cpu" else F.linear
+        self.product = in_float32 if device.type == "cpu" else F.linear
         layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
         self.products: list[tuple[Tensor, Tensor]] = []  # pairs whose product is left · rightᵀ
         for layer in layers:

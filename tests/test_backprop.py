@@ -65,6 +65,11 @@ def test_gradients_and_terms_are_autograds(name):
         torch.testing.assert_close(term.double(), truth, rtol=1e-5, atol=1e-5)
 
 
+def test_without_onednn_the_products_are_pytorchs_own(monkeypatch):
+    monkeypatch.setattr(backprop, "HAS_ONEDNN", False)
+    test_gradients_and_terms_are_autograds("vae-tanh")
+
+
 @pytest.mark.parametrize("level", [-1e4, 1e4])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_log_variance_beyond_belief_pulls_no_weight(level, precision):

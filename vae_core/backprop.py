@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_core.losses import LOG_VAR_RANGE, Elbo
@@ -44,7 +45,7 @@ def understands(model: nn.Module) -> bool:
     in_turn = all(_alternates(module) for module in modules if isinstance(module, nn.Sequential))
     hooked = any(getattr(module, hooks) for module in modules for hooks in HOOKS)
     shared = sum(len(list(module.parameters(recurse=False))) for module in modules) > len(parameters)
-    return HAS_ONEDNN and known and in_turn and not hooked and not shared and all(map(_is_ordinary, parameters))
+    return known and in_turn and not hooked and not shared and all(map(_is_ordinary, parameters))
 
 
 def _alternates(layers: nn.Sequential) -> bool:
@@ -58,11 +59,13 @@ def _is_ordinary(parameter: nn.Parameter) -> bool:
 
 
 def in_float32(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A product by oneDNN, which PyTorch brings along: (B, I), (O, I), (O,) -> (B, O).
+    """A product by oneDNN, where PyTorch brings it along: (B, I), (O, I), (O,) -> (B, O).
 
     MKL, which PyTorch would ask itself, leaves half of the arithmetic units idle on processors other than Intel's.
     """
-    return torch.ops.mkldnn._linear_pointwise.default(left, right, bias, "none", [], "")
+    if HAS_ONEDNN:
+        return torch.ops.mkldnn._linear_pointwise.default(left, right, bias, "none", [], "")
+    return F.linear(left, right, bias)
 
 
 def in_bfloat16(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
