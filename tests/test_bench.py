@@ -61,4 +61,5 @@ def test_what_was_not_measured_says_so():
     machine = {"device": "a", "threads": 2, "torch": "2", "python": "3"}
     result = {"figures": {"fit / floor": 1.25}, "machine": machine, "data": "x", "config": {"seed": 0}, "date": "d"}
     text = bench.table({"cpu": result})
-    assert "| fit / floor | 1.25 | at most 1.8 | not measured | reported |" in text
+    assert "| fit / floor | 1.25 (asked: at most 1.8) | not measured |" in text
+    assert "| textbook / fit | not measured (asked: at least 3.5) | not measured (asked: at least 60) |" in text
