@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vae_core.likelihoods import Bernoulli, Gaussian
 from vae_core.losses import LOG_VAR_RANGE, Elbo
 from vae_core.models import VAE, Autoencoder, Decoder, Encoder
 
@@ -25,7 +26,7 @@ Bottleneck = tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]
 ACTIVATIONS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Tensor]] = {
     nn.ReLU: lambda _, after, grad: torch.ops.aten.threshold_backward.default(grad, after, 0),
     nn.Tanh: lambda _, after, grad: torch.ops.aten.tanh_backward.default(grad, after),
-    nn.Softplus: lambda _, after, grad: grad * -torch.expm1(-after),
+    nn.Softplus: lambda layer, after, grad: grad * -torch.expm1(-layer.beta * after),
     nn.LeakyReLU: lambda layer, after, grad: torch.where(after > 0, grad, layer.negative_slope * grad),
 }
 """For each activation: the layer, its output and the gradient by that -> the gradient by its input."""
@@ -38,10 +39,11 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def understands(model: nn.Module) -> bool:
-    """Whether `backward` can stand in for autograd: known layers, float32 on a CPU, no weight frozen, shared or hooked."""
+    """Whether `backward` can stand in for autograd: float32 on a CPU, nothing of somebody's own, frozen, shared or hooked."""
     modules = [module for _, module in model.named_modules(remove_duplicate=False)]
     parameters = list(model.parameters())
-    known = all(type(module) in KNOWN for module in modules)
+    known = all(type(part) in KNOWN and "forward" not in vars(part) for part in modules)
+    known = known and type(getattr(model, "likelihood", None)) in (Bernoulli, Gaussian)
     in_turn = all(_alternates(module) for module in modules if isinstance(module, nn.Sequential))
     hooked = any(getattr(module, hooks) for module in modules for hooks in HOOKS)
     shared = sum(len(list(module.parameters(recurse=False))) for module in modules) > len(parameters)
