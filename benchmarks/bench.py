@@ -262,7 +262,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         where = result["machine"]
         lines += [
             "",
-            f"{heads[device][0].upper()}{heads[device][1:]}: {where['device']}, {where['threads']} threads, torch {where['torch']}, "
+            f"On {heads[device]}: {where['device']}, {where['threads']} threads, torch {where['torch']}, "
             f"Python {where['python']}, {result['data']}, seed {result['config']['seed']}, {result['date']}.",
         ]
     return "\n".join(lines) + "\n"

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import platform
 import random
 import tempfile
 import time
@@ -26,6 +25,7 @@ import safetensors
 import safetensors.torch
 import torch
 import torchvision
+from bench import machine
 from torchvision.datasets import MNIST
 
 from vae_core import checkpoint, mnist
@@ -34,7 +34,8 @@ from vae_core.presets import PRESETS
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 0
-PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+PARTS = tuple(mnist.MNIST_FILES)
+READERS = (torch, torchvision, safetensors)
 Item = TypeVar("Item")
 Mutants = dict[str, Iterator[Item]]
 Reader = Callable[[Path], Any]
@@ -178,20 +179,6 @@ def measure(scale: float = 1.0) -> dict[str, Any]:
         return {"weights": weights_table(weights, scale), "data": data_table(data, scale)}
 
 
-def machine() -> dict[str, Any]:
-    """What it was measured with."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    versions = {
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "safetensors": safetensors.__version__,
-    }
-    processor = {"processor": next(names, platform.processor()), "cores": os.cpu_count()}
-    return {**processor, "python": platform.python_version(), **versions}
-
-
 def as_markdown(result: dict[str, Any]) -> str:
     """The counts as two tables, and what they were measured with."""
     heads = {"weights": ("torch.load", "safetensors", "this book"), "data": ("torchvision", "this book")}
@@ -208,9 +195,9 @@ def as_markdown(result: dict[str, Any]) -> str:
             lines.append(f"| {damage} | {row['tried']:,} | " + " | ".join(counts) + " |")
         lines.append("")
     made = result["machine"]
-    versions = ", ".join(f"{name} {made[name]}" for name in ("torch", "torchvision", "safetensors"))
+    versions = ", ".join(f"{reader.__name__} {made[reader.__name__]}" for reader in READERS)
     lines.append(
-        f"Accepted, by reader. {made['processor']}, {made['cores']} cores, Python {made['python']}, {versions}, "
+        f"Accepted, by reader. {made['device']}, {made['cores']} cores, Python {made['python']}, {versions}, "
         f"seed {result['seed']}, {result['date']}."
     )
     return "\n".join(lines) + "\n"
@@ -219,7 +206,9 @@ def as_markdown(result: dict[str, Any]) -> str:
 def main() -> None:
     argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False).parse_args()
     begun = time.perf_counter()
-    result = {"date": datetime.now(UTC).date().isoformat(), "seed": SEED, "machine": machine(), **measure()}
+    versions = {reader.__name__: reader.__version__ for reader in READERS}
+    made = {"machine": machine(torch.device("cpu")) | versions, "date": datetime.now(UTC).date().isoformat()}
+    result = {**made, "seed": SEED, **measure()}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "refusals.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     (RESULTS / "refusals.md").write_text(as_markdown(result))

@@ -35,9 +35,19 @@ class Adam:
         self.steps += 1
         steps = [self.steps] * len(self.parameters)
         torch.ops.aten._fused_adam_.default(
-            *(self.parameters, self.gradients, self.means, self.squares, [], steps),
-            **{"lr": self.lr, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-            **{"weight_decay": 0.0, "amsgrad": False, "maximize": False},
+            self.parameters,
+            self.gradients,
+            self.means,
+            self.squares,
+            [],  # AMSGrad's maxima
+            steps,
+            lr=self.lr,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
         )
 
     def state_dict(self) -> dict[str, Tensor]:

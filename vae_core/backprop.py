@@ -23,7 +23,7 @@ Product = Callable[..., Tensor]
 Bottleneck = tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]
 """z (B, L), the rate of each image (B,), and the way back: the gradient by z -> that by the encoder's output."""
 
-ACTIVATIONS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Tensor]] = {
+SLOPES: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Tensor]] = {
     nn.ReLU: lambda _, after, grad: torch.ops.aten.threshold_backward.default(grad, after, 0),
     nn.Tanh: lambda _, after, grad: torch.ops.aten.tanh_backward.default(grad, after),
     nn.Softplus: lambda layer, after, grad: grad * -torch.expm1(-layer.beta * after),
@@ -34,7 +34,7 @@ ACTIVATIONS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Tensor]] = {
 IN_PLACE: dict[Any, Callable[[Tensor], Tensor]] = {nn.ReLU: torch.relu_, nn.Tanh: torch.tanh_}
 """Activations that can write over their input."""
 
-KNOWN = {VAE, Autoencoder, Encoder, Decoder, nn.Sequential, nn.Linear, *ACTIVATIONS}
+KNOWN = {VAE, Autoencoder, Encoder, Decoder, nn.Sequential, nn.Linear, *SLOPES}
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -146,5 +146,5 @@ def descend(layers: Any, values: list[Tensor], grad: Tensor, product: Product, t
             if to_input or len(values) > 1:
                 grad = product(grad, layer.weight.T)
         else:
-            grad = ACTIVATIONS[type(layer)](layer, after, grad)
+            grad = SLOPES[type(layer)](layer, after, grad)
     return grad

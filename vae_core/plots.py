@@ -125,9 +125,8 @@ def show_history(history: History) -> Figure:
     """−ELBO on the training and the test set, and the test set's rate and distortion, epoch by epoch."""
     epochs = history["epoch"]
     with plt.rc_context(STYLE):
-        figure, (above, below) = plt.subplots(
-            2, 1, figsize=(5.2, 5.0), sharex=True
-        )  # side by side, a phone shrinks them
+        # one above the other: side by side, a phone shrinks them
+        figure, (above, below) = plt.subplots(2, 1, figsize=(5.2, 5.0), sharex=True)
         above.plot(epochs, [-value for value in history["train_elbo"]], color=CLASS_COLOURS[1], lw=3, label="train")
         above.plot(epochs, [-value for value in history["test_elbo"]], color=CLASS_COLOURS[0], label="test")
         above.set(ylabel="nats per image", title="−ELBO")
