@@ -277,7 +277,7 @@ def plot(raw: dict[str, Any], path: Path) -> None:
     from vae_core.plots import STYLE
 
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(6.5, 3.4))
+        figure, ax = plt.subplots(figsize=(5.2, 3.4))
         lines = (("textbook", "textbook loop", 6), ("fit", "fit", 0), ("fit in bf16", "fit in bf16", 4))
         for name, label, colour in lines:
             seconds = torch.tensor(raw[name]).cumsum(0).tolist()
