@@ -1,9 +1,12 @@
 """What the tests share: the data at hand, and which tests run where."""
 
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 from vae_core import ImageSet, load_images
 
@@ -23,6 +26,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if not unwanted & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
+
+
+class TogetherByVisit(LoadScopeScheduling):
+    """Tests of one file run in one process, and so share its fixtures; a file of visits to pages is divided by visit."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        visit = re.search(r"\[(?:desk|phone) \S+?\.html", nodeid)
+        return nodeid.partition("::")[0] + (visit[0] if visit else "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByVisit:
+    return TogetherByVisit(config, log)
 
 
 @pytest.fixture(scope="session")

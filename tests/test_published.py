@@ -1,56 +1,20 @@
 """A fork publishes itself: one slug, found once, in every button, badge, link and set-up cell; without one, none of them."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 from xml.etree import ElementTree
 
 import published
 import pytest
-from built import ROOT, pages
+from built import CLEAN, ROOT, find_copies, pages, run
 
 import vae_core
 
 NOTEBOOKS = [name for name in pages() if (ROOT / name).with_suffix(".ipynb").exists()]
-CLEAN = {
-    name: value
-    for name, value in os.environ.items()
-    if name not in ("GITHUB_REPOSITORY", "BOOK_URL", "SOURCE_DATE_EPOCH") and not name.startswith("GIT_")
-}
-
-
-def run(*command, cwd, **env):
-    done = subprocess.run(command, cwd=cwd, env=CLEAN | env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return done.stdout
-
-
-def clone(folder: Path, remote: str) -> Path:
-    """This working tree as a repository of its own, with this remote or none."""
-    tracked = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
-    for name in filter(None, tracked):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    run("git", "init", "-q", cwd=folder)
-    run("git", "add", "-A", cwd=folder)
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    day = "2026-02-03T12:00:00Z"
-    run("git", *who, "commit", "-qm", "all", cwd=folder, GIT_COMMITTER_DATE=day, GIT_AUTHOR_DATE=day)
-    if remote:
-        run("git", "remote", "add", "origin", remote, cwd=folder)
-    return folder
-
-
-def build(folder: Path, **env) -> Path:
-    tool = Path(sys.executable).with_name("jupyter-book")
-    run(tool, "build", "-W", "-n", "--keep-going", "-q", ".", cwd=folder, **env)
-    return folder / "_build" / "html"
 
 
 class Links(HTMLParser):
@@ -72,18 +36,18 @@ class Links(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def fork(tmp_path_factory):
-    return clone(tmp_path_factory.mktemp("fork"), "https://github.com/someone/their-fork.git")
+def fork():
+    return find_copies()[0]
 
 
 @pytest.fixture(scope="module")
-def fork_site(fork):
-    return build(fork)
+def fork_site():
+    return find_copies()[1]
 
 
 @pytest.fixture(scope="module")
-def lone_site(tmp_path_factory):
-    return build(clone(tmp_path_factory.mktemp("lone"), ""))
+def lone_site():
+    return find_copies()[2]
 
 
 @pytest.mark.parametrize("name", pages())
@@ -151,15 +115,12 @@ def test_without_a_remote_nothing_points_nowhere(lone_site, name):
     assert not (lone_site / "sitemap.xml").exists()
 
 
-def test_what_github_says_goes_before_the_remote(fork, lone_site):
-    """Rebuilt over a finished build: another slug reaches every page."""
-    site = build(lone_site.parents[1], GITHUB_REPOSITORY="else/where", BOOK_URL="https://vae.example.org")
-    for name in NOTEBOOKS:
-        page = Links(site / name)
-        assert f"https://colab.research.google.com/github/else/where/blob/colab/{name[:-5]}.ipynb" in page.links
-        assert page.meta["og:url"] == f"https://vae.example.org/{name}"
-        assert "github.com/else/where" in set_up((site / "_sources" / name).with_suffix(".ipynb").read_text())
-    assert set(Links(site / "404.html").links) == {"/index.html", "/search.html"}
+def test_what_github_says_goes_before_the_remote(monkeypatch):
+    monkeypatch.setattr(published, "git", lambda *_: "https://github.com/a/b.git")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "else/where")
+    monkeypatch.setenv("BOOK_URL", "https://vae.example.org")
+    assert published.find_slug() == "else/where"
+    assert published.find_url("else/where") == "https://vae.example.org/"
 
 
 @pytest.mark.parametrize(
@@ -199,9 +160,11 @@ def test_a_slug_that_is_none_is_named(monkeypatch):
         published.find_slug()
 
 
-def test_without_a_slug_no_notebooks_are_stamped(tmp_path, lone_site):
-    command = [sys.executable, "_ext/published.py", tmp_path / "out"]
-    done = subprocess.run(command, cwd=lone_site.parents[1], env=CLEAN, capture_output=True, text=True)
+def test_without_a_slug_no_notebooks_are_stamped(tmp_path):
+    tool = tmp_path / "book" / "_ext" / "published.py"
+    tool.parent.mkdir(parents=True)
+    shutil.copyfile(published.__file__, tool)
+    done = subprocess.run([sys.executable, tool, tmp_path / "out"], env=CLEAN, capture_output=True, text=True)
     assert done.returncode == 2 and "set GITHUB_REPOSITORY=OWNER/NAME" in done.stderr
     assert not (tmp_path / "out").exists()
 

@@ -1,24 +1,30 @@
 """Fixtures for everything that looks at a page in a real browser, with the network shut."""
 
+import base64
 import functools
 import http.server
+import json
+import os
 import shutil
-import subprocess
-import sys
 import threading
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from built import ROOT, SITE, pages
+from built import find_copies, find_site, open_page
+from filelock import FileLock
 from playwright.sync_api import sync_playwright
+from screen import PATIENCE, PAYLOAD
 
 NAMES = (
     "chromium",
     "chromium-browser",
     "google-chrome",
+    "google-chrome-stable",
     "chrome",
+    "microsoft-edge",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+NO_BROWSER = "no Chromium on this machine: apt-get install chromium, or say where one is with CHROMIUM=/path/to/it"
 # quiet, unprivileged-container flags: no GPU, no calls home
 FLAGS = [
     "--no-sandbox",
@@ -28,17 +34,6 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-]
-SOURCES = [
-    "_config.yml",
-    "_toc.yml",
-    "*.bib",
-    "*.md",
-    "*.ipynb",
-    "chapters/*",
-    "_static/*",
-    "_ext/*.py",
-    "_templates/**/*",
 ]
 LOCAL = ("data:", "blob:", "file:", "about:")
 
@@ -59,31 +54,62 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium, the one installed on this machine."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = next(filter(None, map(shutil.which, filter(None, (os.environ.get("CHROMIUM"), *NAMES)))), None)
     if path is None:
-        pytest.fail("no Chromium on this machine: apt-get install chromium", pytrace=False)
+        pytest.fail(NO_BROWSER, pytrace=False)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE)
         yield chromium
         chromium.close()
 
 
 @pytest.fixture(scope="session")
 def site():
-    """The folder of the built book, built now if it is missing or older than what it is made from."""
-    sources = [
-        path for pattern in SOURCES for path in ROOT.glob(pattern) if path.is_file() and "__pycache__" not in path.parts
-    ]
-    changed = max(path.stat().st_mtime for path in sources)
-    if not all((SITE / name).exists() and (SITE / name).stat().st_mtime > changed for name in pages()):
-        tool = Path(sys.executable).with_name("jupyter-book")
-        subprocess.run([tool, "build", "-W", "-n", "--keep-going", "-q", "--all", ROOT], check=True)
-    return SITE
+    return find_site()
 
 
 @pytest.fixture(scope="session")
 def base(site, serve):
     return serve(site)
+
+
+@pytest.fixture(scope="session")
+def fork_base(serve):
+    """The book as a fork publishes it, with the buttons that need a repository."""
+    return serve(find_copies()[1])
+
+
+class Packed:
+    """A lab as a page gets it: its HTML, and the specification and the bytes that travel in it."""
+
+    def __init__(self, lab_class, html):
+        self.module, self.html = lab_class.module, html
+        payload = PAYLOAD.search(html)
+        content = json.loads(payload.group()) if payload else {}
+        self.spec, self.data = content["spec"], base64.b64decode(content["data"])
+
+
+class Packing(dict):
+    """Each lab, packed when it is first asked for, by whichever process asks first: packing takes a while."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, lab_class):
+        path = self.folder / f"{lab_class.__name__}.html"
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                path.write_text(lab_class().html(), encoding="utf-8")
+        self[lab_class] = Packed(lab_class, path.read_text(encoding="utf-8"))
+        return self[lab_class]
+
+
+@pytest.fixture(scope="session")
+def labs(tmp_path_factory):
+    """`labs[PosteriorLab]` is Packed; all processes of a run share one packing."""
+    own = tmp_path_factory.getbasetemp()
+    return Packing(own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own)
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -112,19 +138,23 @@ def serve():
 class Watched:
     """A fresh page that may only talk to `base`: requests to others land in `abroad`, what goes wrong in `errors`."""
 
-    def __init__(self, browser, base, width=1280, height=900, theme="light"):
-        self.base, self.abroad, self.errors = base, [], []
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+    def __init__(self, browser, base, name="", width=1280, height=900, theme="light", **options):
+        self.base, self.name, self.script_ms = base, name, 0.0
+        self.abroad, self.errors, self.responses = [], [], []
+        size = {"width": width, "height": height}
+        self.context = browser.new_context(viewport=size, color_scheme=theme, **options)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.page.on("console", lambda message: self._hear(message) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("response", lambda response: self.responses.append(response))
         self.page.on("websocket", lambda socket: self._check(socket.url))
         self.context.route("**/*", self._gate)
 
     def _hear(self, message):
         # our own refusal in _gate is not a second fault
         if message.location.get("url") not in self.abroad:
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} ({message.location.get('url')})")
 
     def _check(self, url):
         home = url.startswith(LOCAL) or (self.base and url.replace("ws://", "http://", 1).startswith(self.base))
@@ -139,15 +169,40 @@ class Watched:
             route.abort()
 
 
-@pytest.fixture
-def watched_page(browser):
-    """`watched_page(base, width=1280, theme="light")` opens a Watched page; `base` may be "" for file: pages."""
-    watched = []
+@pytest.fixture(scope="session")
+def watch(browser):
+    """`with watch(base, width=1280, theme="light") as watched`: a Watched page; `base` may be "" for file: pages."""
 
+    @contextmanager
     def start(base="", **options):
-        watched.append(Watched(browser, base, **options))
-        return watched[-1]
+        watched = Watched(browser, base, **options)
+        try:
+            yield watched
+        finally:
+            watched.context.close()
 
-    yield start
-    for one in watched:
-        one.context.close()
+    return start
+
+
+@pytest.fixture
+def watched_page(watch):
+    """`watched_page(base, …)` opens a Watched page that closes with the test."""
+    with ExitStack() as opened:
+        yield lambda base="", **options: opened.enter_context(watch(base, **options))
+
+
+@pytest.fixture(scope="session")
+def visit(watch, base):
+    """`yield from visit(name, width=…)` in a fixture: a page of the book, settled, for all tests that look at it."""
+
+    def start(name, **options):
+        with watch(base, name=name, **options) as watched:
+            session = watched.context.new_cdp_session(watched.page)
+            session.send("Performance.enable")
+            open_page(watched, f"{base}/{name}")
+            metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+            watched.script_ms = 1000 * metrics["ScriptDuration"]
+            session.detach()
+            yield watched
+
+    return start

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from screen import HEAD, READY, settle, words
 
 from vae_core.labs import DimensionLab
 from vae_core.labs.bundle import bundle
@@ -14,13 +15,10 @@ from vae_core.labs.pack import read, unpack_dense
 from vae_core.likelihoods import get_likelihood
 from vae_core.losses import gaussian_kl, reparameterize
 
-READY = ".vae-lab[data-ready=true]"
-SETTLE = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
-
-@pytest.fixture(scope="module")
-def lab():
-    return DimensionLab()
+@pytest.fixture
+def lab(labs):
+    return labs[DimensionLab]
 
 
 @pytest.fixture
@@ -29,8 +27,7 @@ def open_lab(lab, watched_page, tmp_path):
     opened = []
 
     def start(**options):
-        html = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        (tmp_path / "page.html").write_text(html + lab.html())
+        (tmp_path / "page.html").write_text(HEAD + lab.html, encoding="utf-8")
         opened.append(watched_page(**options))
         page = opened[-1].page
         page.goto((tmp_path / "page.html").as_uri())
@@ -44,9 +41,9 @@ def open_lab(lab, watched_page, tmp_path):
 
 def by_pytorch(lab, digit, noise, draw):
     """Each model's exact rate, the distortion of its four draws and their pixels, in double precision."""
-    data = lab.canvas.data
-    x = torch.from_numpy(read(data, lab.canvas.spec["images"])[digit] / 255).float().double()
-    for spec in lab.canvas.spec["models"]:
+    data = lab.data
+    x = torch.from_numpy(read(data, lab.spec["images"])[digit] / 255).float().double()
+    for spec in lab.spec["models"]:
         mean, log_var = (torch.from_numpy(read(data, spec[name])[digit].astype(float)) for name in ("mean", "log_var"))
         log_var = log_var + 2 * np.log(noise)
         epsilon = torch.from_numpy(normals(draw + 1, 4 * spec["units"]).reshape(4, -1))
@@ -76,8 +73,8 @@ def test_it_counts_as_pytorch_counts(lab, open_lab, digit, noise, draw):
         }""",
         {
             "module": bundle("host.mjs", lab.module) + f"\nexport {{ {names} }};",
-            "data": base64.b64encode(lab.canvas.data).decode(),
-            "spec": lab.canvas.spec,
+            "data": base64.b64encode(lab.data).decode(),
+            "spec": lab.spec,
             "digit": digit,
             "noise": noise,
             "draw": draw,
@@ -96,11 +93,12 @@ def test_it_shows_what_it_counts(lab, open_lab, width):
     page.get_by_role("button", name="Draw new ε").click()
     for _ in range(8):
         page.get_by_role("slider", name="Noise").press("ArrowRight")
-    page.evaluate(SETTLE)
-    words = page.locator("canvas").get_attribute("aria-label")
-    shown = re.findall(r"(\d+) dimensions, (\d+) active: distortion ([\d.]+), rate ([\d.]+), sum (\d+[.]\d)", words)
+    settle(page)
+    shown = re.findall(
+        r"(\d+) dimensions, (\d+) active: distortion ([\d.]+), rate ([\d.]+), sum (\d+[.]\d)", words(page)
+    )
     expected = by_pytorch(lab, 12, 1.4, 1)
-    for spec, numbers, (rate, distortion, _) in zip(lab.canvas.spec["models"], shown, expected, strict=True):
+    for spec, numbers, (rate, distortion, _) in zip(lab.spec["models"], shown, expected, strict=True):
         assert [int(number) for number in numbers[:2]] == [spec["units"], sum(spec["active"])]
         np.testing.assert_allclose([float(n) for n in numbers[2:]], [distortion, rate, distortion + rate], atol=0.051)
 
@@ -108,5 +106,5 @@ def test_it_shows_what_it_counts(lab, open_lab, width):
 def test_without_noise_the_rate_is_infinite(open_lab):
     page = open_lab()
     page.get_by_role("slider", name="Noise").press("Home")
-    page.evaluate(SETTLE)
-    assert page.locator("canvas").get_attribute("aria-label").count("rate ∞, sum ∞") == 6
+    settle(page)
+    assert words(page).count("rate ∞, sum ∞") == 6

@@ -3,50 +3,36 @@
 import math
 
 import pytest
+from screen import HEAD, READY, choose, drag, set_slider, tile_numbers, words
 
 from vae_core.labs.bundle import bundle
 from vae_core.labs.elbo import ElboLab
 
-HEAD = (
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>t</title>"
-)
-SETTLE = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 PLACES = [(1.0, -0.5, 1.2), (-3.0, 2.0, 0.05), (2.0, 1.35, 0.2), (0.25, -3.0, 2.0), (3.0, 0.0, 0.6)]
 
 
-@pytest.fixture(scope="module")
-def html():
-    return HEAD + ElboLab().html()
-
-
 @pytest.fixture
-def page(html, watched_page, tmp_path):
-    (tmp_path / "page.html").write_text(html)
+def page(labs, watched_page, tmp_path):
+    (tmp_path / "page.html").write_text(HEAD + labs[ElboLab].html, encoding="utf-8")
     watched = watched_page()
     watched.page.goto((tmp_path / "page.html").as_uri())
-    watched.page.wait_for_selector(".vae-lab[data-ready=true]")
+    watched.page.wait_for_selector(READY)
     yield watched.page
     assert not watched.abroad and not watched.errors
 
 
-def set_slider(page, name, value):
-    slider = page.get_by_role("slider", name=name)
-    slider.evaluate("(e, value) => { e.value = value; e.dispatchEvent(new Event('input')) }", value)
-    page.evaluate(SETTLE)
+def move(page, name, value):
+    set_slider(page.get_by_role("slider", name=name), value)
 
 
 def slider_value(page, name):
     return float(page.get_by_role("slider", name=name).input_value())
 
 
-def shown(page):
-    return [float(text.replace("−", "-")) for text in page.locator(".vae-lab-tile-number").all_text_contents()]
-
-
 @pytest.mark.parametrize("decoder", [0, 1, 2])
 def test_the_browser_integrates_as_pytorch_does(page, decoder):
     """The shipped module's own numbers, to 1e-9, and what the page shows of them."""
-    page.get_by_role("combobox", name="Decoder").select_option(index=decoder)
+    choose(page.get_by_role("combobox", name="Decoder"), decoder)
     lab = ElboLab()
     lab.controls["decoder"].index = decoder
     theirs = page.evaluate(
@@ -63,7 +49,7 @@ def test_the_browser_integrates_as_pytorch_does(page, decoder):
     for place, found in zip(PLACES, theirs, strict=True):
         for name, label, value in zip(("x", "mean", "std"), ("Observed x", "q's mean", "q's std"), place, strict=True):
             lab.controls[name].value = value
-            set_slider(page, label, value)
+            move(page, label, value)
         ours = lab.answer()
         for here, there in {
             "log_marginal": "evidence",
@@ -73,26 +59,18 @@ def test_the_browser_integrates_as_pytorch_does(page, decoder):
             "distortion": "distortion",
         }.items():
             assert found[there] == pytest.approx(ours[here], abs=1e-9)
-        assert shown(page) == pytest.approx([ours["log_marginal"], ours["elbo"], ours["gap"]], abs=5.1e-4)
+        assert tile_numbers(page) == pytest.approx([ours["log_marginal"], ours["elbo"], ours["gap"]], abs=5.1e-4)
 
 
 def test_the_posterior_closes_the_gap_and_the_lab_says_so(page):
-    set_slider(page, "q's mean", 0.8)
-    set_slider(page, "q's std", 0.6)
-    evidence, elbo, gap = shown(page)
+    move(page, "q's mean", 0.8)
+    move(page, "q's std", 0.6)
+    evidence, elbo, gap = tile_numbers(page)
     assert gap == 0 and elbo == evidence == pytest.approx(-0.5 * math.log(2 * math.pi) - 0.5, abs=5.1e-4)
     last = page.locator(".vae-lab-tiles > div").last
     assert "zero: q is the posterior" in last.inner_text() and last.get_attribute("data-mood") == "good"
-    set_slider(page, "Observed x", 2)
-    assert shown(page)[2] > 0.5 and shown(page)[0] < evidence
-
-
-def drag(page, start, end):
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=4)
-    page.mouse.up()
-    page.evaluate(SETTLE)
+    move(page, "Observed x", 2)
+    assert tile_numbers(page)[2] > 0.5 and tile_numbers(page)[0] < evidence
 
 
 def test_q_and_x_can_be_dragged(page):
@@ -113,6 +91,6 @@ def test_q_and_x_can_be_dragged(page):
 
 def test_where_there_is_nothing_to_drag_nothing_moves(page):
     box = page.locator("canvas").bounding_box()
-    before = page.locator("canvas").get_attribute("aria-label")
+    before = words(page)
     drag(page, (box["x"] + 200, box["y"] + 380), (box["x"] + 400, box["y"] + 380))
-    assert page.locator("canvas").get_attribute("aria-label") == before
+    assert words(page) == before

@@ -4,15 +4,13 @@ import re
 
 import numpy as np
 import pytest
+import screen
+from screen import HEAD, READY, settle, tile_numbers, words
 
 from vae_core.labs.bundle import bundle
 from vae_core.labs.gradient import BATCHES, MOST, GradientLab
 from vae_core.labs.noise import normals
 
-HEAD = (
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>t</title>"
-)
-SETTLE = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 ESTIMATES = """async ({ module, f, by, mean, std, samples, seed }) => {
     const { normals, estimates, FUNCTIONS, BATCHES, MOST } =
         await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
@@ -20,38 +18,22 @@ ESTIMATES = """async ({ module, f, by, mean, std, samples, seed }) => {
     return { three: found.map(kind => [...kind]), exact: FUNCTIONS[f].exact[by](mean, std) } }"""
 
 
-@pytest.fixture(scope="module")
-def html():
-    return HEAD + GradientLab().html()
-
-
 @pytest.fixture
-def page(html, watched_page, tmp_path):
-    (tmp_path / "page.html").write_text(html)
+def page(labs, watched_page, tmp_path):
+    (tmp_path / "page.html").write_text(HEAD + labs[GradientLab].html, encoding="utf-8")
     watched = watched_page()
     watched.page.goto((tmp_path / "page.html").as_uri())
-    watched.page.wait_for_selector(".vae-lab[data-ready=true]")
+    watched.page.wait_for_selector(READY)
     yield watched.page
     assert not watched.abroad and not watched.errors
 
 
 def set_slider(page, name, value):
-    slider = page.get_by_role("slider", name=name, exact=True)
-    slider.evaluate("(e, value) => { e.value = value; e.dispatchEvent(new Event('input')) }", value)
-    page.evaluate(SETTLE)
+    screen.set_slider(page.get_by_role("slider", name=name, exact=True), value)
 
 
 def choose(page, name, index):
-    page.get_by_role("combobox", name=name).select_option(index=index)
-    page.evaluate(SETTLE)
-
-
-def shown(page):
-    return [float(text.replace("−", "-")) for text in page.locator(".vae-lab-tile-number").all_text_contents()]
-
-
-def words(page):
-    return page.locator("canvas").get_attribute("aria-label")
+    screen.choose(page.get_by_role("combobox", name=name), index)
 
 
 @pytest.mark.parametrize("by", [0, 1])
@@ -73,13 +55,13 @@ def test_the_browser_estimates_as_pytorch_does(f, by, page):
         np.testing.assert_allclose(theirs["three"], ours, atol=1e-6, rtol=1e-9)
         assert theirs["exact"] == pytest.approx(lab.exact, abs=1e-6)
         expected = [lab.exact, *ours.mean(1)]
-        for found, value in zip(shown(page), expected, strict=True):
+        for found, value in zip(tile_numbers(page), expected, strict=True):
             decimals = next((d for d, least in ((0, 100), (1, 10), (2, 0.1)) if abs(found) >= least), 3)
             assert found == pytest.approx(value, abs=0.51 * 10**-decimals)
         assert f"{BATCHES * samples:,} draws in all" in words(page)
         lab.controls["draw"].click()
         page.get_by_role("button", name="Draw new ε").click()
-        page.evaluate(SETTLE)
+        settle(page)
 
 
 def dots(page, y):
@@ -122,7 +104,7 @@ def test_mean_and_std_move_the_draws_and_not_the_noise(page):
         assert min(abs(column(-0.5 + 1.2 * e) - x) for x in after) < 1.5
         assert min(abs(column(1 + 0.6 * e) - x) for x in after) > 3
     page.get_by_role("button", name="Draw new ε").click()
-    page.evaluate(SETTLE)
+    settle(page)
     assert dots(page, 52) != epsilon
 
 
@@ -132,26 +114,26 @@ def test_a_keyboard_is_enough(page):
     for expected in ("mean 1.05", "standard deviation 0.65"):
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Tab")
-        page.evaluate(SETTLE)
+        settle(page)
         assert expected in words(page)
     page.keyboard.press("End")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
-    page.evaluate(SETTLE)
+    settle(page)
     for part in (f"{MOST} draws", "curve z² + 10", "by the standard deviation: exact 1.30", "12,800 draws in all"):
         assert part in words(page), part
     before = words(page)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.evaluate(SETTLE)
+    settle(page)
     assert re.sub(r"[\d.−]+", "", words(page)) == re.sub(r"[\d.−]+", "", before) and words(page) != before
 
 
 def test_where_f_jumps_the_pathwise_gradient_is_marked_as_wrong(page):
     choose(page, "f(z) =", 4)
-    exact, path, score, baseline = shown(page)
+    exact, path, score, baseline = tile_numbers(page)
     assert path == 0 and exact == pytest.approx(0.166, abs=0.006)
     assert abs(score - exact) < 0.15 and abs(baseline - exact) < 0.1
     tiles = page.locator(".vae-lab-tiles > div")

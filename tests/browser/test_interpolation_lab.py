@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from screen import HEAD, READY, drag, settle, tiles, words
 
 from vae_core.labs import InterpolationLab
 from vae_core.labs.bundle import bundle
@@ -14,11 +15,6 @@ from vae_core.labs.pack import read, unpack_dense
 from vae_core.latent import lerp, slerp
 from vae_core.likelihoods import get_likelihood
 
-READY = ".vae-lab[data-ready=true]"
-SETTLE = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-HEAD = (
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>t</title>"
-)
 # a canvas seen from inside `create`: its own frames, decoded for one setting of the controls
 PROBE = """async ({ module, data, spec, values }) => {
   const { create, judge, place, tensorReader, fromBase64 } =
@@ -41,15 +37,15 @@ PROBE = """async ({ module, data, spec, values }) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def lab():
-    return InterpolationLab()
+@pytest.fixture
+def lab(labs):
+    return labs[InterpolationLab]
 
 
 @pytest.fixture
 def page(watched_page, tmp_path, request, lab):
     """The lab alone on a page, `request.param` wide, opened from disk: no foreign request, no error."""
-    (tmp_path / "page.html").write_text(HEAD + lab.html())
+    (tmp_path / "page.html").write_text(HEAD + lab.html, encoding="utf-8")
     watched = watched_page(width=getattr(request, "param", 1280))
     watched.page.goto((tmp_path / "page.html").as_uri())
     watched.page.wait_for_selector(READY)
@@ -60,7 +56,7 @@ def page(watched_page, tmp_path, request, lab):
 def choose(page, **options):
     for name, index in options.items():
         page.get_by_role("combobox", name=name).select_option(index=index)
-    page.evaluate(SETTLE)
+    settle(page)
 
 
 def position(page):
@@ -70,7 +66,7 @@ def position(page):
 @pytest.mark.parametrize(("path", "t"), [(0, 0.5), (1, 0.37), (2, 0.81), (1, 0.0)])
 def test_the_browser_draws_and_measures_as_pytorch_does(path, t, page, lab):
     """Codes to 1e-6, pixels to 1e-5, with the weights the browser was given; then distances and votes."""
-    spec, data = lab.canvas.spec, lab.canvas.data
+    spec, data = lab.spec, lab.data
     values = {"t": t, "from": 1, "to": 14, "path": path}
     module = bundle("host.mjs", lab.module) + "\nexport { create, judge, place, tensorReader, fromBase64 };"
     arguments = {"module": module, "data": base64.b64encode(data).decode(), "spec": spec, "values": values}
@@ -105,7 +101,7 @@ def test_both_ends_are_the_same_on_every_path(page):
         shown = set()
         for path in range(3):
             choose(page, From=4, To=11, Path=path)
-            shown.add(tuple(page.locator(".vae-lab-tile-number").all_text_contents()))
+            shown.add(tuple(tiles(page)))
         assert len(shown) == 1
 
 
@@ -113,23 +109,14 @@ def test_both_ends_are_the_same_on_every_path(page):
 def test_the_walk_can_be_dragged_along(page):
     box = page.locator("canvas").bounding_box()
     y = box["y"] + 0.55 * box["height"]
-    page.mouse.move(box["x"] + 0.5 * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], y, steps=4)
-    page.mouse.up()
-    page.evaluate(SETTLE)
+    drag(page, (box["x"] + 0.5 * box["width"], y), (box["x"] + 0.7 * box["width"], y))
     assert 0.6 < float(position(page).input_value()) < 0.95
-    page.mouse.move(box["x"] + 10, box["y"] + 40)
-    page.mouse.down()  # on a frame: nothing to drag
-    page.mouse.move(box["x"] + 60, box["y"] + 40)
-    page.mouse.up()
-    page.evaluate(SETTLE)
+    drag(page, (box["x"] + 10, box["y"] + 40), (box["x"] + 60, box["y"] + 40))  # on a frame: nothing to drag
     assert float(position(page).input_value()) > 0.6
 
 
 def test_it_says_in_words_where_the_walk_stands(page):
     choose(page, From=6, To=15, Path=1)
     position(page).press("Home")
-    page.evaluate(SETTLE)
-    words = page.locator("canvas").get_attribute("aria-label")
-    assert words.startswith("A walk from a 3 to a 7, another by slerp, at t = 0.00. Autoencoder: ")
+    settle(page)
+    assert words(page).startswith("A walk from a 3 to a 7, another by slerp, at t = 0.00. Autoencoder: ")

@@ -8,6 +8,19 @@ import re
 import numpy as np
 import pytest
 import torch
+from screen import (
+    HEAD,
+    READY,
+    looks,
+    networks,
+    refs,
+    settle,
+    tile_numbers,
+    tiles,
+    wait_for_change,
+    wait_for_look,
+    with_payload,
+)
 
 from vae_core import VAE
 from vae_core.labs import LABS, ManifoldLab, PosteriorLab
@@ -17,21 +30,6 @@ from vae_core.labs.pack import unpack_dense
 from vae_core.likelihoods import get_likelihood
 from vae_core.losses import gaussian_kl
 
-PIXELS = """root => [...root.querySelectorAll('canvas')].map(c => {
-  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let h = 0;
-  for (let i = 0; i < d.length; i++) h = (h * 31 + d[i]) | 0; return h }).join()"""
-# two frames: one that paints what has changed, one to be past it
-SETTLE = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-READY = ".vae-lab[data-ready=true]"
-HEAD = (
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>t</title>"
-)
-
-
-@pytest.fixture(scope="module")
-def labs():
-    return {lab_class: lab_class() for lab_class in LABS}
-
 
 @pytest.fixture
 def open_page(watched_page, tmp_path):
@@ -39,7 +37,7 @@ def open_page(watched_page, tmp_path):
     opened = []
 
     def start(*html, errors=0, **options):
-        (tmp_path / "page.html").write_text(HEAD + "".join(html))
+        (tmp_path / "page.html").write_text(HEAD + "".join(html), encoding="utf-8")
         watched = watched_page(**options)
         opened.append((watched, errors))
         watched.page.goto((tmp_path / "page.html").as_uri())
@@ -51,20 +49,19 @@ def open_page(watched_page, tmp_path):
         assert len(watched.errors) == errors, watched.errors
 
 
-def pixels(page, root=None):
-    page.evaluate(SETTLE)
-    return (root or page.locator(".vae-lab")).evaluate(PIXELS)
+def only_lab(page):
+    return page.locator(".vae-lab")
 
 
 @pytest.mark.parametrize("width", [1280, 375])
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
 def test_every_control_changes_its_canvas(lab_class, width, labs, open_page):
-    page = open_page(labs[lab_class].html(), width=width)
+    page = open_page(labs[lab_class].html, width=width)
     page.wait_for_selector(READY)
     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert overflow <= 0
-    for control in labs[lab_class].canvas.spec["controls"]:
-        before = pixels(page)
+    for control in labs[lab_class].spec["controls"]:
+        before = looks(only_lab(page))
         if control["kind"] == "slider":
             control = page.get_by_role("slider", name=control["label"])
             control.focus()
@@ -77,46 +74,56 @@ def test_every_control_changes_its_canvas(lab_class, width, labs, open_page):
         else:
             control = page.get_by_role("button", name=control["label"])
             control.press("Enter")
-        assert pixels(page) != before
+        wait_for_change(only_lab(page), before)
         assert control.bounding_box()["height"] >= 40
+
+
+# how many timers are running: what the lab will say later
+COUNT_TIMERS = """<script>{
+  const waiting = new Set(), set = setTimeout, clear = clearTimeout
+  window.waiting = waiting
+  window.setTimeout = (act, ...rest) => { const id = set(() => { waiting.delete(id); act() }, ...rest); waiting.add(id); return id }
+  window.clearTimeout = id => { waiting.delete(id); clear(id) }
+}</script>"""
 
 
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
 def test_the_canvas_says_what_it_shows(lab_class, labs, open_page):
-    page = open_page(labs[lab_class].html())
+    page = open_page(COUNT_TIMERS, labs[lab_class].html)
     page.wait_for_selector(READY)
+    settle(page)
     canvas, status = page.locator("canvas[role=img]"), page.locator("[role=status]")
     before = canvas.get_attribute("aria-label")
     assert len(before) > 40 and status.text_content() == ""
-    page.wait_for_timeout(900)
-    assert status.text_content() == ""  # nothing is said before a hand has moved
+    assert page.evaluate("waiting.size") == 0  # nothing will be said before a hand has moved
     page.locator("input[type=range]").first.press("ArrowRight")
-    page.evaluate(SETTLE)
-    assert canvas.get_attribute("aria-label") != before
+    settle(page)
+    assert canvas.get_attribute("aria-label") != before and page.evaluate("waiting.size") == 1
     page.wait_for_function("document.querySelector('[role=status]').textContent.length > 40")
 
 
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
 def test_two_of_the_same_lab_live_apart(lab_class, labs, open_page):
-    page = open_page(labs[lab_class].html(), labs[lab_class].html())
+    page = open_page(labs[lab_class].html, labs[lab_class].html)
     page.wait_for_function("document.querySelectorAll('.vae-lab[data-ready=true]').length === 2")
     first, second = page.locator(".vae-lab").all()
-    before = [pixels(page, first), pixels(page, second)]
-    assert before[0] == before[1]
+    before = looks(first)
+    assert looks(second) == before
     second.locator("input[type=range]").first.press("ArrowRight")
-    assert pixels(page, first) == before[0]
-    assert pixels(page, second) != before[1]
+    wait_for_change(second, before)
+    assert looks(first) == before
 
 
-def networks(spec):
-    """Every packed network in a lab's specification, wherever it lies."""
-    if isinstance(spec, dict):
-        if "layers" in spec:
-            yield spec["layers"]
-        spec = list(spec.values())
-    if isinstance(spec, list):
-        for part in spec:
-            yield from networks(part)
+RUN_NETWORK = """async ({ module, data, bytes, layers, z }) => {
+  const { Network, tensorReader, fromBase64, sigmoid } =
+      await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
+  const network = new Network(layers, tensorReader(fromBase64(data), bytes), 500);
+  network.input.set(z);
+  const bytesOf = new Uint8Array(Float32Array.from(network.run(500), sigmoid).buffer);
+  let text = "";
+  for (let at = 0; at < bytesOf.length; at += 30000) text += String.fromCharCode(...bytesOf.subarray(at, at + 30000));
+  return btoa(text);
+}"""
 
 
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
@@ -125,33 +132,25 @@ def test_the_browser_computes_what_pytorch_computes(lab_class, labs, open_page):
     lab = labs[lab_class]
     page = open_page("")
     module = bundle("host.mjs", lab.module) + "\nexport { Network, tensorReader, fromBase64, sigmoid };"
-    data = base64.b64encode(lab.canvas.data).decode()
-    for layers in networks(lab.canvas.spec):
+    data = base64.b64encode(lab.data).decode()
+    for layers in networks(lab.spec):
         z = torch.randn(500, layers[0]["inputs"], generator=torch.Generator().manual_seed(0)) * 2
-        theirs = page.evaluate(
-            """async ({ module, data, bytes, layers, z }) => {
-                const { Network, tensorReader, fromBase64, sigmoid } =
-                    await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
-                const network = new Network(layers, tensorReader(fromBase64(data), bytes), 500);
-                network.input.set(z);
-                return [...network.run(500)].map(sigmoid);
-            }""",
-            {
-                "module": module,
-                "data": data,
-                "bytes": lab.canvas.spec["bytes"],
-                "layers": layers,
-                "z": z.flatten().tolist(),
-            },
-        )
+        given = {
+            "module": module,
+            "data": data,
+            "bytes": lab.spec["bytes"],
+            "layers": layers,
+            "z": z.flatten().tolist(),
+        }
+        theirs = np.frombuffer(base64.b64decode(page.evaluate(RUN_NETWORK, given)), "<f4")
         with torch.no_grad():
-            ours = unpack_dense(layers, lab.canvas.data)(z).sigmoid().flatten()
+            ours = unpack_dense(layers, lab.data)(z).sigmoid().flatten()
         np.testing.assert_allclose(theirs, ours, atol=1e-5)
 
 
-def test_posterior_lab_counts_as_pytorch_counts(labs, open_page):
+def test_posterior_lab_counts_as_pytorch_counts(open_page):
     """Rate to its last digit, distortion over the same eight draws, with the weights the browser was given."""
-    lab = labs[PosteriorLab]
+    lab = PosteriorLab()
     page = open_page(lab.html())
     page.wait_for_selector(READY)
     page.get_by_role("combobox", name="Digit").select_option(index=3)
@@ -160,17 +159,17 @@ def test_posterior_lab_counts_as_pytorch_counts(labs, open_page):
     for name, presses, key in (("Shift of the mean", 10, "ArrowLeft"), ("Variance ×", 12, "ArrowRight")):
         for _ in range(presses):
             page.get_by_role("slider", name=name).press(key)
-    page.evaluate(SETTLE)
-    shown = [float(text.replace("−", "-")) for text in page.locator(".vae-lab-tile-number").all_text_contents()]
+    settle(page)
+    shown = tile_numbers(page)
 
-    spec, latent_dim = lab.canvas.spec, lab.model.latent_dim
+    spec, data, latent_dim = lab.canvas.spec, lab.canvas.data, lab.model.latent_dim
     lab.controls["digit"].index, lab.controls["unit"].index = 3, 2
     lab.controls["shift"].value, lab.controls["stretch"].value = -0.5, 1.6
     mean, log_var = torch.from_numpy(lab.mean), torch.from_numpy(lab.log_var)
     epsilon = torch.from_numpy(normals(2, 8 * latent_dim)).float().view(8, latent_dim)
     with torch.no_grad():
-        outputs = unpack_dense(spec["layers"], lab.canvas.data)(mean + (0.5 * log_var).exp() * epsilon)
-    images = np.frombuffer(lab.canvas.data, np.uint8, 784 * 4, spec["images"]["at"]).reshape(4, 784)
+        outputs = unpack_dense(spec["layers"], data)(mean + (0.5 * log_var).exp() * epsilon)
+    images = np.frombuffer(data, np.uint8, 784 * 4, spec["images"]["at"]).reshape(4, 784)
     x = torch.from_numpy(images[3].astype(np.float32)) / 255
     distortion = -get_likelihood(spec["likelihood"]).log_prob(x, outputs).mean().item()
     rate = gaussian_kl(mean, log_var).item()
@@ -178,11 +177,11 @@ def test_posterior_lab_counts_as_pytorch_counts(labs, open_page):
 
 
 def test_a_point_has_an_infinite_rate(labs, open_page):
-    page = open_page(labs[PosteriorLab].html())
+    page = open_page(labs[PosteriorLab].html)
     page.wait_for_selector(READY)
     page.get_by_role("slider", name="Variance ×").press("Home")
-    page.evaluate(SETTLE)
-    distortion, rate, elbo = page.locator(".vae-lab-tile-number").all_text_contents()
+    settle(page)
+    distortion, rate, elbo = tiles(page)
     assert (rate, elbo) == ("∞", "−∞") and math.isfinite(float(distortion))
 
 
@@ -196,19 +195,19 @@ def plane_centre(page):
 
 
 def test_the_point_can_be_dragged_with_a_mouse(labs, open_page):
-    page = open_page(labs[ManifoldLab].html())
+    page = open_page(labs[ManifoldLab].html)
     page.wait_for_selector(READY)
     x, y = plane_centre(page)
     page.mouse.move(x, y)
     page.mouse.down()
     slider = page.get_by_role("slider", name="z₁")
-    before, value = pixels(page), float(slider.input_value())
+    before, value = looks(only_lab(page)), float(slider.input_value())
     page.mouse.move(x + 40, y - 30, steps=4)
     page.mouse.up()
-    still = pixels(page)
-    assert still != before and float(slider.input_value()) > value
+    still = wait_for_change(only_lab(page), before)
+    assert float(slider.input_value()) > value
     page.mouse.move(x - 60, y)
-    assert pixels(page) == still
+    assert looks(only_lab(page)) == still
 
 
 def touch(session, kind, *points):
@@ -216,34 +215,32 @@ def touch(session, kind, *points):
 
 
 def test_a_finger_drags_the_point_and_elsewhere_scrolls_the_page(labs, open_page):
-    page = open_page(labs[ManifoldLab].html(), "<div style='height: 2000px'></div>", width=375)
+    page = open_page(labs[ManifoldLab].html, "<div style='height: 2000px'></div>", width=375)
     page.wait_for_selector(READY)
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
     x, y = plane_centre(page)
-    before = pixels(page)
+    before = looks(only_lab(page))
 
     touch(session, "touchStart", (x, y))
     for step in range(1, 9):
         touch(session, "touchMove", (x + 3 * step, y - 8 * step))
     touch(session, "touchEnd")
-    page.wait_for_timeout(100)
-    assert pixels(page) != before
+    dragged = wait_for_change(only_lab(page), before)
     assert page.evaluate("scrollY") == 0
 
     box = page.locator("canvas").bounding_box()
     edge = box["x"] + box["width"] - 20
-    dragged = pixels(page)
     touch(session, "touchStart", (edge, 500))
     for step in range(1, 9):
         touch(session, "touchMove", (edge, 500 - 20 * step))
     touch(session, "touchEnd")
     page.wait_for_function("scrollY > 50")
-    assert pixels(page) == dragged
+    assert looks(only_lab(page)) == dragged
 
 
 def test_a_units_bar_can_be_dragged(labs, open_page):
-    page = open_page(labs[PosteriorLab].html())
+    page = open_page(labs[PosteriorLab].html)
     page.wait_for_selector(READY)
     box = page.locator("canvas").bounding_box()
     x, y = box["x"] + 0.45 * box["width"], box["y"] + 46 + 3.5 * 24
@@ -251,7 +248,7 @@ def test_a_units_bar_can_be_dragged(labs, open_page):
     page.mouse.down()
     page.mouse.move(x + 20, y, steps=3)
     page.mouse.up()
-    page.evaluate(SETTLE)
+    settle(page)
     assert page.get_by_role("combobox", name="Change").evaluate("e => e.selectedIndex") == 4
     assert float(page.get_by_role("slider", name="Shift").input_value()) != 0
 
@@ -277,27 +274,24 @@ CONTRAST = """root => {
 
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
 def test_the_theme_can_change_at_any_time(lab_class, labs, open_page):
-    page = open_page(THEME, labs[lab_class].html())
+    page = open_page(THEME, labs[lab_class].html)
     page.wait_for_selector(READY)
     root = page.locator(".vae-lab")
     assert min(root.evaluate(CONTRAST).values()) >= 4.5
-    light = pixels(page)
+    light = looks(root)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(150)
-    assert pixels(page) != light
+    wait_for_change(root, light)
     assert min(root.evaluate(CONTRAST).values()) >= 4.5
     page.evaluate("document.documentElement.dataset.theme = 'light'")
-    page.wait_for_timeout(150)
-    assert pixels(page) == light
+    wait_for_look(root, light)
 
 
 def test_a_lab_in_a_closed_fold_is_ready_and_fits_when_it_opens(labs, open_page):
-    page = open_page(f"<details><summary>more</summary>{labs[ManifoldLab].html()}</details>", width=375)
+    page = open_page(f"<details><summary>more</summary>{labs[ManifoldLab].html}</details>", width=375)
     page.wait_for_selector(READY, state="attached")
     page.locator("summary").click()
-    page.wait_for_timeout(100)
-    box = page.locator("canvas").bounding_box()
-    assert page.locator("canvas").evaluate("e => e.width / devicePixelRatio") == pytest.approx(box["width"], abs=1)
+    page.wait_for_function("""() => { const canvas = document.querySelector('canvas')
+      return Math.abs(canvas.width / devicePixelRatio - canvas.getBoundingClientRect().width) <= 1 }""")
 
 
 # --- failures ---
@@ -308,31 +302,6 @@ def small():
     """A lab that is quick to make and to break: its HTML."""
     torch.manual_seed(0)
     return PosteriorLab(VAE(hidden_dims=(8,), latent_dim=2)).html()
-
-
-PAYLOAD = re.compile(r'(?<=application/json">)(.*?)(?=</script>)', re.DOTALL)
-
-
-def broken(html, change):
-    """The lab with its payload changed: `change` is given the payload's contents, and may return other text for it."""
-    head, payload, tail = PAYLOAD.split(html, maxsplit=1)
-    content = json.loads(payload)
-    return head + (change(content) or json.dumps(content)) + tail
-
-
-def refs(value):
-    """Every {"dtype", "shape", "at"} in a spec."""
-    if isinstance(value, dict) and "dtype" in value:
-        return [value]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [ref for part in parts for ref in refs(part)]
-
-
-def layers(value):
-    """Every list of dense layers in a spec."""
-    if isinstance(value, dict):
-        return ([value["layers"]] if "layers" in value else []) + layers(list(value.values()))
-    return [found for part in value for found in layers(part)] if isinstance(value, list) else []
 
 
 def not_a_number(content):
@@ -349,7 +318,7 @@ def not_a_number(content):
 
 def unknown_layer(content):
     """A layer of a kind that no module knows; in a lab that has none, an array of such a kind."""
-    found = layers(content["spec"])
+    found = networks(content["spec"])
     if found:
         found[0][-1]["activation"] = "gelu"
     else:
@@ -395,23 +364,23 @@ def has_failed(lab, message):
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
 def test_bad_weights_leave_the_picture_and_one_sentence(lab_class, labs, open_page):
     """One lab on a page, damaged in every way, between two that are whole and stay alive."""
-    html = labs[lab_class].html()
-    has_arrays = bool(refs(labs[lab_class].canvas.spec))  # a lab of formulas alone has none
+    html = labs[lab_class].html
+    has_arrays = bool(refs(labs[lab_class].spec))  # a lab of formulas alone has none
     faults = [FAULTS[name] for name in (FAULTS if has_arrays else FAULTS_WITHOUT_ARRAYS)]
-    page = open_page(html, *[broken(html, change) for change, _ in faults], html, errors=len(faults))
+    page = open_page(html, *[with_payload(html, change) for change, _ in faults], html, errors=len(faults))
     page.wait_for_function("document.querySelectorAll('.vae-lab[data-ready=true]').length === 2")
     first, *others, last = page.locator(".vae-lab").all()
     for lab, (_, message) in zip(others, faults, strict=True):
         assert has_failed(lab, message)
     for lab in (first, last):
-        before = pixels(page, lab)
+        before = looks(lab)
         lab.locator("input[type=range]").first.press("ArrowRight")
         lab.locator("input[type=range]").first.press("ArrowRight")
-        assert pixels(page, lab) != before
+        wait_for_change(lab, before)
 
 
 def test_layers_that_do_not_meet_leave_the_picture_too(small, open_page):
-    page = open_page(broken(small, lambda c: c["spec"]["layers"].reverse()), small, errors=1)
+    page = open_page(with_payload(small, lambda c: c["spec"]["layers"].reverse()), small, errors=1)
     page.wait_for_selector(READY)
     assert has_failed(page.locator(".vae-lab").first, "outputs meet")
 
@@ -425,39 +394,15 @@ def test_a_lab_that_fails_later_goes_back_to_its_picture(small, open_page):
         data[ref["at"] : ref["at"] + 4 * math.prod(ref["shape"])] = np.full(ref["shape"], 1e4, "<f4").tobytes()
         content["data"] = base64.b64encode(data).decode()
 
-    page = open_page(broken(small, overflowing), small, errors=1)
+    page = open_page(with_payload(small, overflowing), small, errors=1)
     page.wait_for_selector(READY)
     assert has_failed(page.locator(".vae-lab").first, "a result is not a number")
 
 
 def test_without_scripts_the_picture_stands(small, browser, tmp_path):
-    (tmp_path / "page.html").write_text(HEAD + small)
+    (tmp_path / "page.html").write_text(HEAD + small, encoding="utf-8")
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((tmp_path / "page.html").as_uri())
     assert page.locator("img").is_visible() and "still picture" in page.locator("figcaption").inner_text()
     context.close()
-
-
-# --- the cost of a frame ---
-
-STOPWATCH = """(() => { const request = requestAnimationFrame.bind(window); window.spent = [];
-  window.requestAnimationFrame = paint => request(time => {
-    const start = performance.now(); paint(time); window.spent.push(performance.now() - start) }) })()"""
-
-
-@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
-def test_what_a_slider_step_costs(lab_class, labs, open_page, capsys):
-    """Measured and printed, not judged: a shared machine's clock proves nothing. Frames are painted at most once a step."""
-    page = open_page(f"<script>{STOPWATCH}</script>", labs[lab_class].html())
-    page.wait_for_selector(READY)
-    page.locator("input[type=range]").first.focus()
-    page.evaluate("window.spent = []")
-    for _ in range(40):
-        page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(50)
-    spent = sorted(page.evaluate("window.spent"))
-    assert 0 < len(spent) <= 40
-    with capsys.disabled():
-        middle, worst = spent[len(spent) // 2], spent[-1]
-        print(f"\n{lab_class.__name__}: a slider step costs {middle:.1f} ms of script, at worst {worst:.1f} ms")

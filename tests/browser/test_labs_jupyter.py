@@ -1,174 +1,35 @@
-"""The live host for real: a JupyterLab server with a kernel, driven by headless Chromium."""
+"""The live host for real: a JupyterLab server with a kernel, driven by headless Chromium.
+
+One notebook in one kernel shows every lab; what Python has of them is asked of the kernel itself.
+"""
 
 import json
 import os
 import re
-import secrets
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
 from nbconvert import HTMLExporter
+from notebook_server import running, until
+from screen import READY, drag, looks, press, wait_for_change
 from traitlets.config import Config
 
+from vae_core.labs import LABS, ElboLab, ManifoldLab
+
+MAKE = """
+import json
 from vae_core.labs import LABS
-
-PIXELS = """root => [...root.querySelectorAll('canvas')].map(c => {
-  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let h = 0;
-  for (let i = 0; i < d.length; i++) h = (h * 31 + d[i]) | 0; return h }).join()"""
-READ = "import json\nprint(json.dumps(lab.values))"
-READY = ".vae-lab[data-ready=true]"
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    """A JupyterLab server of our own, all it writes in a temporary folder. Yields (url, token, notebooks)."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token, notebooks = secrets.token_hex(16), folder / "notebooks"
-    notebooks.mkdir()
-    settings = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    places = ("CONFIG_DIR", "RUNTIME_DIR", "DATA_DIR")
-    folders = {f"JUPYTER_{place}": str(folder / place) for place in places}
-    folders |= {
-        "JUPYTERLAB_SETTINGS_DIR": str(settings.parents[1]),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-    }
-    paths = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, **folders, "IPYTHONDIR": str(folder / "ipython"), "JUPYTER_TOKEN": token, "PYTHONPATH": paths}
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
-    command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={notebooks}"]
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
-        try:
-            wait_for(server, f"{url}/api?token={token}", folder / "log")
-            yield url, token, notebooks
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
-def wait_for(server, address, log):
-    for _ in range(240):
-        if server.poll() is not None:
-            break
-        try:
-            urllib.request.urlopen(address, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
-
-
-@pytest.fixture
-def open_notebook(jupyter, watched_page):
-    """`open_notebook(code)` opens a new notebook of two cells, runs this code in the first and leaves READ in the second."""
-    url, token, folder = jupyter
-    opened = []
-
-    def start(code):
-        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (code, READ)])
-        book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        name = f"{secrets.token_hex(4)}.ipynb"
-        nbformat.write(book, folder / name)
-        watched = watched_page(url, height=1500)
-        opened.append(watched)
-        page = watched.page
-        page.goto(f"{url}/lab/tree/{name}?token={token}&reset")
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60000)
-        page.locator(".jp-CodeCell .cm-content").first.click()
-        page.keyboard.press("Shift+Enter")
-        return page
-
-    yield start
-    for watched in opened:
-        assert not watched.abroad
-
-
-def read_back(page):
-    """Run the second cell anew and return the lab's values as Python has them."""
-    cell = page.locator(".jp-CodeCell").nth(1)
-    before = cell.locator(".jp-InputPrompt").inner_text()
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    page.wait_for_function(
-        "before => /^\\[\\d+\\]:$/.test(document.querySelectorAll('.jp-CodeCell')[1].querySelector('.jp-InputPrompt').innerText)"
-        " && document.querySelectorAll('.jp-CodeCell')[1].querySelector('.jp-InputPrompt').innerText !== before",
-        arg=before,
-    )
-    return json.loads(cell.locator(".jp-OutputArea-output pre").inner_text())
-
-
-def pixels(page):
-    page.wait_for_timeout(150)  # through the link to the canvas, and one frame
-    return page.locator(".vae-lab").evaluate(PIXELS)
-
-
-@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
-def test_each_control_moves_the_canvas_and_python_reads_it_back(lab_class, open_notebook):
-    page = open_notebook(f"from vae_core.labs import {lab_class.__name__}\nlab = {lab_class.__name__}()\nlab")
-    page.locator(READY).wait_for(timeout=60000)
-    start = read_back(page)
-    handles, menus, buttons = (page.locator(f".vae-lab-live {kind}") for kind in (".noUi-handle", "select", "button"))
-    assert handles.count() + menus.count() + buttons.count() == len(start)
-    for control in [*handles.all(), *menus.all(), *buttons.all()]:
-        before, values = pixels(page), read_back(page)
-        if control.evaluate("e => e.tagName") == "SELECT":
-            control.select_option(index=control.locator("option").count() - 1)
-        elif control.evaluate("e => e.tagName") == "BUTTON":
-            control.click()
-        else:
-            control.focus()
-            for _ in range(5):
-                page.keyboard.press("ArrowRight")
-        assert pixels(page) != before
-        changed = {name for name, value in read_back(page).items() if value != values[name]}
-        assert len(changed) == 1
-
-
-def test_dragging_on_the_canvas_moves_slider_and_python(open_notebook):
-    page = open_notebook("from vae_core.labs import ManifoldLab\nlab = ManifoldLab()\nlab")
-    page.locator(READY).wait_for(timeout=60000)
-    start, box = read_back(page), page.locator(".vae-lab canvas").bounding_box()
-    x, y = box["x"] + 0.25 * box["width"], box["y"] + 150
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 20, y + 10, steps=5)
-    page.mouse.up()
-    page.wait_for_timeout(300)
-    values = read_back(page)
-    shown = [
-        float(text.replace("−", "-")) for text in page.locator(".vae-lab-live .widget-readout").all_text_contents()
-    ]
-    assert shown == pytest.approx([values["z1"], values["z2"]])
-    assert (values["z1"], values["z2"]) != (start["z1"], start["z2"])
-
-
-def test_a_value_set_in_python_reaches_the_canvas(open_notebook):
-    page = open_notebook(
-        "from vae_core.labs import ManifoldLab\nlab = ManifoldLab()\nlab.controls['z1'].value = -1.5\nlab"
-    )
-    page.locator(READY).wait_for(timeout=60000)
-    page.wait_for_function(
-        "document.querySelector('.vae-lab canvas').getAttribute('aria-label').includes('z₁ = −1.50')"
-    )
-
-
+made = {lab_class.__name__: lab_class() for lab_class in LABS}
+"""
 DAMAGE = """
 import copy
 import numpy as np
 from IPython.display import display
-from vae_core.labs import LABS, PosteriorLab
+from vae_core.labs.base import Lab, still
+from PIL import Image
 
 def refs(value):
     if isinstance(value, dict) and "dtype" in value:
@@ -195,58 +56,185 @@ def unknown_layer(spec, data):
     target["activation" if layers else "dtype"] = "gelu"
     return spec, data
 
-labs = []
-for lab_class in LABS:
+def twin(lab, damage):
+    "The same lab again, packed no second time, with what travels damaged."
+    kind = type(type(lab).__name__, (Lab,), {"module": lab.module})
+    again = kind(lab.specification, copy.deepcopy(lab.canvas.spec), lab.canvas.data, (Image.new("L", (400, 100)), "x"))
+    again.canvas.fallback = lab.canvas.fallback
+    again.canvas.spec, again.canvas.data = damage(copy.deepcopy(lab.canvas.spec), lab.canvas.data)
+    return again
+
+damaged = []
+for lab in made.values():
     for damage in (cut_short, not_a_number, unknown_layer):
-        lab = lab_class()
-        if not refs(lab.canvas.spec):  # formulas alone
-            damage = added_to
-        lab.canvas.spec, lab.canvas.data = damage(copy.deepcopy(lab.canvas.spec), lab.canvas.data)
-        labs.append(lab)
-lab = PosteriorLab()
-display(*labs, lab)
+        damaged.append(twin(lab, damage if refs(lab.canvas.spec) else added_to))  # formulas alone have no arrays
+display(*damaged, made["PosteriorLab"])
 """
 
 
-def test_bad_weights_leave_the_picture_and_one_sentence(open_notebook):
-    """Every lab, damaged in three ways, above one that is whole, all in one notebook."""
-    page = open_notebook(DAMAGE)
-    page.locator(READY).wait_for(state="attached", timeout=60000)
-    failed = page.locator(".vae-lab[data-failed]")
-    for _ in range(100):
-        if failed.count() == 3 * len(LABS):
-            break
-        page.wait_for_timeout(100)
-    assert failed.count() == 3 * len(LABS)
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory):
+    """A JupyterLab of our own that asks nobody for news and shows every cell of a notebook at once."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    settings = folder / "settings" / "@jupyterlab"
+    for name, content in {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},
+    }.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    env = {
+        **os.environ,
+        "JUPYTERLAB_SETTINGS_DIR": str(settings.parent),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]),
+    }
+    with running(sys.executable, "jupyterlab", folder, env) as server:
+        yield server
+
+
+class Notebook:
+    """A notebook open in a browser, and its kernel."""
+
+    def __init__(self, watched, kernel):
+        self.watched, self.page, self.kernel = watched, watched.page, kernel
+
+    def run(self, number):
+        """Execute the cell of this number (from 0) by keyboard, and wait for its end."""
+        cell = self.page.locator(".jp-CodeCell").nth(number)
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        cell.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]:")).wait_for()
+        return cell
+
+    def ask(self, expression):
+        """The value of a Python expression in the kernel."""
+        asked = self.kernel.execute("", user_expressions={"it": f"json.dumps({expression})"}, store_history=False)
+        while (reply := self.kernel.get_shell_msg())["parent_header"].get("msg_id") != asked:
+            pass  # an answer to somebody else
+        answer = reply["content"]["user_expressions"]["it"]
+        assert answer["status"] == "ok", answer
+        return json.loads(answer["data"]["text/plain"][1:-1].encode().decode("unicode_escape"))
+
+    def values(self, lab_class):
+        return self.ask(f"made['{lab_class.__name__}'].values")
+
+    def lab(self, lab_class):
+        """The lab's controls and canvas, where its own cell shows them."""
+        return self.page.locator(".jp-CodeCell").nth(1 + LABS.index(lab_class)).locator(".vae-lab-live")
+
+
+@pytest.fixture(scope="module")
+def notebook(jupyter, watch):
+    """One notebook that makes every lab in its first cell and shows one in each further cell; the last damages them all."""
+    shown = [f"made['{lab_class.__name__}']" for lab_class in LABS]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (MAKE, *shown, DAMAGE)])
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, jupyter.notebooks / "labs.ipynb")
+    with watch(jupyter.url, height=1500) as watched:
+        page = watched.page
+        page.goto(f"{jupyter.url}/lab/tree/labs.ipynb?token={jupyter.token}&reset")
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+        (connection,) = (jupyter.notebooks.parent / "runtime").glob("kernel-*.json")
+        kernel = BlockingKernelClient(connection_file=str(connection))
+        kernel.load_connection_file()
+        kernel.start_channels()
+        opened = Notebook(watched, kernel)
+        opened.run(0)
+        yield opened
+        kernel.stop_channels()
+        assert not watched.abroad
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_each_control_moves_the_canvas_and_python_reads_it_back(lab_class, notebook):
+    notebook.run(1 + LABS.index(lab_class))
+    lab = notebook.lab(lab_class)
+    lab.locator(READY).wait_for()
+    count = len(notebook.values(lab_class))
+    controls = lab.locator(".noUi-handle, select, button")
+    until(controls.count, lambda found: found == count)
+    for control in controls.all():
+        before, values = looks(lab.locator(".vae-lab")), notebook.values(lab_class)
+        kind = control.evaluate("e => e.tagName")
+        if kind == "SELECT":
+            control.select_option(index=control.locator("option").count() - 1)
+        elif kind == "BUTTON":
+            control.click()
+        else:
+            control.focus()
+            press(notebook.page, "ArrowRight", 5)
+        wait_for_change(lab.locator(".vae-lab"), before)
+        after = until(lambda: notebook.values(lab_class), lambda now, values=values: now != values)
+        assert len({name for name in after if after[name] != values[name]}) == 1
+
+
+def test_dragging_on_the_canvas_moves_slider_and_python(notebook):
+    notebook.run(1 + LABS.index(ManifoldLab))
+    lab = notebook.lab(ManifoldLab)
+    lab.locator(READY).wait_for()
+    start = notebook.values(ManifoldLab)
+    canvas = lab.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    x, y = box["x"] + 0.25 * box["width"], box["y"] + 150
+    drag(notebook.page, (x, y), (x + 20, y + 10), steps=5)
+    moved = until(
+        lambda: notebook.values(ManifoldLab), lambda now: all(now[name] != start[name] for name in ("z1", "z2"))
+    )
+    readouts = lab.locator(".widget-readout")
+    until(
+        lambda: [float(text.replace("−", "-")) for text in readouts.all_text_contents()],
+        lambda shown: shown == pytest.approx([moved["z1"], moved["z2"]]),
+    )
+
+
+def test_a_value_set_in_python_reaches_the_canvas(notebook):
+    notebook.run(1 + LABS.index(ManifoldLab))
+    canvas = notebook.lab(ManifoldLab).locator("canvas")
+    for value, words in ((-1.5, "z₁ = −1.50"), (2.0, "z₁ = 2.00")):
+        notebook.kernel.execute(f"made['ManifoldLab'].controls['z1'].value = {value}")
+        until(lambda: canvas.get_attribute("aria-label"), lambda said, words=words: words in said)
+
+
+def test_bad_weights_leave_the_picture_and_one_sentence(notebook):
+    """Every lab, damaged in three ways, above one that is whole, all in one cell."""
+    cell = notebook.run(1 + len(LABS))
+    count = 3 * len(LABS)
+    cell.locator(READY).wait_for(state="attached")
+    failed = cell.locator(".vae-lab[data-failed]")
+    until(failed.count, lambda found: found == count)
     for lab in failed.all():
         said = lab.locator("figcaption").inner_text()
         assert re.fullmatch(r"This lab could not start \(weights: .+\); the picture shows how it begins\.", said), said
         assert lab.locator("img").evaluate("e => e.naturalWidth") > 300
         assert lab.locator("canvas").count() == 0
-    live = page.locator(".vae-lab-live")
-    assert live.count() == 3 * len(LABS) + 1
+    live = cell.locator(".vae-lab-live")
+    assert live.count() == count + 1
     for lab in live.all()[:-1]:
         assert not lab.locator("select, button, .noUi-handle").first.is_visible()  # nothing is left to move
     whole = live.last
-    before = whole.locator(".vae-lab").evaluate(PIXELS)
+    before = looks(whole.locator(".vae-lab"))
     whole.locator(".noUi-handle").first.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)
-    assert whole.locator(".vae-lab").evaluate(PIXELS) != before
+    press(notebook.page, "ArrowRight")
+    wait_for_change(whole.locator(".vae-lab"), before)
 
 
 def test_a_front_end_that_prefers_html_gets_the_static_twin(watched_page, tmp_path):
     """nbconvert's page, told to take text/html: no kernel, no widget manager, and its own CDN links cut off."""
-    lab = LABS[0]()
-    shown = lab._repr_mimebundle_()
+    shown = ElboLab()._repr_mimebundle_()
     cell = nbformat.v4.new_code_cell(
         "lab", outputs=[nbformat.v4.new_output("execute_result", shown, execution_count=1)]
     )
     exporter = HTMLExporter(config=Config(NbConvertBase={"display_data_priority": ["text/html", "text/plain"]}))
-    (tmp_path / "book.html").write_text(exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0])
+    page_of = exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0]
+    (tmp_path / "book.html").write_text(page_of, encoding="utf-8")
     page = watched_page().page
     page.goto((tmp_path / "book.html").as_uri())
     page.wait_for_selector(READY)
-    before = pixels(page)
-    page.locator(".vae-lab input[type=range]").first.press("ArrowRight")
-    assert pixels(page) != before
+    lab = page.locator(".vae-lab")
+    before = looks(lab)
+    lab.locator("input[type=range]").first.press("ArrowRight")
+    wait_for_change(lab, before)

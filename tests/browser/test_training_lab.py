@@ -5,15 +5,13 @@ import base64
 import numpy as np
 import pytest
 import torch
+from screen import HEAD, READY, choose, drag, press, tile_numbers, words
 
 from vae_core import VAE, TrainConfig
 from vae_core.labs import TrainingLab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.training import record
 
-READY = ".vae-lab[data-ready=true]"
-SETTLE = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-HEAD = "<!doctype html><html lang=en><meta charset=utf-8><title>t</title>"
 ASK = """async ({ module, data, bytes, spec }) => {
   const { tensorReader, fromBase64, curvesOf } =
       await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
@@ -31,17 +29,12 @@ def lab(digits) -> TrainingLab:
 
 @pytest.fixture
 def page(lab, watched_page, tmp_path):
-    (tmp_path / "page.html").write_text(HEAD + lab.html())
+    (tmp_path / "page.html").write_text(HEAD + lab.html(), encoding="utf-8")
     watched = watched_page()
     watched.page.goto((tmp_path / "page.html").as_uri())
     watched.page.wait_for_selector(READY)
     yield watched.page
     assert not watched.abroad and not watched.errors
-
-
-def numbers(page):
-    page.evaluate(SETTLE)
-    return [float(text.replace("−", "-")) for text in page.locator(".vae-lab-tile-number").all_text_contents()]
 
 
 def test_the_browser_has_pytorchs_numbers(lab, page):
@@ -63,13 +56,12 @@ def test_the_browser_has_pytorchs_numbers(lab, page):
 def test_the_tiles_are_the_snapshots_figures(snapshot, lab, page):
     slider = page.get_by_role("slider", name="Snapshot")
     slider.press("Home")
-    for _ in range(snapshot):
-        slider.press("ArrowRight")
+    press(page, "ArrowRight", snapshot)
     train, test = (lab.album.terms[name][snapshot] for name in ("train", "test"))
-    assert numbers(page) == pytest.approx([lab.album.steps[snapshot], sum(train), sum(test)], abs=0.051)
-    page.get_by_role("combobox", name="Curves").select_option(index=1)
-    assert numbers(page) == pytest.approx([lab.album.steps[snapshot], test[1], test[0]], abs=0.051)
-    said = page.locator("canvas").get_attribute("aria-label")
+    assert tile_numbers(page) == pytest.approx([lab.album.steps[snapshot], sum(train), sum(test)], abs=0.051)
+    choose(page.get_by_role("combobox", name="Curves"), 1)
+    assert tile_numbers(page) == pytest.approx([lab.album.steps[snapshot], test[1], test[0]], abs=0.051)
+    said = words(page)
     assert f"after {lab.album.steps[snapshot]} steps" in said and f"rate {test[0]:.1f}" in said.replace("−", "-")
 
 
@@ -77,10 +69,6 @@ def test_dragging_along_the_curves_moves_the_slider(lab, page):
     slider = page.get_by_role("slider", name="Snapshot")
     box = page.locator("canvas").bounding_box()
     y = box["y"] + box["height"] - 120
-    page.mouse.move(box["x"] + 100, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 12, y, steps=4)
-    page.mouse.up()
-    page.evaluate(SETTLE)
+    drag(page, (box["x"] + 100, y), (box["x"] + box["width"] - 12, y))
     assert float(slider.input_value()) == len(lab.album.steps) - 1
-    assert numbers(page)[0] == lab.album.steps[-1]
+    assert tile_numbers(page)[0] == lab.album.steps[-1]

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from built import ROOT, open_page, pages
+from screen import settle
 
 from vae_core import __version__
 
@@ -76,7 +77,7 @@ def test_a_lab_and_the_search_work_from_the_stick(stick, watched_page):
     said = page.locator("[data-ready=true] canvas").first
     before = said.get_attribute("aria-label")
     slider.press("ArrowRight")
-    page.wait_for_timeout(100)
+    settle(page)
     assert said.get_attribute("aria-label") != before
 
     page.goto(f"{(stick / 'search.html').as_uri()}?q=autoencoder")

@@ -1,0 +1,366 @@
+"""Every page of the built book as its reader meets it, in Chromium, with every other host out of reach.
+
+A page is opened twice, on a desk in the light and on a phone in the dark by a reader who wants no motion, and each visit
+serves all the checks below, which leave the page as they found it. (test_zip.py opens it once more, from a folder.)
+"""
+
+import gzip
+import io
+import statistics
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from axe import CONTRAST, violations
+from built import ROOT, pages
+from PIL import Image
+from screen import looks, press, rest, settle
+
+PAGES = pages()
+WITH_LABS = [name for name in PAGES if (ROOT / name).with_suffix(".ipynb").exists()]
+with_labs = pytest.mark.parametrize("desk", WITH_LABS, ids="desk {}".format, indirect=True)
+MAX_BYTES = 1_500_000
+STEPS = 24
+
+# icons in sight whose glyph is missing or whose font did not load
+UNDRAWN_ICONS = """() => [...document.querySelectorAll('[class*=" fa-"], [class^="fa-"]')].filter(icon => {
+  if (!icon.checkVisibility()) return false
+  const { content, fontFamily } = getComputedStyle(icon, '::before')
+  const loaded = [...document.fonts].some(face => face.status === 'loaded' && fontFamily.includes(face.family))
+  return !/^".+"$/u.test(content) || !loaded
+}).map(icon => icon.outerHTML)"""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SET = "document.documentElement.dataset.theme"
+CONTROLS = "[data-ready] :is(input, select, button)"
+
+
+@pytest.fixture(scope="module", params=PAGES, ids="desk {}".format)
+def desk(request, visit):
+    """A page on a desk, in the light."""
+    yield from visit(request.param, width=1280, theme="light")
+
+
+@pytest.fixture(scope="module", params=PAGES, ids="phone {}".format)
+def phone(request, visit):
+    """A page on a phone, in the dark, where the reader wants no motion."""
+    yield from visit(request.param, width=375, theme="dark", reduced_motion="reduce")
+
+
+@contextmanager
+def unfolded(page):
+    """With every fold open: closed, it hides what is in it from axe as from the eye."""
+    folds = page.evaluate_handle("[...document.querySelectorAll('details:not([open])')]")
+    folds.evaluate("folds => folds.forEach(fold => { fold.open = true })")
+    rest(page)
+    yield
+    folds.evaluate("folds => folds.forEach(fold => { fold.open = false })")
+    rest(page)
+
+
+@contextmanager
+def in_theme(page, theme):
+    """With the page turned light or dark, every lab painted in the theme's colours."""
+    before = page.evaluate(SET)
+    turn(page, theme)
+    yield
+    turn(page, before)
+
+
+def turn(page, theme):
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+    page.emulate_media(color_scheme=theme)
+    rest(page)
+    settle(page)  # a lab repaints once the transition of its colours has ended
+
+
+# --- the page ---
+
+
+def is_whole(visit, theme):
+    page = visit.page
+    assert visit.abroad == []
+    assert visit.errors == []
+    assert page.evaluate(SET) == theme
+    assert page.locator("span.math, div.math").count() == page.locator("mjx-container mjx-assistive-mml").count()
+    assert page.evaluate(UNDRAWN_ICONS) == []
+    assert page.evaluate(OVERFLOW) <= 0
+    assert page.locator("article img:not([alt]), article img[alt='']").all() == []
+
+
+def test_it_is_whole_on_a_desk(desk):
+    is_whole(desk, "light")
+
+
+def test_it_is_whole_on_a_phone(phone):
+    is_whole(phone, "dark")
+
+
+def test_it_is_light(desk, record_property):
+    desk.page.wait_for_load_state("networkidle")
+    answers = {answer.url: answer for answer in list(desk.responses)}  # more may arrive while these are read
+    weights = {url: len(gzip.compress(answer.body(), mtime=0)) for url, answer in answers.items() if answer.ok}
+    heaviest = max(weights, key=lambda url: weights[url])
+    row = f"{desk.name:40} {sum(weights.values()) / 1000:5.0f} kB {len(weights):3} requests, script {desk.script_ms:4.0f} ms;"
+    row += f" heaviest {urlsplit(heaviest).path}, {weights[heaviest] / 1000:.0f} kB"
+    record_property("weight: compressed bytes, requests, script until formulas and labs are ready", row)
+    assert [url for url, answer in answers.items() if not answer.ok] == []
+    assert sum(weights.values()) <= MAX_BYTES, row
+
+
+# --- the eye ---
+
+
+def axe_finds_nothing(visit, other, record_property):
+    """All rules in the theme at hand; in the other theme, the rule that a theme can break. Every fold is open."""
+    everything, columns, heard = [], [], len(visit.errors)
+    with unfolded(visit.page):
+        for theme, rules in ((visit.page.evaluate(SET), None), (other, CONTRAST)):
+            with in_theme(visit.page, theme):
+                found, passed = violations(visit.page, rules)
+            columns.append(f"{theme} {len(found):3} / {passed:2}")
+            everything += [f"{theme}: {violation}" for violation in found]
+    del visit.errors[heard:]  # axe itself asks for style sheets, and looks for one where it is not
+    width = visit.page.viewport_size["width"]
+    row = f"{visit.name:40} {width:4} px   {'   '.join(columns)}"
+    record_property("accessibility: axe-core's violations / rules passed", row)
+    assert everything == []
+
+
+def test_axe_finds_nothing_on_a_desk(desk, record_property):
+    axe_finds_nothing(desk, "dark", record_property)
+
+
+def test_axe_finds_nothing_on_a_phone(phone, record_property):
+    axe_finds_nothing(phone, "light", record_property)
+
+
+def luminance(pixels):
+    linear = np.where(pixels <= 0.03928, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_figures_read_in_both_themes(desk, theme):
+    """A figure's ink (the hundredth of its pixels farthest from its paper) keeps 4.5 : 1."""
+    page = desk.page
+    with unfolded(page), in_theme(page, theme):
+        for figure in page.locator("article img").all():
+            if not figure.is_visible():
+                continue
+            picture = Image.open(io.BytesIO(figure.screenshot())).convert("RGB")
+            light = luminance(np.asarray(picture, dtype=float).reshape(-1, 3) / 255)
+            paper = np.median(light)
+            ink = max(np.quantile(light, 0.01), np.quantile(light, 0.99), key=lambda value: abs(value - paper))
+            dark, bright = sorted([ink, paper])
+            assert (bright + 0.05) / (dark + 0.05) >= 4.5, figure.get_attribute("alt")
+
+
+# what asks for a frame while thirty go by; twice, for a fold that has opened has its lab painted
+COUNT_FRAMES = """async () => {
+  const ask = window.requestAnimationFrame
+  const asked = []
+  window.requestAnimationFrame = callback => { asked[asked.length - 1]++; return ask.call(window, callback) }
+  for (let round = 0; round < 2; round++) {
+    asked.push(0)
+    for (let frame = 0; frame < 30; frame++) await new Promise(done => ask.call(window, done))
+  }
+  window.requestAnimationFrame = ask
+  return asked
+}"""
+MOVING = """[...document.querySelectorAll('*')].filter(element => {
+  const { animationName, animationDuration, transitionDuration, scrollBehavior } = getComputedStyle(element)
+  const longest = list => Math.max(...list.split(',').map(parseFloat))
+  return (animationName !== 'none' && longest(animationDuration) > 0.001) || longest(transitionDuration) > 0.001
+    || scrollBehavior === 'smooth'
+}).map(element => element.outerHTML.slice(0, 120))"""
+
+
+def test_nothing_moves_by_itself_where_the_reader_wants_no_motion(phone):
+    with unfolded(phone.page):
+        assert phone.page.evaluate(COUNT_FRAMES)[-1] == 0
+        assert phone.page.evaluate(MOVING) == []
+
+
+# --- on paper ---
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_printed_page_reads(desk, theme):
+    """What Chromium would print, from either theme: dark on white, nothing but the article, nothing cut off at the side."""
+    page = desk.page
+    labs = page.locator("[data-ready]")
+    with unfolded(page), in_theme(page, theme):
+        page.set_viewport_size({"width": 690, "height": 900})  # A4 less its margins
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        rest(page)
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        if theme == "dark":  # the harder case: from here on both are the same page
+            assert violations(page, CONTRAST)[0] == []
+        for part in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article", ".prev-next-footer"):
+            assert not any(found.is_visible() for found in page.locator(part).all()), part
+        assert page.locator("h1").first.is_visible()
+        assert page.evaluate(OVERFLOW) <= 0
+        assert all(lab.locator("canvas").first.is_visible() for lab in labs.all())
+        assert page.locator("[data-ready] input:visible").count() == 0
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.emulate_media(media="screen")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert page.evaluate(SET) == theme
+        assert labs.locator("canvas").count() == labs.count()
+        assert all(lab.locator("canvas").is_visible() for lab in labs.all())
+
+
+# --- labs, by hand ---
+
+
+@with_labs
+def test_every_control_of_every_lab_answers_the_keyboard(desk):
+    page = desk.page
+    for lab in page.locator("[data-ready]").all():
+        controls = [one for one in lab.locator("input[type=range], select, button").all() if one.is_visible()]
+        for control in controls:
+            is_button = control.evaluate("control => control.localName") == "button"
+            if is_button:  # something to undo, should it be a reset
+                lab.locator("input[type=range]").first.focus()
+                press(page, "ArrowLeft")
+            before = looks(lab)
+            control.focus()
+            for key in ("Enter",) if is_button else ("ArrowRight", "ArrowLeft"):  # left, should it stand at its end
+                if looks(lab) == before:
+                    press(page, key, 3 if is_button else 8)
+            said = control.evaluate("control => control.outerHTML")
+            assert looks(lab) != before, f"nothing changed: {said}"
+    assert desk.errors == []
+
+
+# sums, frame by frame, the script that runs in animation callbacks and in handlers of "input"
+COUNT_SCRIPT = """() => {
+  let pending = 0, started = 0
+  const frames = new Map()
+  const ask = window.requestAnimationFrame.bind(window)
+  window.takeFrames = () => { const costs = [...frames.values()]; frames.clear(); return costs }
+  window.nextFrame = () => new Promise(done => ask(() => ask(done)))
+  window.requestAnimationFrame = callback => ask(time => {
+    const start = performance.now()
+    try { callback(time) } finally {
+      frames.set(time, (frames.get(time) ?? 0) + pending + performance.now() - start)
+      pending = 0
+    }
+  })
+  window.addEventListener('input', () => { started = performance.now() }, true)
+  window.addEventListener('input', () => { pending += performance.now() - started })
+}"""
+# moves a slider from end to end and back; the frames that each step took, and the script in them
+SWEEP = """async (slider, steps) => {
+  const [low, high, value] = [slider.min, slider.max, slider.value].map(Number)
+  const frames = []
+  for (let step = 0; step <= steps + 1; step++) {
+    slider.value = step > steps ? value : low + (high - low) * step / steps
+    takeFrames()
+    slider.dispatchEvent(new Event('input', { bubbles: true }))
+    slider.dispatchEvent(new Event('input', { bubbles: true }))
+    await nextFrame()
+    frames.push(takeFrames())
+  }
+  return frames
+}"""
+
+
+@with_labs
+def test_a_slider_step_is_painted_once(desk, record_property):
+    """At most one frame a step, however often the slider speaks; what it costs is printed, for no clock of ours decides."""
+    page = desk.page
+    page.evaluate(COUNT_SCRIPT)
+    for slider in page.locator("[data-ready] input[type=range]").all():
+        if not slider.is_visible():
+            continue
+        slider.scroll_into_view_if_needed()
+        settle(page)
+        frames = slider.evaluate(SWEEP, STEPS)
+        costs = [sum(each) for each in frames]
+        label = slider.get_attribute("aria-label")
+        row = f"{desk.name:40} {label:28.28} median {statistics.median(costs):5.2f} ms, slowest {max(costs):5.2f} ms"
+        record_property("script per frame while a slider moves from end to end", row)
+        assert max(map(len, frames)) == 1, f"{label!r} was painted more than once a step"
+        assert sum(map(len, frames)) >= 3, f"{label!r} painted nothing"
+
+
+# --- labs, by keyboard and by ear ---
+
+
+def described(session, expression):
+    """Role, name and value of an element as the browser hands them to a screen reader."""
+    found = session.send("Runtime.evaluate", {"expression": expression})["result"]["objectId"]
+    node = session.send("Accessibility.getPartialAXTree", {"objectId": found, "fetchRelatives": False})["nodes"][0]
+    text = {key: node.get(key, {}).get("value", "") for key in ("role", "name", "value")}
+    properties = {entry["name"]: entry["value"].get("value") for entry in node.get("properties", [])}
+    return text | {"valuetext": properties.get("valuetext", ""), "focusable": properties.get("focusable", False)}
+
+
+SEEN_OR_USED = "[data-ready] :is(input, select, button, canvas)"
+ROLES = {"input": {"slider"}, "select": {"combobox"}, "button": {"button"}, "canvas": {"image", "img"}}
+
+
+@with_labs
+def test_labs_are_announced(desk):
+    page = desk.page
+    session = desk.context.new_cdp_session(page)
+    session.send("Accessibility.enable")
+    for i, control in enumerate(page.locator(SEEN_OR_USED).all()):
+        if not control.is_visible():
+            continue
+        here = f"document.querySelectorAll('{SEEN_OR_USED}')[{i}]"
+        tag = control.evaluate("control => control.localName")
+        told = described(session, here)
+        assert told["role"] in ROLES[tag] and len(told["name"]) > (40 if tag == "canvas" else 1), told
+        assert tag == "canvas" or told["focusable"], told
+        if tag == "input":
+            control.press("Home")
+            first = described(session, here)
+            control.press("End")
+            last = described(session, here)
+            assert first["valuetext"] and first["valuetext"] != last["valuetext"], (first, last)
+        elif tag == "select":
+            assert told["value"], told
+    session.detach()
+
+
+# where the focus stands and whether it shows: an outline or a ring that the element has only while it has the focus
+FOCUS = f"""() => {{
+  const element = document.activeElement
+  const {{ outlineStyle, outlineWidth, boxShadow }} = getComputedStyle(element)
+  const shows = (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || boxShadow !== 'none'
+  return {{ index: [...document.querySelectorAll('{CONTROLS}')].indexOf(element), shows, tag: element.localName }}
+}}"""
+
+
+# where Tab goes on from, whatever had the focus before
+FROM_THE_TOP = """() => {
+  document.body.tabIndex = -1
+  document.body.focus()
+  document.body.removeAttribute('tabindex')
+}"""
+
+
+@with_labs
+def test_tab_reaches_every_control_of_every_lab_and_goes_on(desk):
+    page = desk.page
+    controls = page.locator(CONTROLS).all()
+    wanted = [i for i, control in enumerate(controls) if control.is_visible() and control.is_enabled()]
+    reached, unseen, last = [], [], None
+    page.evaluate(FROM_THE_TOP)
+    for _ in range(600):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        if focus["index"] >= 0:
+            reached.append(focus["index"])
+            unseen += [] if focus["shows"] else [focus]
+        elif focus["tag"] == "body" and last != "body" and reached:
+            break
+        if reached and focus["index"] < 0 and set(wanted) <= set(reached):
+            break  # past the last control: no trap
+        last = focus["tag"]
+    assert reached == wanted, "each once, in the order of the page"
+    assert unseen == []

@@ -1,0 +1,70 @@
+"""A notebook server of a test's own on a free port of this machine, and what a kernel of it answers."""
+
+import secrets
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from screen import PATIENCE
+
+
+class Server(NamedTuple):
+    """Where it listens, what it asks of whoever calls, and the folder of its notebooks."""
+
+    url: str
+    token: str
+    notebooks: Path
+
+
+@contextmanager
+def running(python, module, folder, env):
+    """`python -m module` as a server over `folder`/notebooks, all that it writes in `folder`; ended with the block."""
+    notebooks, token = folder / "notebooks", secrets.token_hex(16)
+    notebooks.mkdir()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    places = {f"JUPYTER_{place}_DIR": str(folder / place.lower()) for place in ("CONFIG", "RUNTIME", "DATA")}
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--notebook-dir={notebooks}"]
+    server = Server(f"http://127.0.0.1:{port}", token, notebooks)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [python, "-m", module, *options],
+            env={**env, **places, "JUPYTER_TOKEN": token},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_until_it_answers(process, server, folder / "log")
+            yield server
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_until_it_answers(process, server, log):
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{server.url}/api?token={server.token}").close()
+            return
+        except urllib.error.HTTPError as error:
+            pytest.fail(f"the server refuses: {error}", pytrace=False)
+        except OSError:
+            time.sleep(0.1)  # it does not listen yet
+    pytest.fail(f"the server ended by itself:\n{log.read_text()[-2000:]}", pytrace=False)
+
+
+def until(look, wanted):
+    """Ask again until `wanted(answer)`, and return the answer."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not wanted(answer := look()):
+        assert time.monotonic() < deadline, f"it never came to be: {answer}"
+        time.sleep(0.02)
+    return answer

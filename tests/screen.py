@@ -1,0 +1,125 @@
+"""What every test that drives a browser shares: a page of our own, what a lab shows, and waiting for conditions, never for time."""
+
+import json
+import re
+
+PATIENCE = 1_200_000
+"""Milliseconds after which a wait is a hang. No page is judged by it: it only ends what would never end."""
+
+HEAD = (
+    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>t</title>"
+)
+READY = ".vae-lab[data-ready=true]"
+
+# every canvas below an element and all it says: another text where anything that is seen has changed
+LOOKS = """root => [...root.querySelectorAll('canvas')].map(canvas => {
+  if (!canvas.width || !canvas.height) return 0
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+  const words = new Int32Array(data.buffer)
+  let hash = 0
+  for (let i = 0; i < words.length; i++) hash = (Math.imul(hash, 31) + words[i]) | 0
+  return hash
+}).join() + root.innerText"""
+# two frames: one that paints what has changed, one to be past it
+FRAMES = "count => new Promise(done => { const next = left => left ? requestAnimationFrame(() => next(left - 1)) : done(); next(count) })"
+STILL = "() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))"
+
+
+def settle(page):
+    """Let the page paint what has been asked of it."""
+    page.evaluate(FRAMES, 2)
+
+
+def rest(page):
+    """Wait until no transition and no animation is under way."""
+    settle(page)
+    page.evaluate(STILL)
+
+
+def looks(root):
+    """What an element (a locator) shows now, once everything asked for is painted."""
+    settle(root.page)
+    return root.evaluate(LOOKS)
+
+
+def wait_for_look(root, wanted):
+    """Wait until `root` looks as wanted."""
+    _wait(root, wanted, "===")
+
+
+def wait_for_change(root, before):
+    """Wait until `root` looks otherwise than before, and return how."""
+    _wait(root, before, "!==")
+    return looks(root)
+
+
+def _wait(root, look, sign):
+    argument = [root.element_handle(), look]
+    root.page.wait_for_function(f"([root, look]) => ({LOOKS})(root) {sign} look", arg=argument)
+
+
+def press(page, key, times=1):
+    for _ in range(times):
+        page.keyboard.press(key)
+    settle(page)
+
+
+def set_slider(slider, value):
+    """Move a native slider to a value, as a hand would, and let the page paint."""
+    slider.evaluate("(e, value) => { e.value = value; e.dispatchEvent(new Event('input', { bubbles: true })) }", value)
+    settle(slider.page)
+
+
+def choose(menu, index):
+    menu.select_option(index=index)
+    settle(menu.page)
+
+
+def drag(page, start, end, steps=4):
+    """With the mouse, from one place on the screen to another."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=steps)
+    page.mouse.up()
+    settle(page)
+
+
+def tiles(page):
+    """The numbers below a lab's canvas, as text."""
+    return page.locator(".vae-lab-tile-number").all_text_contents()
+
+
+def tile_numbers(page):
+    return [float(text.replace("−", "-")) for text in tiles(page)]
+
+
+def words(page):
+    """What a screen reader is told of the first canvas."""
+    return page.locator("canvas").first.get_attribute("aria-label")
+
+
+# --- the lab's payload, for those who damage it ---
+
+PAYLOAD = re.compile(r'(?<=application/json">)(.*?)(?=</script>)', re.DOTALL)
+
+
+def with_payload(html, change):
+    """The lab with its payload changed: `change` is given the payload's contents, and may return other text for it."""
+    head, payload, tail = PAYLOAD.split(html, maxsplit=1)
+    content = json.loads(payload)
+    return head + (change(content) or json.dumps(content)) + tail
+
+
+def refs(value):
+    """Every {"dtype", "shape", "at"} in a spec, however deep."""
+    if isinstance(value, dict) and "dtype" in value:
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [ref for part in parts for ref in refs(part)]
+
+
+def networks(value):
+    """Every list of dense layers in a spec."""
+    if isinstance(value, dict):
+        return ([value["layers"]] if "layers" in value else []) + networks(list(value.values()))
+    return [found for part in value for found in networks(part)] if isinstance(value, list) else []
