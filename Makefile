@@ -5,7 +5,7 @@ READY  := .venv/installed
 BOOK   := .venv/bin/jupyter-book build -W -n --keep-going -q
 # Sphinx rebuilds a page when its source changes; for a change of look or settings it has to be told
 LOOK    = $(shell find _static _ext _templates _config.yml -newer _build/html/_static/icons.css 2>/dev/null)
-NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with tests/notebooks/sanitize.cfg
+NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=1200 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 say     = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 # notebooks run in their own folder, so a relative path would mean something else there
@@ -14,16 +14,22 @@ export VAE_DATA := $(abspath $(VAE_DATA))
 endif
 
 # two test processes with two threads each would fight over two cores
-units notebooks: export OMP_NUM_THREADS := 1
+units browser notebooks: export OMP_NUM_THREADS := 1
+# two processes; tests of one file, or of one visit to a page, stay together (tests/conftest.py)
+TWO    := -n 2 --dist loadfile
+# what pytest says of a part, for the summary at the end of `make test`
+REPORT  = --junitxml=_build/tests/$@.xml
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book site test check units browser notebooks links colab lab chapters weights bench refusals lock audit serve clean
+.PHONY: help book site test quick check format units browser notebooks links colab lab chapters weights bench refusals lock audit serve clean
 
 help:
 	@echo "make book      build the book into _build/html"
 	@echo "make site      pack the book into one zip that opens anywhere, with its SHA-256"
 	@echo "make test      every check: style, types, units, the book in a browser, every notebook"
+	@echo "make quick     in under a minute: style, types, and the tests and notebooks that what you changed touches"
+	@echo "make format    lay out code and notebooks as the style check wants them"
 	@echo "make colab     run every notebook and lab with Colab's versions (its own environment, some 5 GB the first time)"
 	@echo "make lab       open the book's notebooks in JupyterLab"
 	@echo "make serve     show the built book on http://127.0.0.1:8000"
@@ -56,8 +62,16 @@ site: $(READY)
 	$(PY) tools/pack_site.py
 
 # cheap first: a slip of style is found in seconds, a stale notebook last
-test: check units browser notebooks
+test: $(READY)
+	@MAKE="$(MAKE)" $(PY) tools/test_parts.py check units browser notebooks
 	$(call say,Everything passed)
+
+quick: $(READY)
+	@$(PY) tools/quick.py
+
+format: $(READY)
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
 
 check: $(READY)
 	$(call say,Style: ruff)
@@ -74,18 +88,17 @@ check: $(READY)
 
 units: $(READY)
 	$(call say,Units: numbers and faults)
-	$(PY) -m pytest tests --ignore=tests/browser -n 2 --dist loadfile
+	$(PY) -m pytest tests --ignore=tests/browser $(TWO) $(REPORT)
 
-# alone on the machine, for it also measures
 browser: $(READY)
 	$(call say,Building the book from scratch: every warning is an error)
 	@$(BOOK) --all .
 	$(call say,The built book in Chromium with the network shut)
-	$(PY) -m pytest tests/browser
+	$(PY) -m pytest tests/browser $(TWO) $(REPORT)
 
 notebooks: $(READY)
 	$(call say,Every notebook from top to bottom: what it prints must be what is committed)
-	$(PY) -m pytest $(NBVAL) -n 2 --dist loadfile intro.ipynb chapters
+	$(PY) -m pytest $(NBVAL) $(TWO) $(REPORT) intro.ipynb chapters
 
 links: $(READY)
 	$(call say,Following every link to another site)

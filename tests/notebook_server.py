@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from screen import PATIENCE
+from patience import PATIENCE
 
 
 class Server(NamedTuple):
@@ -63,7 +63,7 @@ def _wait_until_it_answers(process, server, log):
 
 def until(look, wanted):
     """Ask again until `wanted(answer)`, and return the answer."""
-    deadline = time.monotonic() + PATIENCE / 1000
+    deadline = time.monotonic() + PATIENCE
     while not wanted(answer := look()):
         assert time.monotonic() < deadline, f"it never came to be: {answer}"
         time.sleep(0.02)

@@ -3,9 +3,6 @@
 import json
 import re
 
-PATIENCE = 1_200_000
-"""Milliseconds after which a wait is a hang. No page is judged by it: it only ends what would never end."""
-
 HEAD = (
     "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>t</title>"
 )

@@ -53,7 +53,7 @@ def test_the_floor_is_every_product_of_a_step(small):
 
 def test_start_up_and_memory_are_of_the_child_alone():
     figures = bench.start_up("cpu", runs=1)
-    assert 0.1 < figures["start-up, s"] < 120
+    assert figures["start-up, s"] > 0
     assert 20 < figures["peak memory, MB"] < 2000
 
 

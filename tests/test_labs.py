@@ -145,11 +145,6 @@ def node() -> str:
     return path
 
 
-def test_the_modules_pass_their_own_tests():
-    done = subprocess.run([node(), "--test", "tests/js/"], capture_output=True, text=True, cwd=JS.parents[2])
-    assert done.returncode == 0, done.stdout
-
-
 def test_python_draws_the_noise_that_the_browser_draws():
     script = (
         "import { normals } from './vae.mjs'; console.log(JSON.stringify([1, 77, -3].map((s) => [...normals(s, 9)])))"

@@ -6,7 +6,7 @@ import torch
 def welcome(cpu_minutes: int) -> None:
     """Print the GPU found here or, where there is none, how long the chapter takes without one.
 
-    `cpu_minutes` is the chapter's time from top to bottom on one CPU core; `make colab` holds each chapter to it.
+    `cpu_minutes` is the chapter's time from top to bottom on one CPU core; `make colab` shows both side by side.
     """
     if torch.cuda.is_available():
         print(f"Ready. Training will use the GPU found here: {torch.cuda.get_device_name()}.")

@@ -12,8 +12,9 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from built import find_copies, find_site, open_page
 from filelock import FileLock
+from patience import PATIENCE
 from playwright.sync_api import sync_playwright
-from screen import PATIENCE, PAYLOAD
+from screen import PAYLOAD
 
 NAMES = (
     "chromium",
@@ -24,7 +25,7 @@ NAMES = (
     "microsoft-edge",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-NO_BROWSER = "no Chromium on this machine: apt-get install chromium, or say where one is with CHROMIUM=/path/to/it"
+NO_CHROMIUM = "no Chromium on this machine: apt-get install chromium, or say where one is: CHROMIUM=/path/to/it"
 # quiet, unprivileged-container flags: no GPU, no calls home
 FLAGS = [
     "--no-sandbox",
@@ -51,14 +52,33 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line("\n".join(rows))
 
 
+def find_chromium():
+    names = [os.environ["CHROMIUM"]] if os.environ.get("CHROMIUM") else NAMES
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+def need_chromium(config):
+    """End the run with one line, and not with one for each test (but xdist's workers cannot end a run)."""
+    if not find_chromium() and not hasattr(config, "workerinput"):
+        pytest.exit(NO_CHROMIUM, returncode=2)
+
+
+def pytest_sessionstart(session):  # asked only where these tests were asked for by name
+    need_chromium(session.config)
+
+
+@pytest.hookimpl(trylast=True)  # of what is left to run
+def pytest_collection_modifyitems(config, items):
+    if any("browser" in item.path.parts for item in items):
+        need_chromium(config)
+
+
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium, the one installed on this machine."""
-    path = next(filter(None, map(shutil.which, filter(None, (os.environ.get("CHROMIUM"), *NAMES)))), None)
-    if path is None:
-        pytest.fail(NO_BROWSER, pytrace=False)
+    path = find_chromium() or pytest.fail(NO_CHROMIUM, pytrace=False)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE)
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=1000 * PATIENCE)
         yield chromium
         chromium.close()
 
@@ -143,7 +163,7 @@ class Watched:
         self.abroad, self.errors, self.responses = [], [], []
         size = {"width": width, "height": height}
         self.context = browser.new_context(viewport=size, color_scheme=theme, **options)
-        self.context.set_default_timeout(PATIENCE)
+        self.context.set_default_timeout(1000 * PATIENCE)
         self.page = self.context.new_page()
         self.page.on("console", lambda message: self._hear(message) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

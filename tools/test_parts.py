@@ -1,0 +1,58 @@
+"""Run parts of `make test` one after the other, and say at the end how long each took and which tests were slowest.
+
+    python tools/test_parts.py check units browser notebooks
+
+It stops at the first part that fails. What pytest writes about a part, `_build/tests/PART.xml`, is where the tests' times
+come from.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+REPORTS = Path(__file__).parents[1] / "_build" / "tests"
+SLOWEST = 10
+
+
+def run(part: str) -> tuple[int, float]:
+    """`make PART`: its exit status, and the seconds it took."""
+    begun = time.perf_counter()
+    status = subprocess.run([os.environ.get("MAKE", "make"), "--no-print-directory", part]).returncode
+    return status, time.perf_counter() - begun
+
+
+def tests_of(part: str) -> list[tuple[float, str]]:
+    """Each test of a part: its seconds, set-up and all, and its name."""
+    report = REPORTS / f"{part}.xml"
+    if not report.exists():
+        return []
+    cases = ElementTree.parse(report).iter("testcase")
+    return [(float(case.get("time", 0)), f"{case.get('classname')}::{case.get('name')}") for case in cases]
+
+
+def main(parts: list[str]) -> int:
+    for report in REPORTS.glob("*.xml"):
+        report.unlink()
+    minutes, status = {}, 0
+    for part in parts:
+        status, seconds = run(part)
+        minutes[part] = seconds / 60
+        if status:
+            break
+    tests = {part: tests_of(part) for part in minutes}
+    print("\nThe ten slowest tests")
+    for seconds, name in sorted((test for found in tests.values() for test in found), reverse=True)[:SLOWEST]:
+        print(f"{seconds:8.1f} s  {name}")
+    print("\nMinutes")
+    for part, taken in minutes.items():
+        count = f"{len(tests[part])} tests" if tests[part] else ""
+        print(f"{taken:8.1f}    {part:12} {count}")
+    print(f"{sum(minutes.values()):8.1f}    {'all' if not status else f'until {part} failed'}", flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
