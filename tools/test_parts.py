@@ -36,7 +36,8 @@ def tests_of(part: str) -> list[tuple[float, str]]:
 def main(parts: list[str]) -> int:
     for report in REPORTS.glob("*.xml"):
         report.unlink()
-    minutes, status = {}, 0
+    minutes: dict[str, float] = {}
+    status = 0
     for part in parts:
         status, seconds = run(part)
         minutes[part] = seconds / 60
@@ -50,7 +51,7 @@ def main(parts: list[str]) -> int:
     for part, taken in minutes.items():
         count = f"{len(tests[part])} tests" if tests[part] else ""
         print(f"{taken:8.1f}    {part:12} {count}")
-    print(f"{sum(minutes.values()):8.1f}    {'all' if not status else f'until {part} failed'}", flush=True)
+    print(f"{sum(minutes.values()):8.1f}    {'all' if not status else f'until {list(minutes)[-1]} failed'}", flush=True)
     return status
 
 
