@@ -8,10 +8,12 @@ LOOK    = $(shell find _static _ext _templates _config.yml -newer _build/html/_s
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=1200 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 say     = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-# notebooks run in their own folder, so a relative path would mean something else there
+# notebooks run in their own folder, so a relative path would mean something else there (a path may hold spaces)
 ifdef VAE_DATA
-export VAE_DATA := $(abspath $(VAE_DATA))
+export VAE_DATA := $(shell $(PYTHON) -c 'import os; print(os.path.abspath(os.environ["VAE_DATA"]))')
 endif
+# what Python reads and prints is UTF-8, whatever the terminal is set to
+export PYTHONUTF8 := 1
 
 # two test processes with two threads each would fight over two cores
 units browser notebooks: export OMP_NUM_THREADS := 1
