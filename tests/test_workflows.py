@@ -17,7 +17,8 @@ def steps(name):
 
 def test_the_readmes_commands_are_what_runs():
     promised = re.findall(r"^(make \w+)", README, re.MULTILINE)
-    assert promised == [step["run"] for step in steps("test") if "run" in step] == ["make book", "make test"]
+    run = [step["run"] for step in steps("test") if step.get("run", "").startswith("make ")]
+    assert promised == run == ["make book", "make test"]
 
 
 def test_every_make_target_that_runs_is_there():
