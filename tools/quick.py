@@ -62,14 +62,14 @@ def main() -> int:
     tests = tests_for(files)
     notebooks = sorted(name for name in files if name.endswith(".ipynb"))
     tool = str(Path(sys.executable).parent)
-    pytest = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
+    pytest = [sys.executable, "-m", "pytest", "-q"]
     commands = [
         [f"{tool}/ruff", "check", "--quiet", "."],
         [f"{tool}/ruff", "format", "--quiet", "--check", "."],
         [f"{tool}/pyright"],
         ["node", "--test", *sorted(map(str, (ROOT / "tests" / "js").glob("*.mjs")))] if _touches_js(files) else [],
-        [*pytest, *tests] if tests else [],
-        [*pytest, *NBVAL, *notebooks] if notebooks else [],
+        [*pytest, *two(tests), *tests] if tests else [],
+        [*pytest, *two(notebooks), *NBVAL, *notebooks] if notebooks else [],
     ]
     print(f"changed since the last commit: {', '.join(sorted(files)) or 'nothing'}", flush=True)
     failed = []
@@ -79,6 +79,11 @@ def main() -> int:
             failed.append(Path(command[0]).name if "-m" not in command else "pytest")
     print(f"\n{'failed: ' + ', '.join(failed) if failed else 'Fine so far; make test checks the rest'}")
     return 1 if failed else 0
+
+
+def two(files: list[str]) -> list[str]:
+    """Two processes where there is work for them: each takes seconds to start."""
+    return ["-n", "2", "--dist", "loadfile"] if len(files) > 2 else []
 
 
 def _touches_js(files: set[str]) -> bool:
