@@ -4,7 +4,7 @@ PY     := .venv/bin/python
 READY  := .venv/installed
 BOOK   := .venv/bin/jupyter-book build -W -n --keep-going -q
 # Sphinx rebuilds a page when its source changes; for a change of look or settings it has to be told
-LOOK    = $(shell find _static _ext _templates _config.yml -newer _build/html/_static/icons.css 2>/dev/null)
+LOOK    = $(shell find _static _ext _templates _config.yml -newer _build/html/_static/page.css 2>/dev/null)
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 say     = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 

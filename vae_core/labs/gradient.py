@@ -21,6 +21,7 @@ class GradientLab(Lab):
     """
 
     module = "gradient.mjs"
+    tall = (1353, 907)
 
     def __init__(self) -> None:
         controls = [
