@@ -40,7 +40,7 @@ for (const root of document.querySelectorAll('.vae-lab[data-lab="{mark}"]')) {{
   root.dispatchEvent(new CustomEvent("vae-lab-rest", {{ detail: "{rest}" }}));
 }}
 """
-PICTURE = re.compile(r'<img\b(?![^>]*\b(?:width|height)=)([^>]*?\bsrc="([^":]*_images/[^"]+)"[^>]*?)\s*/?>')
+PICTURE = re.compile(r'<img((?:\s+[\w-]+(?:="[^"]*")?)*)\s*/?>')
 SHEET = re.compile(r'\s*<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="(?:\.\./)*(_static/[^"?]+)[^>]*>')
 IMPORT = re.compile(r'@import "([^"]+)";')
 SCRIPT = re.compile(r"\s*<script\b([^>]*)>(.*?)</script>", re.DOTALL)
@@ -126,7 +126,10 @@ def size_pictures(text, folder):
     """Each picture keeps its place until it comes; those that are out of sight come when the first lab is there."""
 
     def size(picture):
-        width, height = imagesize.get(folder / picture[2])
+        told = dict(re.findall(r'([\w-]+)="([^"]*)"', picture[1]))
+        if "_images/" not in told.get("src", "") or told.keys() & {"width", "height", "loading"}:
+            return picture[0]
+        width, height = imagesize.get(folder / told["src"])
         known = f' width="{width}" height="{height}"' if width > 0 else ""
         return f'<img{picture[1]}{known} loading="lazy"/>'
 

@@ -27,9 +27,9 @@ every_page = pytest.mark.parametrize("name", pages())
 
 
 def settle(page):
-    """Wait until formulas are set and every lab has drawn its first frame."""
-    page.wait_for_function("!window.MathJax || (window.MathJax.startup?.promise?.then(() => true) ?? false)")
+    """Wait until every lab has drawn its first frame and every picture is there, those further down too."""
     page.wait_for_function("[...document.querySelectorAll('[data-ready]')].every(lab => lab.dataset.ready === 'true')")
+    page.wait_for_function("[...document.images].every(image => image.complete)")
 
 
 def open_page(watched, url):

@@ -75,7 +75,7 @@ class Lab(widgets.VBox):
     module: ClassVar[str]
     """The ES module in js/ that exports `create`."""
     tall: ClassVar[tuple[int, int]] = (0, 0)
-    """How many pixels it takes on a phone (375 wide) and on a desk: a page keeps them free until it has come."""
+    """How many pixels it takes in a window 375 wide and in one 1280 wide: a page keeps them free until it has come."""
 
     values = traitlets.Dict()
 

@@ -38,7 +38,7 @@ class DimensionLab(Lab):
     """
 
     module = "dimension.mjs"
-    tall = (1058, 735)
+    tall = (1058, 711)
 
     def __init__(self, models: Sequence[VAE] | None = None, images: ImageSet | None = None):
         models = list(models) if models is not None else [load_pretrained(f"vae-{size}") for size in DIMENSIONS]

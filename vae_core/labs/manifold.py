@@ -61,7 +61,7 @@ class ManifoldLab(Lab):
     """
 
     module = "manifold.mjs"
-    tall = (751, 825)
+    tall = (751, 677)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side = square_grey(images)

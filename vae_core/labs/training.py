@@ -94,7 +94,7 @@ class TrainingLab(Lab):
     """
 
     module = "training.mjs"
-    tall = (1079, 864)
+    tall = (1079, 767)
 
     def __init__(self, album: Album | None = None):
         self.album = album = album or short_run()
