@@ -4,13 +4,13 @@ PY     := .venv/bin/python
 READY  := .venv/installed
 BOOK   := .venv/bin/jupyter-book build -W -n --keep-going -q
 # Sphinx rebuilds a page when its source changes; for a change of look or settings it has to be told
-LOOK    = $(shell find _static _ext _templates _config.yml -newer _build/html/_static/icons.css 2>/dev/null)
+LOOK    = $(shell find _static _ext _templates _config.yml -newer _build/html/_static/page.css 2>/dev/null)
 NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=1200 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 say     = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 # notebooks run in their own folder, so a relative path would mean something else there (a path may hold spaces)
 ifdef VAE_DATA
-export VAE_DATA := $(shell $(PYTHON) -c 'import os; print(os.path.abspath(os.environ["VAE_DATA"]))')
+export VAE_DATA := $(shell $(PYTHON) -c 'import os, sys; print(os.path.abspath(sys.argv[1]))' "$(VAE_DATA)")
 endif
 # what Python reads and prints is UTF-8, whatever the terminal is set to
 export PYTHONUTF8 := 1

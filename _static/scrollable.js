@@ -8,11 +8,6 @@ document.addEventListener("DOMContentLoaded", () => {
       else target.removeAttribute("tabindex");
     }
   });
-  const find = () => {
-    for (const part of document.querySelectorAll(".bd-article :is(table, pre, div.math, mjx-container[display=true])"))
-      watch.observe(part);
-  };
-  find();
-  window.MathJax?.startup?.promise?.then(find);
-  addEventListener("load", () => window.MathJax?.startup?.promise?.then(find));
+  for (const part of document.querySelectorAll(".bd-article :is(table, pre, div.math, mjx-container[display=true])"))
+    watch.observe(part);
 });

@@ -26,7 +26,7 @@ SOURCES = [
     "*.ipynb",
     "chapters/*",
     "_static/*",
-    "_ext/*.py",
+    "_ext/*",
     "_templates/**/*",
     "benchmarks/results/*",
     "vae_core/__init__.py",
@@ -113,9 +113,9 @@ def lock():
 
 
 def wait_until_ready(page):
-    """Wait until formulas are set and every lab has drawn its first frame."""
-    page.wait_for_function("!window.MathJax || (window.MathJax.startup?.promise?.then(() => true) ?? false)")
+    """Wait until every lab has drawn its first frame and every picture is there, those further down too."""
     page.wait_for_function("[...document.querySelectorAll('[data-ready]')].every(lab => lab.dataset.ready === 'true')")
+    page.wait_for_function("[...document.images].every(image => image.complete)")
 
 
 def open_page(watched, url):

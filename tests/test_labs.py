@@ -277,6 +277,16 @@ def test_manifold_lab_begins_where_the_autoencoder_has_a_hole_and_the_vae_has_no
     assert vae < lab.canvas.spec["hole"] < ae
 
 
+def test_manifold_lab_draws_in_six_bits_what_its_models_draw(images):
+    """Anywhere on the planes, a hundredth of a grey at most on the average image."""
+    lab = ManifoldLab(images=images)
+    points = 6 * torch.rand(500, 2, generator=torch.Generator().manual_seed(1)) - 3
+    for plane, spec in zip(lab.planes, lab.canvas.spec["planes"], strict=True):
+        with torch.no_grad():
+            drawn = unpack_dense(spec["layers"], lab.canvas.data)(plane.to_z(points)).sigmoid()
+        assert (drawn - plane.decode(points)).abs().mean() < 0.01
+
+
 # --- bad arguments ---
 
 

@@ -215,6 +215,26 @@ def test_a_printed_page_reads(desk, theme):
 # --- labs, by hand ---
 
 
+def labs_keep_their_place(page, which):
+    """What a lab class says in `tall` is what the browser finds, to a tenth: nothing moves when a lab comes."""
+    with unfolded(page):
+        for lab in page.locator(".vae-lab").all():
+            kept = float(lab.evaluate(f"lab => parseFloat(getComputedStyle(lab).getPropertyValue('--vae-{which}'))"))
+            taken = lab.bounding_box()["height"]
+            said = f"`tall` says {kept:.0f} px on a {which}, the lab takes {taken:.0f}"
+            assert kept == pytest.approx(taken, rel=0.1), said
+
+
+@with_labs
+def test_labs_keep_their_place_on_a_desk(desk):
+    labs_keep_their_place(desk.page, "desk")
+
+
+@pytest.mark.parametrize("phone", WITH_LABS, ids="phone {}".format, indirect=True)
+def test_labs_keep_their_place_on_a_phone(phone):
+    labs_keep_their_place(phone.page, "phone")
+
+
 @with_labs
 def test_every_control_of_every_lab_answers_the_keyboard(desk):
     page = desk.page

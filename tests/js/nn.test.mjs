@@ -14,6 +14,15 @@ test("y = W x + b by hand, with a scale a row", () => {
   assert.deepEqual([...network.run()], [10 - 1, 20 - 0.5, 30 - 2]);
 });
 
+test("six-bit weights come input by input", () => {
+  const refs = { dtype: "int6", numbers: Int8Array.from([1, 3, 5, 2, 4, 6]) };
+  const arrays = (part) => part.numbers ?? part;
+  const one = new Network([layer(2, 3, [1, 2, 3, 4, 5, 6], { scale: [1, 0.5, 2] })], read);
+  const other = new Network([layer(2, 3, refs, { scale: [1, 0.5, 2] })], arrays);
+  for (const network of [one, other]) network.input.set([3, -7]);
+  assert.deepEqual([...one.run()], [...other.run()]);
+});
+
 test("each activation against its formula", () => {
   const at = [-30, -1.5, 0, 0.7, 25];
   const formulas = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkArrays, fromBase64, halfToNumber, ownBytes, refsIn, tensorReader } from "../../vae_core/labs/js/tensors.mjs";
+import { checkArrays, fromBase64, halfToNumber, joined, ownBytes, refsIn, tensorReader } from "../../vae_core/labs/js/tensors.mjs";
 
 const floats = (...values) => new Uint8Array(Float32Array.from(values).buffer);
 
@@ -68,6 +68,18 @@ test("arrays that are not as long as they were packed are refused, however deep 
   assert.throws(() => checkArrays(spec({ at: 20 }), 32), /arrays of 28 bytes in a block of 32/);
   assert.throws(() => checkArrays(spec(), 33), /arrays of 32 bytes in a block of 33/);
   assert.throws(() => checkArrays(spec({ at: NaN }), 32), /no shape or place/);
+});
+
+test("the first arrays can be read while the others are on their way", () => {
+  const [first, second] = [0, 4].map((at) => ({ dtype: "float32", shape: [1], at }));
+  const begun = tensorReader(floats(1.5), 8, 4);
+  assert.equal(begun(first)[0], 1.5);
+  assert.equal(begun(second), null);
+  assert.throws(() => begun({ ...second, at: 8 }), /outside its block/);
+  assert.throws(() => tensorReader(floats(1.5), 8), /expected 8 bytes, got 4/);
+  assert.throws(() => tensorReader(new Uint8Array(5), 8, 4), /expected 8 bytes, got 5/);
+  const whole = tensorReader(joined(floats(1.5), floats(-2)), 8, 4);
+  assert.deepEqual([whole(first)[0], whole(second)[0]], [1.5, -2]);
 });
 
 test("base64", () => assert.deepEqual([...fromBase64("AP+A")], [0, 255, 128]));

@@ -74,6 +74,8 @@ class Lab(widgets.VBox):
 
     module: ClassVar[str]
     """The ES module in js/ that exports `create`."""
+    tall: ClassVar[tuple[int, int]] = (0, 0)
+    """How many pixels it takes in a window 375 wide and in one 1280 wide: a page keeps them free until it has come."""
 
     values = traitlets.Dict()
 
@@ -139,8 +141,9 @@ class Lab(widgets.VBox):
         payload = payload.replace("</", "<\\/")  # nothing inside may end the script element
         script = bundle("host.mjs", self.module)
         mark = hashlib.sha256((payload + script).encode()).hexdigest()[:12]
+        place = "--vae-phone: {}px; --vae-desk: {}px".format(*self.tall)
         return (
-            f'<div class="vae-lab" data-lab="{mark}" data-ready="false"><style>{styles()}</style>'
+            f'<div class="vae-lab" data-lab="{mark}" data-ready="false" style="{place}"><style>{styles()}</style>'
             f'{self.canvas.fallback}<script type="application/json">{payload}</script>'
             f'<script type="module">\n{script}\nmountAll(create, "{mark}");\n</script></div>'
         )

@@ -22,6 +22,7 @@ from vae_core.models import VAE, load_pretrained
 DIMENSIONS = (2, 5, 8, 10, 20, 50)
 """The latent dimensions that are compared, each a shipped model "vae-…"."""
 
+FIRST = 3  # models that a page shows while the others are on their way: a phone's first row
 DRAWS = 4  # of each posterior, as in js/dimension.mjs
 PRACTICE = 4000  # codes from the prior, at which the rounded decoders must be true to their models
 
@@ -37,6 +38,7 @@ class DimensionLab(Lab):
     """
 
     module = "dimension.mjs"
+    tall = (1058, 711)
 
     def __init__(self, models: Sequence[VAE] | None = None, images: ImageSet | None = None):
         models = list(models) if models is not None else [load_pretrained(f"vae-{size}") for size in DIMENSIONS]
@@ -72,6 +74,8 @@ class DimensionLab(Lab):
                     "active": active,
                 }
             )
+        if len(models) > FIRST:
+            spec["enough"] = spec["models"][FIRST]["layers"][0]["weight"]["at"]
         controls = [
             Choice("digit", "Digit", names, start),
             Slider("noise", "Noise", 0, 3, 0.05, 1.0, "× std"),

@@ -20,6 +20,7 @@ class ElboLab(Lab):
     """
 
     module = "elbo.mjs"
+    tall = (936, 699)
 
     def __init__(self) -> None:
         x = torch.arange(X.min, X.max + X.step / 2, X.step, dtype=torch.float64)

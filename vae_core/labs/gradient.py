@@ -21,6 +21,7 @@ class GradientLab(Lab):
     """
 
     module = "gradient.mjs"
+    tall = (1353, 971)
 
     def __init__(self) -> None:
         controls = [

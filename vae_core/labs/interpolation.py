@@ -35,6 +35,7 @@ class InterpolationLab(Lab):
     """
 
     module = "interpolation.mjs"
+    tall = (813, 816)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side = square_grey(images)

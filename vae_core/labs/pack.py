@@ -76,7 +76,8 @@ def pack_dense(network: nn.Module, block: Block, rounded: Sequence[Rounded] = ()
     """Linear layers and the activations between them -> the list that `Network` in nn.mjs is made from.
 
     `network` is a Sequential, or an encoder or decoder that has one as its `layers`. Its linear layers
-    travel in 8 bits, or as `rounded` has them (`round_network`), in 6.
+    travel in 8 bits, or as `rounded` has them (`round_network`), in 6, and then input by input: what neighbouring
+    pixels get is alike, and zero at the edge, so that a tenth less travels.
 
     Raises:
         ValueError: a layer of another kind.
@@ -91,7 +92,7 @@ def pack_dense(network: nn.Module, block: Block, rounded: Sequence[Rounded] = ()
                     "inputs": layer.in_features,
                     "outputs": layer.out_features,
                     "activation": "identity",
-                    "weight": block.add(weight, "int6" if rounded else "int8"),
+                    "weight": block.add(weight.T, "int6") if rounded else block.add(weight, "int8"),
                     "scale": block.add(scale, "float16" if rounded else "float32"),
                     "bias": None if bias is None else block.add(bias, "float16" if rounded else "float32"),
                 }
@@ -118,6 +119,7 @@ def unpack_dense(packed: list[dict[str, Any]], data: bytes) -> nn.Sequential:
     for layer in packed:
         linear = nn.Linear(layer["inputs"], layer["outputs"], bias=layer["bias"] is not None)
         weight = torch.from_numpy(read(data, layer["weight"]).astype(np.float32))
+        weight = weight.T if layer["weight"]["dtype"] == "int6" else weight
         scale = torch.from_numpy(read(data, layer["scale"]).astype(np.float32))
         linear.weight.data = weight * scale[:, None]
         if layer["bias"] is not None:

@@ -30,6 +30,7 @@ class PosteriorLab(Lab):
     """
 
     module = "posterior.mjs"
+    tall = (977, 822)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         model = model or load_pretrained("vae-10")

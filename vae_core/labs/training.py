@@ -94,6 +94,7 @@ class TrainingLab(Lab):
     """
 
     module = "training.mjs"
+    tall = (1079, 767)
 
     def __init__(self, album: Album | None = None):
         self.album = album = album or short_run()

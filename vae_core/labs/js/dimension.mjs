@@ -48,19 +48,21 @@ export function measure(model, row, x, noise, epsilon) {
   return { rate, distortion, kl, outputs };
 }
 
-/** One model as Python packed it, ready to `measure`. */
+/** One model as Python packed it, ready to `measure`; null while its numbers are on their way. */
 export function unpack({ units, layers, likelihood: name, mean, log_var, order, active }, read) {
   const means = read(mean);
+  if (!means) return null;
   return { units, order, active, means, logVars: read(log_var), decoder: new Network(layers, read, DRAWS), kl: new Float64Array(units), ...likelihood(name) };
 }
 
 export function create(spec, read) {
   const { side } = spec;
   const size = side * side;
-  const models = spec.models.map((model) => unpack(model, read));
+  const count = spec.models.length;
+  const models = spec.models.map((model) => unpack(model, read)).filter(Boolean); // the first of them, or all
   const images = Float32Array.from(read(spec.images), (v) => v / 255);
   const names = spec.controls[0].options;
-  let place = arrange(640, models.length);
+  let place = arrange(640, count);
   let drawn = -1, shown = -1, most = 0, tallest = 0;
 
   /** Scales that stay where they are while the noise moves: set by the image's own posteriors. */
@@ -87,9 +89,10 @@ export function create(spec, read) {
     pen.text("input x", input.x, input.y - 9, { weight: 700, size: 14 });
     lines.forEach((parts, i) => pen.words(parts, at, input.y + ((i + 0.5) * input.size) / lines.length + 5));
     columns.forEach(({ x, y, first }, i) => {
-      const { units, active } = models[i];
+      const { units, active } = spec.models[i];
       const small = cell < 80 ? 10 : cell < 105 ? 11.5 : 12.5;
       pen.text(`${units} ${narrow ? "dims" : "dimensions"}`, x, y + tall.digit - 9, { size: 14, weight: 700 });
+      if (i >= models.length) return pen.text("on its way …", x, y + tall.digit + 18, { size: small, colour: "muted" });
       [["distortion", "accent", 400], ["rate", "warm", 400], ["−ELBO", "ink", 700]].forEach(([name, colour, weight], line) => {
         pen.text(name, x, y + tall.cost + 26 + 17 * line, { size: small, weight, colour });
       });
@@ -130,10 +133,10 @@ export function create(spec, read) {
   }
 
   return {
-    height: (width) => arrange(width, models.length).height,
+    height: (width) => arrange(width, count).height,
 
     paint(pen, { digit, noise, draw }, width) {
-      place = arrange(width, models.length);
+      place = arrange(width, count);
       const x = images.subarray(digit * size, (digit + 1) * size);
       if (draw !== drawn) {
         for (const model of models) model.epsilon = normals(draw + 1, DRAWS * model.units);

@@ -5,8 +5,10 @@
 //                              "good" or "bad", mark the colour of what it is drawn in
 //   grab(x, y)                 optional: null, or a function from each further pointer position to new values, {name: value};
 //                              it sees every position, the model only the last values of a frame
+// Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when
+// the rest has come the lab is created again.
 
-import { checkArrays, fromBase64, tensorReader } from "./tensors.mjs";
+import { checkArrays, fromBase64, joined, tensorReader } from "./tensors.mjs";
 import { Pen } from "./draw.mjs";
 import { buildControls, element, snap } from "./controls.mjs";
 import { followDrags } from "./drag.mjs";
@@ -27,6 +29,7 @@ export function mountAll(create, hash) {
     try {
       const { spec, values, data } = JSON.parse(root.querySelector("script[type='application/json']").textContent);
       const model = staticModel({ ...values, spec, data: fromBase64(data) });
+      root.addEventListener("vae-lab-rest", ({ detail }) => model.set("data", joined(model.get("data"), fromBase64(detail))));
       start(create, root, model, spec.controls);
     } catch (error) {
       fail(root, error);
@@ -72,7 +75,13 @@ function start(create, root, model, controls) {
     cancelAnimationFrame(frame);
     clearTimeout(speaking);
     for (const { name } of spec.controls) model.off(`change:${name}`, schedule);
+    model.off("change:data", remake);
     resizes.disconnect();
+  };
+  const end = (error) => {
+    stop();
+    stage.remove();
+    fail(root, error);
   };
   const resizes = new ResizeObserver(schedule);
 
@@ -81,9 +90,7 @@ function start(create, root, model, controls) {
       // no colours and no width before that: the ResizeObserver calls again
       if (root.isConnected) paint();
     } catch (error) {
-      stop();
-      stage.remove();
-      fail(root, error);
+      end(error);
     }
     frame = 0;
   }
@@ -123,10 +130,25 @@ function start(create, root, model, controls) {
     speaking = setTimeout(() => (status.textContent = summary), 700);
   }
 
-  try {
-    const read = tensorReader(model.get("data"), spec.bytes);
+  function make() {
+    const read = tensorReader(model.get("data"), spec.bytes, spec.enough);
     checkArrays(spec, spec.bytes);
     lab = create(spec, read);
+  }
+
+  /** The lab again, from more of its numbers. */
+  function remake() {
+    try {
+      make();
+      pen.forgetColours(); // and what was painted from fewer
+      schedule();
+    } catch (error) {
+      end(error);
+    }
+  }
+
+  try {
+    make();
     pen = new Pen(canvas, root);
   } catch (error) {
     fail(root, error);
@@ -134,6 +156,7 @@ function start(create, root, model, controls) {
   }
 
   for (const { name } of spec.controls) model.on(`change:${name}`, schedule);
+  model.on("change:data", remake);
   resizes.observe(root);
   // .vae-lab has a transition of 1 ms on its colours: its end tells of every kind of change of theme
   root.addEventListener("transitionend", (event) => {
@@ -145,7 +168,7 @@ function start(create, root, model, controls) {
     patch = values;
     schedule();
   };
-  if (lab.grab) followDrags(canvas, lab.grab, take, signal);
+  if (lab.grab) followDrags(canvas, (x, y) => lab.grab(x, y), take, signal);
   schedule();
   return stop;
 }

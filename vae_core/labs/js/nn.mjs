@@ -43,8 +43,9 @@ function prepare({ inputs, outputs, activation, weight, scale, bias }, read, bat
   if (!Object.hasOwn(ACTIVATIONS, activation)) throw new Error(`weights: unknown layer activation ${activation}`);
   const activate = ACTIVATIONS[activation];
   if (previous && previous.outputs !== inputs) throw new Error(`weights: ${previous.outputs} outputs meet ${inputs} inputs`);
-  const weights = Float32Array.from(read(weight));
-  if (weights.length !== inputs * outputs) throw new Error(`weights: ${weights.length} of ${outputs} × ${inputs}`);
+  const packed = read(weight);
+  const weights = Float32Array.from(weight.dtype === "int6" ? turned(packed, inputs, outputs) : packed);
+  if (packed.length !== inputs * outputs) throw new Error(`weights: ${packed.length} of ${outputs} × ${inputs}`);
   if (scale) {
     // one scale a row, multiplied in float32 as PyTorch does, so that both compute with the same weights
     const scales = read(scale);
@@ -56,6 +57,13 @@ function prepare({ inputs, outputs, activation, weight, scale, bias }, read, bat
   if (biases.length !== outputs) throw new Error(`weights: ${biases.length} biases for ${outputs} outputs`);
   const [alive, fours] = [new Int32Array(inputs), new Float64Array(4 * inputs)];
   return { inputs, outputs, activate, weights, biases, output: new Float64Array(batch * outputs), alive, fours };
+}
+
+/** What travelled input by input, output by output. */
+function turned(values, inputs, outputs) {
+  const rows = new Int8Array(values.length);
+  for (let i = 0; i < inputs; i++) for (let o = 0; o < outputs; o++) rows[o * inputs + i] = values[i * outputs + o];
+  return rows;
 }
 
 // Each weight is loaded once for four inputs: the weights are what does not fit into the nearest cache. After a ReLU

@@ -16,6 +16,14 @@ export function fromBase64(text) {
   return bytes;
 }
 
+/** The bytes of one block and then of another, as one. */
+export function joined(first, second) {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
+}
+
 /** One IEEE half-precision number from its 16 bits. */
 export function halfToNumber(bits) {
   const sign = bits & 0x8000 ? -1 : 1;
@@ -72,16 +80,18 @@ function bytesTaken({ dtype, shape, at }) {
 }
 
 /**
- * A function from a Ref to its numbers: bytes as they are, int6 as Int8Array, float16 as Float32Array.
- * Throws when the block is not as long as Python said, or a float in it is not a finite number.
+ * A function from a Ref to its numbers: bytes as they are, int6 as Int8Array, float16 as Float32Array; null for what is still
+ * on its way. Throws when the block is not as long as Python said, or a float in it is not a finite number.
+ * @param enough  how long the block may also be, before the rest of it has come
  */
-export function tensorReader(data, length) {
+export function tensorReader(data, length, enough = length) {
   const bytes = ownBytes(data);
-  if (bytes.length !== length) throw new Error(`weights: expected ${length} bytes, got ${bytes.length}`);
+  if (![length, enough].includes(bytes.length)) throw new Error(`weights: expected ${length} bytes, got ${bytes.length}`);
   return (ref) => {
     if (ref === null || typeof ref !== "object") throw new Error("weights: an array is missing");
     const { dtype, shape, at } = ref;
     if (at + bytesTaken(ref) > length) throw new Error("weights: an array lies outside its block");
+    if (at + bytesTaken(ref) > bytes.length) return null;
     const count = shape.reduce((a, b) => a * b, 1);
     if (dtype === "int6") return unpackSix(bytes, at, count);
     const raw = new VIEWS[dtype](bytes.buffer, at, count);
