@@ -4,14 +4,14 @@ One safetensors file holds the tensors and, in its header, a JSON record with a 
 name, shape, type and byte and over the record itself. Nothing here runs code that comes from a file.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +20,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 FORMAT = "vae_core-1"
 MAX_BYTES = 2**30  # twenty times the largest run of this book: what is larger is refused unread
@@ -126,11 +131,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         OSError: the write failed; nothing is left behind and what stood at `path` still stands.
     """
     path = Path(os.path.realpath(path))
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a disk that knows no locks
-            # One writer at a time in a folder: a temporary file that is here now has lost its writer.
-            fcntl.flock(folder, fcntl.LOCK_EX)
+    with _held(path.parent) as sync:
         _sweep(path)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
@@ -144,9 +145,23 @@ def write_atomically(path: Path, data: bytes) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        os.fsync(folder)
+        sync()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[Callable[[], None]]:
+    """Keep other writers out of a folder; yields what puts the names in it on disk."""
+    if fcntl is None:  # Windows neither locks nor syncs a folder, and lets nobody sweep a file that is being written
+        yield lambda: None
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a disk that knows no locks
+            # One writer at a time in a folder: a temporary file that is here now has lost its writer.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield lambda: os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def _sweep(path: Path) -> None:
@@ -154,7 +169,8 @@ def _sweep(path: Path) -> None:
     temporary = re.compile(rf"\.{re.escape(path.name)}\.[^.]+\.tmp")
     for stale in path.parent.iterdir():
         if temporary.fullmatch(stale.name):
-            stale.unlink(missing_ok=True)
+            with suppress(PermissionError):  # on Windows: somebody is writing it
+                stale.unlink(missing_ok=True)
 
 
 def _seal(text: str, sha256: str) -> str:
