@@ -29,7 +29,10 @@ def images_for(model, count=4):
 def test_shapes(model):
     x = images_for(model)
     assert model.code(x).shape == (4, 3)
-    assert model.decode(torch.zeros(5, 4, 3)).shape == (5, 4, model.input_dim)
+    for shape in ((), (4,), (5, 4), (0,)):
+        assert model.decode(torch.zeros(*shape, 3)).shape == (*shape, model.input_dim)
+    z = torch.randn(5, 4, 3)
+    torch.testing.assert_close(model.decode(z)[2, 1], model.decode(z[2, 1]))
     assert model.sample(6).shape == (6, model.input_dim)
     assert model.reconstruct(x).shape == x.shape
     for image in (model.sample(6), model.reconstruct(x)):
@@ -96,6 +99,13 @@ def test_weights_of_another_architecture_are_refused_by_name(tmp_path):
     [
         (lambda: VAE(latent_dim=0), "latent_dim is 0"),
         (lambda: Autoencoder(input_dim=-1), "input_dim is -1"),
+        (lambda: VAE(hidden_dims=(0,)), r"hidden_dims is \[0\]"),
+        (lambda: Autoencoder(hidden_dims=(8, -3)), r"hidden_dims is \[8, -3\]"),
+        (lambda: ConvVAE(widths=(8, 0)), r"widths is \[8, 0\]"),
+        (lambda: ConvVAE(widths=()), r"widths is \(\)"),
+        (lambda: ConvVAE(hidden_dim=0), "hidden_dim is 0"),
+        (lambda: ConvVAE(channels=0), "channels is 0"),
+        (lambda: ConvVAE(size=0), "size is 0"),
         (lambda: VAE(activation="swish"), "'swish'.*'relu'"),
         (lambda: VAE(init="he"), "'he'.*'glorot'"),
         (lambda: ConvVAE(size=28), "28 cannot be halved 4 times"),

@@ -39,6 +39,9 @@ class ImageSet:
                 raise DataError(f"{self.name}: an image set is empty; both train and test need at least one image")
             if len(part) != len(labels):
                 raise DataError(f"{self.name}: {len(part)} images but {len(labels)} labels")
+        if self.train.shape[1:] != self.test.shape[1:]:
+            shapes = f"{tuple(self.train.shape[1:])} in train, {tuple(self.test.shape[1:])} in test"
+            raise DataError(f"{self.name}: images are {shapes} (C, H, W): bring both to one size and number of channels")
 
     @property
     def input_dim(self) -> int:
@@ -49,8 +52,8 @@ class ImageSet:
     def sha256(self) -> str:
         """A hash of every pixel in order, so that a resumed run can tell whether its data is the same."""
         sha = hashlib.sha256(f"{tuple(self.train.shape)}{tuple(self.test.shape)}".encode())
-        sha.update(self.train.numpy().data)
-        sha.update(self.test.numpy().data)
+        for images in (self.train, self.test):
+            sha.update(images.contiguous().numpy().data)  # a permuted view has no bytes of its own to hash
         return sha.hexdigest()
 
     def first(self, train: int, test: int | None = None) -> "ImageSet":

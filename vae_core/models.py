@@ -64,9 +64,9 @@ class LatentModel(nn.Module, ABC):
 
     def __init__(self, input_dim: int, latent_dim: int, likelihood: str, activation: str, options: dict[str, Any]):
         super().__init__()
-        for name, size in {"input_dim": input_dim, "latent_dim": latent_dim}.items():
-            if size < 1:
-                raise ValueError(f"{name} is {size}: it must be at least 1")
+        for name, sizes in {**options, "input_dim": input_dim, "latent_dim": latent_dim}.items():
+            if any(size < 1 for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int):
+                raise ValueError(f"{name} is {sizes}: a size must be at least 1")
         if activation not in ACTIVATIONS:
             raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(map(repr, ACTIVATIONS))}")
         self.input_dim, self.latent_dim = input_dim, latent_dim
@@ -245,7 +245,8 @@ class ConvDecoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z.flatten(0, -2)).unflatten(0, z.shape[:-1])
+        outputs = self.layers(z.reshape(-1, z.shape[-1]))
+        return outputs.reshape(*z.shape[:-1], outputs.shape[-1])
 
 
 class ConvVAE(VAE):
@@ -255,7 +256,7 @@ class ConvVAE(VAE):
     training and metrics need not know.
 
     Raises:
-        ValueError: a size that the strides do not divide, or an unknown likelihood.
+        ValueError: a size below 1 or that the strides do not divide, no widths, or an unknown likelihood.
     """
 
     def __init__(
@@ -268,6 +269,8 @@ class ConvVAE(VAE):
         likelihood: str = "bernoulli",
     ):
         widths = tuple(widths)
+        if not widths:
+            raise ValueError("widths is (): a convolutional network needs at least one convolution")
         if size % 2 ** len(widths):
             raise ValueError(f"size {size} cannot be halved {len(widths)} times: use a multiple of {2 ** len(widths)}")
         options = {"channels": channels, "size": size, "widths": list(widths), "hidden_dim": hidden_dim}
