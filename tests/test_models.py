@@ -5,7 +5,7 @@ import torch
 
 from vae_core import VAE, Autoencoder, ConvVAE, load_model, load_pretrained, save_model
 from vae_core.checkpoint import CheckpointError
-from vae_core.losses import elbo
+from vae_core.metrics import elbo
 from vae_core.models import build, load_weights
 from vae_core.presets import SHIPPED
 
@@ -40,6 +40,13 @@ def test_shapes(model):
         assert image.max() <= 1
     terms = model(x, torch.zeros(4, 3))
     assert terms.rate.shape == terms.distortion.shape == (4,)
+
+
+def test_draw_gives_pictures_and_nothing_to_differentiate(model):
+    z = torch.randn(5, 3, requires_grad=True)
+    pictures = model.draw(z)
+    torch.testing.assert_close(pictures, model.likelihood.mean(model.decode(z)).detach())
+    assert not pictures.requires_grad and pictures.device.type == "cpu" and model.device.type == "cpu"
 
 
 def test_default_api_of_the_book():

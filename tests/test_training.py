@@ -15,8 +15,7 @@ from vae_core import VAE, Autoencoder, TrainConfig, fit
 from vae_core.adam import Adam
 from vae_core.checkpoint import CheckpointError, load
 from vae_core.data import to_pixels
-from vae_core.losses import elbo
-from vae_core.metrics import evaluate
+from vae_core.metrics import elbo, evaluate
 from vae_core.training import Diverged, History, Run, derive_seed
 
 QUICK = TrainConfig(epochs=2, batch_size=100, device="cpu", log_every=4)

@@ -41,7 +41,9 @@ class ImageSet:
                 raise DataError(f"{self.name}: {len(part)} images but {len(labels)} labels")
         if self.train.shape[1:] != self.test.shape[1:]:
             shapes = f"{tuple(self.train.shape[1:])} in train, {tuple(self.test.shape[1:])} in test"
-            raise DataError(f"{self.name}: images are {shapes} (C, H, W): bring both to one size and number of channels")
+            raise DataError(
+                f"{self.name}: images are {shapes} (C, H, W): bring both to one size and number of channels"
+            )
 
     @property
     def input_dim(self) -> int:

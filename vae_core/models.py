@@ -5,6 +5,8 @@ and the two classes differ in nothing else. `ConvVAE` is a VAE whose layers know
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,19 @@ class Decoder(nn.Module):
         return self.layers(z)
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Within, the model is in evaluation mode and records no gradients; then each part is back in the mode it was in."""
+    modes = {part: part.training for part in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
 class LatentModel(nn.Module, ABC):
     """What every model of this book shares: its configuration, its checks, and reading images back."""
 
@@ -74,6 +89,11 @@ class LatentModel(nn.Module, ABC):
         shared = {"model": type(self).__name__, "latent_dim": latent_dim, "likelihood": likelihood}
         self.config: dict[str, Any] = {**shared, **options}
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
     @abstractmethod
     def code(self, x: Tensor) -> Tensor:
         """The one point that stands for an image, with no noise: (B, D) -> (B, L)."""
@@ -87,6 +107,11 @@ class LatentModel(nn.Module, ABC):
         if z.shape[-1] != self.latent_dim:
             raise ValueError(f"z has shape {tuple(z.shape)}: its last axis must be latent_dim = {self.latent_dim} long")
         return self.decoder(z)
+
+    def draw(self, z: Tensor) -> Tensor:
+        """Codes as pictures: (..., L) on any device -> (..., D) in [0, 1] on the CPU, without gradients."""
+        with evaluating(self):
+            return self.likelihood.mean(self.decode(z.to(self.device))).cpu()
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images through the bottleneck and back, with no noise: (B, D) -> (B, D) in [0, 1]."""
