@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
+from vae_core.fast.backprop import in_float32
 
 from vae_core import History, ImageSet, TrainConfig, fit, load_images
-from vae_core.backprop import in_float32
 from vae_core.metrics import evaluate
 from vae_core.presets import PRESETS
 from vae_core.training import Run, pick_device

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_core import ImageSet, load_images, mnist
+from vae_core import ImageSet, load_images
 from vae_core.data import DamagedFile, DataError, add_noise, to_pixels
+from vae_core.sources import mnist
 
 
 def test_the_data_at_hand(images):

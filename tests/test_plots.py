@@ -18,8 +18,9 @@ def a_history():
             epoch,
             Elbo(torch.tensor(5.0), torch.tensor(100.0 / epoch)),
             Elbo(torch.tensor(4.0), torch.tensor(90.0)),
-            1.0,
-            10,
+            lr=1e-3,
+            seconds=1.0,
+            images=10,
         )
     return history
 

@@ -307,6 +307,7 @@ class ConvVAE(VAE):
 MODELS: dict[str, type[LatentModel]] = {"Autoencoder": Autoencoder, "VAE": VAE, "ConvVAE": ConvVAE}
 
 WEIGHTS = Path(__file__).parent / "weights"
+REMEDY = "build the model the file was saved from (its record's 'config')"
 
 
 def build(config: dict[str, Any]) -> Any:
@@ -351,26 +352,15 @@ def load_model(path: str | Path) -> Any:
             outline = build(record["config"])
     except (ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path} describes a model that cannot be built ({error}): train it again") from error
-    _compare(outline.state_dict(), tensors, path)
+    check_fit(outline.state_dict(), tensors, path)
     model = build(record["config"])
     model.load_state_dict(tensors)
     model.record = record
     return model.eval()
 
 
-def load_weights(model: Any, tensors: dict[str, Tensor], path: str | Path = "these weights") -> None:
-    """Put weights into a model, or moments into an optimizer, that has exactly these names and shapes.
-
-    Raises:
-        CheckpointError: the first name or shape that does not fit, with the remedy.
-    """
-    _compare(model.state_dict(), tensors, path)
-    model.load_state_dict(tensors)
-
-
-def _compare(wanted: dict[str, Tensor], tensors: dict[str, Tensor], path: str | Path) -> None:
+def check_fit(wanted: dict[str, Tensor], tensors: dict[str, Tensor], path: str | Path, remedy: str = REMEDY) -> None:
     """Raise CheckpointError for the first name, shape or kind of number that is not the wanted one."""
-    remedy = "build the model the file was saved from (its record's 'config')"
     for name in [*wanted, *tensors]:
         if name not in wanted or name not in tensors:
             where = "missing" if name in wanted else "not part of this model"

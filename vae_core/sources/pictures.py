@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from vae_core.download import DataError
+from vae_core.sources.download import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 NAMED = 10  # refused pictures that a summary names
