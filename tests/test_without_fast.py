@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SUBSET = ("test_training.py", "test_adam.py", "test_metrics.py", "test_training_lab.py", "test_bench.py")
-"""The tests of the loop, of resuming, and of whatever iterates a run. Of the other files it is asked that they can be collected:
-nothing else imports the folder."""
+SUBSET = ("test_training.py", "test_adam.py", "test_metrics.py")
+"""The tests of the loop, of resuming and of measuring. Of the other files it is asked that they can be collected, which is to say
+that nothing else imports the folder."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_the_copy_is_what_is_imported(without):
     assert Path(place).is_relative_to(without["PYTHONPATH"]) and fast == "None"
 
 
-def test_the_loop_and_what_iterates_it_pass_their_tests(without):
+def test_the_loop_passes_its_tests(without):
     files = [ROOT / "tests" / name for name in SUBSET]
     printed = run(without, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not fast", *files)
     assert "passed" in printed and "failed" not in printed
