@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
-from torch.distributed import PrefixStore  # pyright: ignore[reportPrivateImportUsage]
-from torch.distributed.rendezvous import rendezvous
 
 
 def pick_device(name: str) -> torch.device:
@@ -35,6 +33,9 @@ def pick_device(name: str) -> torch.device:
 
 def join_workers(device: str) -> None:
     """Meet the other processes that torchrun has started: over NCCL between GPUs, else over gloo."""
+    from torch.distributed import PrefixStore  # pyright: ignore[reportPrivateImportUsage]
+    from torch.distributed.rendezvous import rendezvous
+
     on_cuda = pick_device(device).type == "cuda"
     if on_cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

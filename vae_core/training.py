@@ -189,7 +189,7 @@ def fit(
                     raise KeyboardInterrupt(how_to_go_on(run))
     finally:
         model.eval()
-        run.optimizer.zero_grad()
+        model.zero_grad()
     return run.history
 
 

@@ -274,6 +274,20 @@ def test_weights_that_a_callback_freezes_stay(small):
     assert stays == [True] * 4 + [False] * 4
 
 
+def test_weights_that_a_callback_thaws_stay_and_keep_no_gradients(small):
+    """The optimizer was made for those that were to be trained, with the option or without."""
+    model = VAE(784, (32,), 4)
+    model.encoder.requires_grad_(False)
+    before = [parameter.clone() for parameter in model.encoder.parameters()]
+
+    def thaw(_):
+        model.encoder.requires_grad_(True)
+
+    fit(model, small, TrainConfig(epochs=2, batch_size=100, device="cpu"), callback=thaw, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.encoder.parameters(), strict=True))
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
 def test_a_hook_that_a_callback_adds_is_called(small):
     model, calls = VAE(784, (32,), 4), []
 
