@@ -426,6 +426,14 @@ def test_weights_that_are_bad_are_not_saved_within_an_epoch(small, tmp_path, mon
     assert load(tmp_path / "checkpoint.safetensors")[1]["position"] == 2
 
 
+def test_a_loss_that_is_far_within_an_epoch_is_not_saved_either(small, tmp_path, monkeypatch):
+    model = make_model()
+    monkeypatch.setattr(Adam, "step", blow_up(model, 3, 1e5))  # logits of 100,000: finite, and no sign of learning
+    with pytest.raises(Diverged, match=r"epoch 1: the mean loss is \d\S+ nats an image, and began at 5\d\d"):
+        fit(model, small, QUICK, out=tmp_path, save_every=1, progress=False)
+    assert load(tmp_path / "checkpoint.safetensors")[1]["position"] == 3  # whose own figures were still good
+
+
 @pytest.mark.parametrize("rate", [10.0, 1000.0])
 def test_a_loss_far_above_where_it_began_is_a_divergence(small, tmp_path, rate):
     with pytest.raises(Diverged, match=r"loss is \S+ nats an image, and began at 5\d\d.*lower the learning rate"):
