@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SUBSET = ("test_training.py", "test_adam.py", "test_metrics.py")
 """The tests of the loop, of resuming and of measuring. Of the other files it is asked that they can be collected, which is to say
 that nothing else imports the folder."""
