@@ -16,8 +16,8 @@ from bench import machine
 
 from vae_core import fit, load_images
 from vae_core.likelihoods import Gaussian
+from vae_core.machine import pick_device
 from vae_core.presets import PRESETS, SHIPPED, get_preset
-from vae_core.training import pick_device
 
 PATH = Path(__file__).parent / "results" / "presets.json"
 

@@ -28,9 +28,10 @@ import torchvision
 from bench import machine
 from torchvision.datasets import MNIST
 
-from vae_core import checkpoint, mnist
-from vae_core.download import DataError
+from vae_core import checkpoint
 from vae_core.presets import PRESETS
+from vae_core.sources import mnist
+from vae_core.sources.download import DataError
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 0

@@ -5,6 +5,8 @@ import json
 import os
 import stat
 import struct
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -230,3 +232,30 @@ def test_a_plain_safetensors_file_is_not_one_of_ours(tensors, tmp_path):
     save_file({name: value.contiguous() for name, value in tensors.items()}, tmp_path / "a.safetensors")
     with pytest.raises(CheckpointError, match="it has no record of this book"):
         load(tmp_path / "a.safetensors")
+
+
+WINDOWS = """
+import os, sys
+from pathlib import Path
+sys.modules["fcntl"] = None  # there is none on Windows, where a folder cannot be opened either
+real = os.open
+def refuse_folders(path, *arguments, **options):
+    if Path(path).is_dir():
+        raise PermissionError(13, "Permission denied", str(path))
+    return real(path, *arguments, **options)
+os.open = refuse_folders
+import torch, vae_core
+from vae_core import checkpoint
+path = Path(sys.argv[1])
+for epoch in (1, 2):
+    checkpoint.save(path, {"w": torch.ones(3)}, {"epoch": epoch})
+tensors, record = checkpoint.load(path)
+print(tensors["w"].tolist(), record, [file.name for file in path.parent.iterdir()])
+"""
+
+
+def test_where_folders_cannot_be_opened_or_locked(tmp_path):
+    """As on Windows: the package imports there, saves and loads."""
+    shell = [sys.executable, "-c", WINDOWS, str(tmp_path / "a.safetensors")]
+    ended = subprocess.run(shell, capture_output=True, text=True)
+    assert ended.stdout.strip() == "[1.0, 1.0, 1.0] {'epoch': 2} ['a.safetensors']", ended.stderr

@@ -1,13 +1,16 @@
 """python -m vae_core, as it is typed."""
 
+import csv
 import json
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from vae_core import load_model
+from vae_core import TrainConfig, load_model
 from vae_core.__main__ import main
 from vae_core.presets import PRESETS
 
@@ -92,6 +95,55 @@ def test_presets_and_help_from_a_real_shell():
     ).stdout
     assert "--warmup-epochs" in text
     assert "bound on the gradient's norm" in text
+
+
+def test_an_autoencoder_is_measured_by_its_distortion_alone(capsys, tmp_path):
+    assert main(["evaluate", "ae-2", "--data", "digits"]) == 0
+    printed = capsys.readouterr().out
+    assert "distortion" in printed and "ELBO" not in printed and "rate" not in printed
+    assert main(["evaluate", "ae-2", "--data", "digits", "--importance-samples", "5"]) == 1
+    both = capsys.readouterr()
+    assert both.out == "" and both.err.startswith("error: model is of Autoencoder, which gives each image a point")
+    assert main([*TRAIN, "--preset", "ae-2", "--epochs", "1", "--out", str(tmp_path)]) == 0
+    assert "test distortion" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("preset", "size", "side"), [("relu-200-10", 12, 12), ("conv-32-20", 16, 32), ("conv-32-20", 48, 48)]
+)
+def test_a_preset_learns_from_a_folder_of_pictures(preset, size, side, tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    (tmp_path / "mine").mkdir()
+    for number in range(20):
+        pixels = generator.integers(0, 255, (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "mine" / f"{number}.png")
+    data = ["--data", "folder", "--root", str(tmp_path / "mine"), "--size", str(size), "--device", "cpu"]
+    run = ["--preset", preset, "--epochs", "1", "--batch-size", "6", "--out", str(tmp_path / "run")]
+    assert main(["train", *run, *data]) == 0, capsys.readouterr().err
+    model = load_model(tmp_path / "run" / "model.safetensors")
+    assert model.input_dim == 3 * side**2 and (tmp_path / "run" / "picture.png").exists()
+    assert main(["evaluate", str(tmp_path / "run"), *data]) == 0
+    assert "2 test images of folder mine" in capsys.readouterr().out
+
+
+def test_a_run_that_diverges_ends_with_an_error_and_saves_nothing(tmp_path, capsys):
+    assert main([*TRAIN, "--lr", "1000", "--out", str(tmp_path)]) == 1
+    both = capsys.readouterr()
+    assert "began at" in both.err and "lower the learning rate" in both.err and "last good" not in both.err
+    assert "saved" not in both.out and [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_schedule_from_the_shell(tmp_path, capsys):
+    cycle = [*TRAIN, "--schedule", "one-cycle", "--lr", "0.01", "--out", str(tmp_path)]
+    assert main(cycle) == 0
+    config = TrainConfig(epochs=2, lr=0.01, schedule="one-cycle")
+    rates = [config.lr_at(step, 12) for step in (11, 23)]
+    printed = capsys.readouterr().out
+    assert all(f"lr {rate:.1e}" in printed for rate in rates)
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    assert [float(row["lr"]) for row in rows] == rates
+    assert main([*cycle, "--resume", "--epochs", "3"]) == 1
+    assert "config.epochs = 2, not 3" in capsys.readouterr().err
 
 
 def test_evaluating_shipped_weights_and_unknown_ones(capsys):

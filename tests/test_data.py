@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_core import ImageSet, load_images, mnist
+from vae_core import ImageSet, load_images
 from vae_core.data import DamagedFile, DataError, add_noise, to_pixels
+from vae_core.sources import mnist
 
 
 def test_the_data_at_hand(images):
@@ -133,6 +134,18 @@ def test_train_and_test_folders_are_the_split(pictures):
     assert images.test_labels.unique().tolist() == [1]
 
 
+def test_what_lies_beside_train_and_test_joins_neither(pictures, capsys):
+    for part, label in (("train", "cat"), ("test", "dog")):
+        (pictures / part).mkdir()
+        shutil.move(pictures / label, pictures / part / label)
+    shutil.copytree(pictures / "test", pictures / "val")
+    shutil.copy(pictures / "val" / "dog" / "0.png", pictures / "cover.png")
+    images = load_images("folder", pictures, size=8)
+    assert (len(images.train), len(images.test)) == (10, 10)
+    said = capsys.readouterr().err
+    assert "11 pictures lie in neither train/ nor test/" in said and "cover.png" in said and "val" in said
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match="0 pictures"):
         load_images("folder", tmp_path)
@@ -146,6 +159,19 @@ def test_an_empty_or_mislabelled_set_is_refused(digits):
         ImageSet("mine", digits.train, digits.test, digits.train_labels[:3], digits.test_labels)
     with pytest.raises(DataError, match="float32"):
         ImageSet("mine", digits.train.float(), digits.test, digits.train_labels, digits.test_labels)
+
+
+def test_train_and_test_of_different_shape_are_refused(digits):
+    for other in (digits.test.expand(-1, 3, -1, -1), digits.test[..., :20]):
+        with pytest.raises(DataError, match=r"\(1, 28, 28\) in train, .* in test"):
+            ImageSet("mine", digits.train, other, digits.train_labels, digits.test_labels)
+
+
+def test_a_permuted_view_has_the_hash_of_its_copy(digits):
+    rows_last = digits.train.expand(-1, 3, -1, -1).permute(0, 1, 3, 2)
+    views = ImageSet("mine", rows_last, rows_last[:5], digits.train_labels, digits.train_labels[:5])
+    whole = ImageSet("mine", rows_last.clone(), rows_last[:5].clone(), digits.train_labels, digits.train_labels[:5])
+    assert views.sha256 == whole.sha256 != digits.sha256
 
 
 def test_first_and_padded(digits):

@@ -12,8 +12,9 @@ import threading
 import numpy as np
 import pytest
 
-from vae_core import load_images, mnist
-from vae_core.download import DataError, fetch, gunzip
+from vae_core import load_images
+from vae_core.sources import mnist
+from vae_core.sources.download import DataError, fetch, gunzip
 
 GOOD = np.random.default_rng(0).integers(0, 255, 300_000, np.uint8).tobytes()
 

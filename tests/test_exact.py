@@ -10,7 +10,7 @@ from torch.distributions import Normal, kl_divergence
 
 from vae_core import VAE, gaussian_kl
 from vae_core.accounting import effective_beta
-from vae_core.exact import CURVED, EXACT_MODELS, LINEAR, TWO_BUMPS, ExactModel, LinearModel
+from vae_core.exact import CURVED, EXACT_MODELS, LINEAR, TWO_BUMPS, ExactModel, LinearModel, log_normal
 
 X = torch.linspace(-3, 3, 25, dtype=torch.float64)
 MEAN = torch.linspace(-3, 3, 7, dtype=torch.float64)[:, None]
@@ -82,6 +82,12 @@ def test_half_of_two_far_bumps_costs_log_2():
     assert sharp.gap(x, *sharp.best_gaussian(x)).item() == pytest.approx(math.log(2), abs=2e-3)
     mean, _ = TWO_BUMPS.best_gaussian(x)
     assert mean > 1  # of the two, the right one
+
+
+def test_a_number_of_pythons_keeps_its_digits():
+    at, mean, std = torch.tensor(0.7, dtype=torch.float64), 0.1, 0.3
+    expected = -0.5 * ((0.7 - mean) / std) ** 2 - math.log(std * math.sqrt(2 * math.pi))
+    assert log_normal(at, mean, std).item() == pytest.approx(expected, rel=1e-14)
 
 
 # --- effective beta ---

@@ -55,6 +55,11 @@ def test_perturbing_one_unit_or_all():
         perturb(mean, log_var, scale=0)
 
 
+def test_double_precision_stays_double():
+    zeros = torch.zeros(3, dtype=torch.float64)
+    assert perturb(zeros, zeros, scale=0.1)[1].tolist() == [math.log(0.1)] * 3
+
+
 def test_plane_has_its_top_row_first():
     grid = plane(5, span=2.0)
     assert grid.shape == (5, 5, 2)

@@ -10,7 +10,8 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from vae_core import VAE
 from vae_core.likelihoods import LIKELIHOODS, Gaussian, get_likelihood
-from vae_core.losses import elbo, gaussian_kl, gaussian_log_prob, iwae_bound, reparameterize
+from vae_core.losses import gaussian_kl, gaussian_log_prob, reparameterize
+from vae_core.metrics import elbo, iwae_bound
 
 
 @pytest.fixture

@@ -5,10 +5,18 @@ import math
 import pytest
 import torch
 
-from vae_core import VAE
+from vae_core import VAE, Autoencoder, ConvVAE, losses
 from vae_core.data import to_pixels
-from vae_core.losses import elbo, gaussian_kl, iwae_bound
-from vae_core.metrics import active_units, evaluate, log_likelihood, posteriors, rate_per_unit
+from vae_core.losses import gaussian_kl
+from vae_core.metrics import (
+    active_units,
+    elbo,
+    evaluate,
+    iwae_bound,
+    log_likelihood,
+    posteriors,
+    rate_per_unit,
+)
 
 
 @pytest.fixture
@@ -60,3 +68,50 @@ def test_what_cannot_be_measured_is_refused(measure, model, digits):
         measure(model, digits.padded(32).test)
     with pytest.raises(ValueError, match="num_samples is 0"):
         measure(model, digits.test, num_samples=0)
+
+
+def state_of(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}, [m.training for m in model.modules()]
+
+
+@pytest.fixture(params=[True, False], ids=["all training", "a part at rest"])
+def normalised(request):
+    """A model whose forward pass in training mode leaves a trace in its running statistics."""
+    torch.manual_seed(0)
+    model = ConvVAE(1, 28, (4, 8), 16, 3)
+    next(part for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)).train(request.param)
+    return model
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [evaluate, posteriors, log_likelihood, lambda model, images: model.draw(torch.zeros(5, model.latent_dim))],
+    ids=["evaluate", "posteriors", "log_likelihood", "draw"],
+)
+def test_a_measurement_leaves_no_trace(measure, normalised, digits):
+    before, modes = state_of(normalised)
+    for images in (digits.test[:20], digits.test[:0]):
+        try:
+            measure(normalised, images)
+        except ValueError as error:
+            assert "no images" in str(error)  # a refusal leaves no trace either
+        after, now = state_of(normalised)
+        assert all(torch.equal(before[name], after[name]) for name in before) and now == modes
+
+
+def test_running_statistics_are_what_is_measured_with(normalised, digits):
+    normalised.eval()
+    expected = normalised.encoder(to_pixels(digits.test[:20]))[0]
+    torch.testing.assert_close(posteriors(normalised.train(), digits.test[:20])[0], expected)
+
+
+@pytest.mark.parametrize("measure", [posteriors, log_likelihood])
+def test_an_autoencoder_has_no_posterior_to_measure(measure, digits):
+    with pytest.raises(ValueError, match="model is of Autoencoder, which gives each image a point and no posterior"):
+        measure(Autoencoder(784, (8,), 2), digits.test[:5])
+
+
+def test_older_notebooks_find_the_estimators_where_they_were():
+    assert losses.elbo is elbo and losses.iwae_bound is iwae_bound
+    with pytest.raises(AttributeError, match="has no attribute 'elbow'"):
+        getattr(losses, "elbow")  # noqa: B009

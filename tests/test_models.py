@@ -5,8 +5,8 @@ import torch
 
 from vae_core import VAE, Autoencoder, ConvVAE, load_model, load_pretrained, save_model
 from vae_core.checkpoint import CheckpointError
-from vae_core.losses import elbo
-from vae_core.models import build, load_weights
+from vae_core.metrics import elbo
+from vae_core.models import build, check_fit
 from vae_core.presets import SHIPPED
 
 MODELS = {
@@ -29,7 +29,10 @@ def images_for(model, count=4):
 def test_shapes(model):
     x = images_for(model)
     assert model.code(x).shape == (4, 3)
-    assert model.decode(torch.zeros(5, 4, 3)).shape == (5, 4, model.input_dim)
+    for shape in ((), (4,), (5, 4), (0,)):
+        assert model.decode(torch.zeros(*shape, 3)).shape == (*shape, model.input_dim)
+    z = torch.randn(5, 4, 3)
+    torch.testing.assert_close(model.decode(z)[2, 1], model.decode(z[2, 1]))
     assert model.sample(6).shape == (6, model.input_dim)
     assert model.reconstruct(x).shape == x.shape
     for image in (model.sample(6), model.reconstruct(x)):
@@ -37,6 +40,13 @@ def test_shapes(model):
         assert image.max() <= 1
     terms = model(x, torch.zeros(4, 3))
     assert terms.rate.shape == terms.distortion.shape == (4,)
+
+
+def test_draw_gives_pictures_and_nothing_to_differentiate(model):
+    z = torch.randn(5, 3, requires_grad=True)
+    pictures = model.draw(z)
+    torch.testing.assert_close(pictures, model.likelihood.mean(model.decode(z)).detach())
+    assert not pictures.requires_grad and pictures.device.type == "cpu" and model.device.type == "cpu"
 
 
 def test_default_api_of_the_book():
@@ -80,15 +90,13 @@ def test_saved_and_loaded(model, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), twin.state_dict().values(), strict=True))
 
 
-def test_weights_of_another_architecture_are_refused_by_name(tmp_path):
-    other = VAE(20, (9,), 3).state_dict()
-    model = VAE(20, (8,), 3)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
+def test_weights_of_another_architecture_are_refused_by_name():
+    wanted = VAE(20, (8,), 3).state_dict()
+    check_fit(wanted, VAE(20, (8,), 3).state_dict(), "a file")
     with pytest.raises(CheckpointError, match=r"encoder\.layers\.0\.weight has shape \(9, 20\) here, \(8, 20\)"):
-        load_weights(model, other)
-    with pytest.raises(CheckpointError, match="is missing"):
-        load_weights(model, {})
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+        check_fit(wanted, VAE(20, (9,), 3).state_dict(), "a file")
+    with pytest.raises(CheckpointError, match="a file: encoder.* is missing: build the model"):
+        check_fit(wanted, {}, "a file")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +104,13 @@ def test_weights_of_another_architecture_are_refused_by_name(tmp_path):
     [
         (lambda: VAE(latent_dim=0), "latent_dim is 0"),
         (lambda: Autoencoder(input_dim=-1), "input_dim is -1"),
+        (lambda: VAE(hidden_dims=(0,)), r"hidden_dims is \[0\]"),
+        (lambda: Autoencoder(hidden_dims=(8, -3)), r"hidden_dims is \[8, -3\]"),
+        (lambda: ConvVAE(widths=(8, 0)), r"widths is \[8, 0\]"),
+        (lambda: ConvVAE(widths=()), r"widths is \(\)"),
+        (lambda: ConvVAE(hidden_dim=0), "hidden_dim is 0"),
+        (lambda: ConvVAE(channels=0), "channels is 0"),
+        (lambda: ConvVAE(size=0), "size is 0"),
         (lambda: VAE(activation="swish"), "'swish'.*'relu'"),
         (lambda: VAE(init="he"), "'he'.*'glorot'"),
         (lambda: ConvVAE(size=28), "28 cannot be halved 4 times"),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vae_core import load_images
 from vae_core.data import DataError
-from vae_core.pictures import read_picture
+from vae_core.sources.pictures import read_picture
 
 RED, GREEN = (200, 30, 40), (10, 160, 90)
 

@@ -1,12 +1,16 @@
 """Figures: drawn, described, and closed."""
 
+from dataclasses import replace
+from html import escape
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
 
 from vae_core import VAE, History
+from vae_core.labs.images import describe
 from vae_core.losses import Elbo
-from vae_core.plots import overview, show_codes, show_grid, show_history, show_plane, show_rows
+from vae_core.plots import data_note, overview, show_codes, show_grid, show_history, show_plane, show_rows
 
 X = torch.rand(6, 784, generator=torch.Generator().manual_seed(0))
 
@@ -18,8 +22,9 @@ def a_history():
             epoch,
             Elbo(torch.tensor(5.0), torch.tensor(100.0 / epoch)),
             Elbo(torch.tensor(4.0), torch.tensor(90.0)),
-            1.0,
-            10,
+            lr=1e-3,
+            seconds=1.0,
+            images=10,
         )
     return history
 
@@ -50,6 +55,20 @@ def test_overview_is_the_same_twice(digits, tmp_path):
     for name in ("a.png", "b.png"):
         overview(model, digits, count=4).savefig(tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_page_and_a_lab_call_a_set_by_one_name(digits):
+    assert digits.title == describe(digits) == "scikit-learn's small digits"
+    assert f"<strong>{escape(digits.title)}, which stand in where MNIST" in str(data_note(digits).data)
+    mine = replace(digits, name="folder <mine>")
+    assert mine.title == describe(mine) == "folder <mine>"
+    assert "<strong>folder &lt;mine&gt;</strong>: 1,500 training and 297 test images." in str(data_note(mine).data)
+
+
+def test_an_overview_leaves_the_model_as_it_was(digits):
+    model = VAE(784, (8,), 2)
+    overview(model, digits, count=4)
+    assert model.training
 
 
 def test_tiles_hold_the_images_in_sixteen_greys():

@@ -11,15 +11,22 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vae_core import VAE, Autoencoder, TrainConfig, fit
+from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, checkpoint, fit
 from vae_core.adam import Adam
 from vae_core.checkpoint import CheckpointError, load
 from vae_core.data import to_pixels
-from vae_core.losses import elbo
-from vae_core.metrics import evaluate
-from vae_core.training import Diverged, History, Run, derive_seed
+from vae_core.metrics import elbo, evaluate
+from vae_core.presets import PRESETS
+from vae_core.training import FAR, Diverged, History, Run, derive_seed
 
 QUICK = TrainConfig(epochs=2, batch_size=100, device="cpu", log_every=4)
+
+
+@pytest.fixture(autouse=True, params=["fast", "plain"])
+def way(request, monkeypatch):
+    """Every test of the loop runs both ways: with the option `fast/`, and as if that folder were not there."""
+    if request.param == "plain":
+        monkeypatch.setattr("vae_core.training.equip", lambda run: None, raising=False)
 
 
 @pytest.fixture
@@ -92,6 +99,7 @@ def test_it_learns_and_history_says_so(small):
     assert math.isclose(row["test_elbo"], -(row["test_rate"] + row["test_distortion"]), rel_tol=1e-9)
     assert math.isclose(row["images_per_second"] * row["seconds"], 640, rel_tol=1e-9)
     assert not model.training
+    assert list(row)[-3:] == ["lr", "seconds", "images_per_second"]
     again = evaluate(model, small.test, seed=0)
     assert math.isclose(again.elbo.item(), row["test_elbo"], rel_tol=1e-9)
 
@@ -118,15 +126,52 @@ class Descent(Adam):
 
     def step(self):
         with torch.no_grad():
-            for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
-                parameter -= self.lr * gradient
+            for weight, gradient in zip(self.weights, self.gradients, strict=True):
+                weight -= gradient
+
+
+def test_a_constant_learning_rate_is_one_number(small):
+    assert {TrainConfig(lr=3e-4).lr_at(step, 7) for step in range(70)} == {3e-4}
+    history = fit(make_model(), small, QUICK, progress=False)
+    assert history["lr"] == [1e-3, 1e-3]
+
+
+def test_one_cycle_rises_in_a_straight_line_and_falls_along_a_cosine():
+    config = TrainConfig(epochs=10, lr=0.01, schedule="one-cycle")
+    rates = torch.tensor([config.lr_at(step, 100) for step in range(1000)], dtype=torch.float64)
+    rise, fall = rates[:300], rates[300:]
+    torch.testing.assert_close(rise, 0.01 * (torch.arange(300) + 0.5).double() / 300)
+    torch.testing.assert_close(fall, 0.005 * (1 + torch.cos(math.pi * (torch.arange(700) + 0.5).double() / 700)))
+    assert 0 < rates.min() and 0.00999 < rates.max() <= 0.01
+    assert rates.mean().item() == pytest.approx(0.005, rel=1e-6)
+
+
+def test_each_step_moves_by_the_schedule(small):
+    """Adam's first step is as long as the learning rate, whatever the gradient."""
+    config = replace(QUICK, epochs=3, lr=0.02, schedule="one-cycle")
+    model = make_model()
+    run = Run(model, small, config, None)
+    before, seen = weights_of(model), []
+    for _ in run.steps():
+        if run.number == 1 and run.position:
+            assert (weights_of(model) - before).abs().max().item() == pytest.approx(config.lr_at(0, 7), rel=1e-3)
+        if run.position:
+            seen.append(run.optimizer.lr.item())
+    assert seen == [config.lr_at(step, 7) for step in range(21)]
+    assert run.history["lr"] == [config.lr_at(step, 7) for step in (6, 13, 20)]
+
+
+def test_one_cycle_ends_lower_than_a_constant_rate(small):
+    constant = fit(make_model(), small, replace(QUICK, epochs=6), progress=False)["test_elbo"][-1]
+    cycle = replace(QUICK, epochs=6, lr=0.01, schedule="one-cycle")
+    assert fit(make_model(), small, cycle, progress=False)["test_elbo"][-1] > constant + 10
 
 
 def test_clipping_bounds_the_step(small):
     def moved(clip):
         run = Run(make_model(), small, replace(QUICK, clip_norm=clip), None)
         before = weights_of(run.model)
-        run.optimizer = Descent(run.parameters, lr=1.0)
+        run.optimizer = Descent(run.optimizer.weights, lr=1.0)
         run.advance(run.batches()[0])
         return (weights_of(run.model) - before).norm().item(), run.noted[0][2].item()
 
@@ -165,6 +210,7 @@ def test_half_precision_learns_nearly_the_same(small):
         ({"warmup_epochs": -1.0}, "warmup_epochs is -1.0"),
         ({"pixels": "binary"}, "'binary'.*'dynamic'"),
         ({"precision": "fp16"}, "'fp16'.*'bf16'"),
+        ({"schedule": "cosine"}, "'cosine'.*'one-cycle'"),
         ({"device": "tpu9"}, "'tpu9'"),
     ],
 )
@@ -212,9 +258,12 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("stop_at", [2, 4, 6, 7, 11])
-def test_resume_is_exact_to_the_bit(small, tmp_path, monkeypatch, stop_at):
-    config = replace(QUICK, pixels="dynamic", warmup_epochs=1.5, clip_norm=5.0)
+ONE_CYCLE = {"schedule": "one-cycle", "lr": 0.01}
+
+
+@pytest.mark.parametrize(("stop_at", "schedule"), [(2, {}), (4, ONE_CYCLE), (6, {}), (7, ONE_CYCLE), (11, ONE_CYCLE)])
+def test_resume_is_exact_to_the_bit(small, tmp_path, monkeypatch, stop_at, schedule):
+    config = replace(QUICK, pixels="dynamic", warmup_epochs=1.5, clip_norm=5.0, **schedule)
     whole = make_model()
     expected = fit(whole, small, config, progress=False)
 
@@ -226,14 +275,14 @@ def test_resume_is_exact_to_the_bit(small, tmp_path, monkeypatch, stop_at):
             raise Stopped
         advance(self, batch)
 
-    monkeypatch.setattr(Run, "advance", advance_or_stop)
-    with pytest.raises(Stopped):
-        fit(make_model(), small, config, out=tmp_path, save_every=2, progress=False)
-    monkeypatch.undo()
+    with monkeypatch.context() as until:
+        until.setattr(Run, "advance", advance_or_stop)
+        with pytest.raises(Stopped):
+            fit(make_model(), small, config, out=tmp_path, save_every=2, progress=False)
     resumed = make_model(seed=9)  # its weights come from the checkpoint
     history = fit(resumed, small, config, out=tmp_path, resume=True, progress=False)
     assert torch.equal(weights_of(resumed), weights_of(whole))
-    for column in ("epoch", "train_rate", "train_distortion", "test_elbo"):
+    for column in ("epoch", "train_rate", "train_distortion", "test_elbo", "lr"):
         assert history[column] == expected[column]
 
 
@@ -245,6 +294,44 @@ def test_a_finished_run_can_be_lengthened(small, tmp_path):
     fit(whole, small, replace(QUICK, epochs=3), progress=False)
     assert len(history) == 3
     assert torch.equal(weights_of(longer), weights_of(whole))
+
+
+def test_a_cycle_has_one_length(small, tmp_path):
+    config = replace(QUICK, **ONE_CYCLE)
+    fit(make_model(), small, config, out=tmp_path, progress=False)
+    with pytest.raises(ValueError, match=r"config\.epochs = 2, not 3"):
+        fit(make_model(), small, replace(config, epochs=3), out=tmp_path, resume=True, progress=False)
+    assert len(fit(make_model(), small, config, out=tmp_path, resume=True, progress=False)) == 2
+
+
+@pytest.mark.parametrize("written_on", ["cuda", "mps"])
+def test_a_run_from_another_device_goes_on_from_the_seed_and_says_so(small, tmp_path, capsys, written_on):
+    """A generator's state means nothing to one of another kind: CUDA's has 16 bytes, the CPU's 5,056."""
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    path = tmp_path / "checkpoint.safetensors"
+    tensors, record = load(path)
+    tensors["generator"] = torch.arange(16, dtype=torch.uint8)
+    checkpoint.save(path, tensors, {**record, "device": written_on})
+    ends = []
+    for _ in range(2):
+        model = make_model(seed=3)
+        history = fit(model, small, replace(QUICK, epochs=3), out=tmp_path, resume=True, progress=False)
+        said = capsys.readouterr().err
+        assert f"was written on {written_on}, and this is cpu: its noise goes on from the seed" in said
+        assert len(history) == 3 and history["test_elbo"][2] > history["test_elbo"][1]
+        ends.append(weights_of(model))
+        checkpoint.save(path, tensors, {**record, "device": written_on})
+    assert torch.equal(*ends)
+
+
+def test_frozen_otherwise_a_run_is_not_resumed(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    model = make_model()
+    model.encoder.requires_grad_(False)
+    with pytest.raises(
+        CheckpointError, match="0.mean has shape .*: resume the model .* and freeze what was frozen then"
+    ):
+        fit(model, small, QUICK, out=tmp_path, resume=True, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -296,6 +383,105 @@ def test_a_bad_gradient_is_named_and_the_last_good_checkpoint_stands(small, tmp_
     assert all(value.isfinite().all() for value in tensors.values())
 
 
+def test_at_the_first_step_no_checkpoint_is_spoken_of(small, tmp_path):
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"of another run")
+    model = make_model()
+    poison(next(model.decoder.parameters()), step=1)
+    with pytest.raises(Diverged, match="step 1 of epoch 1: the gradient is nan: lower the learning rate"):
+        fit(model, small, QUICK, out=tmp_path, save_every=1, progress=False)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == b"of another run"
+
+
+def blow_up(model, step, value):
+    """Let the weights become `value` in the step of this number, of which its own figures show nothing."""
+    calls, real = iter(range(1, 1000)), Adam.step
+
+    def stepped(self):
+        real(self)
+        if next(calls) == step:
+            with torch.no_grad():
+                self.weights[-1].fill_(value)
+
+    return stepped
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e30])
+@pytest.mark.parametrize("last", [True, False])
+def test_test_figures_that_are_bad_are_never_saved(small, tmp_path, monkeypatch, value, last):
+    model = make_model()
+    monkeypatch.setattr(Adam, "step", blow_up(model, 14, value))  # the last step of the second epoch
+    config = replace(QUICK, epochs=2 if last else 4)
+    with pytest.raises(Diverged, match=r"epoch 2: the test loss is \S+ nats.*last good checkpoint stands.*0\.001"):
+        fit(model, small, config, out=tmp_path, progress=False)
+    tensors, record = load(tmp_path / "checkpoint.safetensors")
+    assert record["epoch"] == 1 and len(record["history"]) == 1
+    assert all(value.isfinite().all() for value in tensors.values())
+
+
+def test_weights_that_are_bad_are_not_saved_within_an_epoch(small, tmp_path, monkeypatch):
+    model = make_model()
+    monkeypatch.setattr(Adam, "step", blow_up(model, 3, math.inf))
+    with pytest.raises(Diverged, match="after step 3: decoder.layers.2.bias is not finite: the last good checkpoint"):
+        fit(model, small, QUICK, out=tmp_path, save_every=1, progress=False)
+    assert load(tmp_path / "checkpoint.safetensors")[1]["position"] == 2
+
+
+def test_a_loss_that_is_far_within_an_epoch_is_not_saved_either(small, tmp_path, monkeypatch):
+    model = make_model()
+    monkeypatch.setattr(Adam, "step", blow_up(model, 3, 1e5))  # logits of 100,000: finite, and no sign of learning
+    with pytest.raises(Diverged, match=r"epoch 1: the mean loss is \d\S+ nats an image, and began at 5\d\d"):
+        fit(model, small, QUICK, out=tmp_path, save_every=1, progress=False)
+    assert load(tmp_path / "checkpoint.safetensors")[1]["position"] == 3  # whose own figures were still good
+
+
+@pytest.mark.parametrize("rate", [10.0, 1000.0])
+def test_a_loss_far_above_where_it_began_is_a_divergence(small, tmp_path, rate):
+    with pytest.raises(Diverged, match=r"loss is \S+ nats an image, and began at 5\d\d.*lower the learning rate"):
+        fit(make_model(), small, replace(QUICK, lr=rate), out=tmp_path, progress=False)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"preset": name} for name in PRESETS),
+        {"preset": "classic-400-20", "lr": 0.03, "schedule": "one-cycle"},
+        {"preset": "classic-400-20", "beta": 0.0},
+        {"preset": "classic-400-20", "beta": 20.0},
+        {"preset": "classic-400-20", "beta": 500.0, "lr": 1e-2},
+        {"preset": "vae-50", "warmup_epochs": 3.0, "lr": 1e-2},
+        {"preset": "classic-400-20", "beta": 4.0, "warmup_epochs": 1.0, "lr": 3e-3},
+    ],
+    ids=str,
+)
+def test_ordinary_runs_stay_far_from_it(digits, settings):
+    """Presets, bold rates, no β, a large one, one that rises: a third of what is refused is never reached."""
+    preset = PRESETS[settings["preset"]]
+    images = preset.prepare(digits.first(640, 100))
+    config = replace(preset.config, **{k: v for k, v in settings.items() if k != "preset"})
+    config = replace(config, epochs=4, batch_size=min(config.batch_size, 64), device="cpu", log_every=1)
+    highest = []
+
+    class Watched(Run):
+        def refuse_far(self, loss, what):
+            highest.append(loss)
+            super().refuse_far(loss, what)
+
+    run = Watched(preset.build(), images, config, None)
+    for _ in run.steps():
+        pass
+    assert run.began is not None and len(highest) >= 44
+    assert max(highest) < FAR * max(run.began, images.input_dim) / 3
+
+
+def test_where_it_began_is_remembered(small, tmp_path):
+    fit(make_model(), small, replace(QUICK, epochs=1), out=tmp_path, progress=False)
+    began = load(tmp_path / "checkpoint.safetensors")[1]["began"]
+    assert 500 < began < 600  # 784 log 2, and a little for the rate
+    fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
+    assert load(tmp_path / "checkpoint.safetensors")[1]["began"] == began
+
+
 @pytest.mark.parametrize("term", ["rate", "distortion"])
 def test_a_bad_loss_is_named_within_one_logging_interval(small, term):
     model = make_model()
@@ -306,13 +492,69 @@ def test_a_bad_loss_is_named_within_one_logging_interval(small, term):
         fit(model, small, QUICK, progress=False)
 
 
-def test_a_huge_learning_rate_diverges_loudly_or_stays_finite(small):
-    model = make_model()
-    try:
-        fit(model, small, replace(QUICK, lr=1e6), progress=False)
-        assert weights_of(model).isfinite().all()
-    except Diverged as error:
-        assert "lower the learning rate" in str(error)
+def interrupted(history):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({}, None),
+        ({"config": replace(QUICK, lr=1000.0)}, Diverged),
+        ({"callback": interrupted}, KeyboardInterrupt),
+        ({"resume": True}, ValueError),
+    ],
+    ids=["to the end", "diverged", "Ctrl-C", "refused"],
+)
+@pytest.mark.parametrize("mode", [True, False])
+def test_however_it_ends_the_model_is_left_in_evaluation_mode(small, changes, error, mode):
+    model = ConvVAE(1, 28, (4, 8), 16, 4).train(mode)
+    arguments = {"config": replace(QUICK, epochs=2), "progress": False, **changes}
+    if error is None:
+        fit(model, small, **arguments)
+    else:
+        with pytest.raises(error):
+            fit(model, small, **arguments)
+    assert not any(part.training for part in model.modules())
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_a_callback_that_looks_at_the_model_does_not_end_its_training(small):
+    """Batch normalisation learns in training mode alone."""
+    seen = []
+
+    def look(_):
+        model.eval()
+        seen.append(model.state_dict()["encoder.layers.2.running_mean"].clone())
+
+    torch.manual_seed(0)
+    model = ConvVAE(1, 28, (4, 8), 16, 4)
+    fit(model, small, QUICK, callback=look, progress=False)
+    assert not torch.equal(*seen)
+
+
+def test_looking_before_a_step_is_refused(small):
+    run = Run(make_model(), small, QUICK, None)
+    with pytest.raises(ValueError, match="nothing to look at: epoch 1 has not had a step yet"):
+        run.look()
+    run.advance(run.batches()[0])
+    assert run.look().elbo < -500
+
+
+def test_listing_batches_changes_nothing(small):
+    run = Run(make_model(), small, QUICK, None)
+    run.advance(run.batches()[0])
+    before = dict(run.totals), run.position, run.epoch
+    run.batches()
+    assert (run.totals, run.position, run.epoch) == before
+
+
+def test_steps_are_counted_and_epochs_end(small):
+    run = Run(make_model(), small, QUICK, None)
+    places = [(run.epoch, run.position, run.number) for _ in run.steps()]
+    first = [(0, step, step) for step in range(1, 8)] + [(1, 0, 7)]
+    assert places == first + [(1, step, 7 + step) for step in range(1, 8)] + [(2, 0, 14)]
+    assert run.number == 14 and list(run.steps()) == []
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(small, tmp_path):

@@ -12,32 +12,17 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.distributed as dist
-from torch.distributed import PrefixStore  # pyright: ignore[reportPrivateImportUsage]
-from torch.distributed.rendezvous import rendezvous
 
-from vae_core.checkpoint import write_atomically
-from vae_core.data import PIXELS, ImageSet, load_images
+from vae_core.data import ImageSet, load_images
+from vae_core.files import write_atomically
+from vae_core.machine import join_workers, pick_device
 from vae_core.metrics import evaluate, log_likelihood
 from vae_core.models import VAE, WEIGHTS, load_model, load_pretrained, save_model
 from vae_core.presets import PRESETS, SHIPPED, get_preset
-from vae_core.training import Diverged, TrainConfig, fit, pick_device
+from vae_core.training import Diverged, TrainConfig, fit
 
-HELP = {
-    "epochs": "passes over the training images",
-    "batch_size": "images a step, over all processes",
-    "lr": "learning rate of Adam",
-    "seed": "of the initial weights, the order of the images and the noise",
-    "device": "auto, cpu, cuda or mps",
-    "beta": "weight of the rate",
-    "warmup_epochs": "epochs over which beta rises from 0",
-    "clip_norm": "bound on the gradient's norm",
-    "pixels": f"one of {', '.join(PIXELS)}",
-    "precision": "fp32 or bf16",
-    "log_every": "steps between looks at the figures",
-}
-TYPES = {"clip_norm": float}
+HELP = {setting.name: setting.metadata["help"] for setting in fields(TrainConfig)}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--overwrite", action="store_true", help="throw away the run in that folder")
     train.add_argument("--save-every", type=int, default=0, metavar="STEPS", help="save within epochs too")
     for field in fields(TrainConfig):
-        kind = TYPES.get(field.name, type(field.default))
+        kind = float if field.default is None else type(field.default)
         flag = f"--{field.name.replace('_', '-')}"
         train.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=f"{HELP[field.name]} (the preset's)")
     add_data(train)
@@ -108,7 +93,7 @@ def run_train(options: argparse.Namespace) -> None:
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0  # by torchrun, after a worker was lost
     resume = options.resume or restarted
     images = preset.prepare(load_images(options.data, options.root, size=options.size))
-    model = preset.build(config.seed)
+    model = preset.build(config.seed, images)
     config.check(images, model)
     leader = int(os.environ.get("RANK", "0")) == 0
     if leader:
@@ -120,13 +105,10 @@ def run_train(options: argparse.Namespace) -> None:
         row = history.rows[-1]
         if leader:
             history.to_csv(out / "history.csv")
-            figures = f"rate {row['test_rate']:.2f}  distortion {row['test_distortion']:.2f}"
             train = f"train loss {-row['train_elbo']:.2f}"
-            speed = f"{row['seconds']:.1f} s  {row['images_per_second']:,.0f} images/s"
-            print(
-                f"epoch {row['epoch']:3.0f}  {train}  test −ELBO {-row['test_elbo']:.2f}  {figures}  {speed}",
-                flush=True,
-            )
+            test = f"test {in_words(model, row['test_rate'], row['test_distortion'])}"
+            speed = f"lr {row['lr']:.1e}  {row['seconds']:.1f} s  {row['images_per_second']:,.0f} images/s"
+            print(f"epoch {row['epoch']:3.0f}  {train}  {test}  {speed}", flush=True)
 
     try:
         fit(
@@ -144,19 +126,6 @@ def run_train(options: argparse.Namespace) -> None:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
-
-
-def join_workers(device: str) -> None:
-    """Meet the other processes that torchrun has started: over NCCL between GPUs, else over gloo."""
-    on_cuda = pick_device(device).type == "cuda"
-    if on_cuda:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    store, rank, size = next(rendezvous("env://"))
-    if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
-        # torchrun keeps its store when it restarts workers; a prefix hides the addresses of the dead ones.
-        # Only on one machine, for each machine counts its own restarts.
-        store = PrefixStore(f"life {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
-    dist.init_process_group("nccl" if on_cuda else "gloo", store=store, rank=rank, world_size=size)
 
 
 def open_folder(out: Path, resume: bool, overwrite: bool, settings: dict[str, Any]) -> None:
@@ -196,6 +165,12 @@ def record(model: Any, images: ImageSet, config: TrainConfig, preset: str) -> di
     return {"preset": preset, "data": images.name, "data_sha256": images.sha256, **asdict(config), **measured}
 
 
+def in_words(model: Any, rate: Any, distortion: Any) -> str:
+    """What was measured of a model, in nats an image: of an autoencoder the distortion, for it has no ELBO."""
+    terms = f"−ELBO {rate + distortion:.2f}  rate {rate:.2f}  " if isinstance(model, VAE) else ""
+    return f"{terms}distortion {distortion:.2f}"
+
+
 def run_evaluate(options: argparse.Namespace) -> None:
     path = Path(options.model)
     if path.is_dir():
@@ -203,25 +178,22 @@ def run_evaluate(options: argparse.Namespace) -> None:
     model = load_model(path) if path.is_file() else load_pretrained(options.model)
     model.to(pick_device(options.device))
     images = load_images(options.data, options.root, size=options.size)
-    if model.input_dim == 32 * 32 and images.input_dim < model.input_dim:
-        images = images.padded(32)
-    terms = evaluate(model, images.test, num_samples=options.num_samples, pixels=options.pixels)
-    print(
-        f"{options.model} on {len(images.test):,} test images of {images.name}, {options.pixels} pixels, nats an image"
-    )
-    print(f"rate {terms.rate:.2f}  distortion {terms.distortion:.2f}  −ELBO {-terms.elbo:.2f}")
+    size = model.config.get("size", 0)  # of a ConvVAE, which may have seen its images in a frame
+    images = images.padded(size) if size > images.test.shape[-1] else images
+    found = [in_words(model, *evaluate(model, images.test, num_samples=options.num_samples, pixels=options.pixels))]
     if options.importance_samples:
         count = options.importance_samples
         bound = log_likelihood(model, images.test, num_samples=count, pixels=options.pixels)
-        print(f"−log p(x) at most {-bound:.2f} with {count} importance samples")
+        found.append(f"−log p(x) at most {-bound:.2f} with {count} importance samples")
+    what = f"{options.model} on {len(images.test):,} test images of {images.name}"
+    print(f"{what}, {options.pixels} pixels, nats an image", *found, sep="\n")
 
 
 def run_presets(_: argparse.Namespace) -> None:
     for name, preset in PRESETS.items():
         config = preset.config
-        print(
-            f"{name:18s} {preset.source}\n{'':18s} {config.epochs} epochs, batch {config.batch_size}, lr {config.lr:g}"
-        )
+        rate = f"lr {config.lr:g} {config.schedule}"
+        print(f"{name:18s} {preset.source}\n{'':18s} {config.epochs} epochs, batch {config.batch_size}, {rate}")
         if preset.published:
             print(f"{'':18s} published: {preset.published}")
 

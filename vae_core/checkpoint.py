@@ -4,14 +4,10 @@ One safetensors file holds the tensors and, in its header, a JSON record with a 
 name, shape, type and byte and over the record itself. Nothing here runs code that comes from a file.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import re
-import secrets
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
+
+from vae_core.files import write_atomically
 
 FORMAT = "vae_core-1"
 MAX_BYTES = 2**30  # twenty times the largest run of this book: what is larger is refused unread
@@ -114,47 +112,6 @@ def digest(tensors: dict[str, Tensor], text: str) -> str:
         sha.update(f"\0{name}\0{tuple(value.shape)}\0{value.dtype}\0".encode())
         sha.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` at `path` whole or not at all: temporary file beside it, fsync, rename, fsync of the folder.
-
-    Permissions stay as they were, and a link stays a link. Temporary files that a killed run left beside
-    `path` are swept first.
-
-    Raises:
-        OSError: the write failed; nothing is left behind and what stood at `path` still stands.
-    """
-    path = Path(os.path.realpath(path))
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a disk that knows no locks
-            # One writer at a time in a folder: a temporary file that is here now has lost its writer.
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        _sweep(path)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                if path.exists():
-                    temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _sweep(path: Path) -> None:
-    """Remove the temporary files of killed writers of `path`, and of no other file."""
-    temporary = re.compile(rf"\.{re.escape(path.name)}\.[^.]+\.tmp")
-    for stale in path.parent.iterdir():
-        if temporary.fullmatch(stale.name):
-            stale.unlink(missing_ok=True)
 
 
 def _seal(text: str, sha256: str) -> str:

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from vae_core.download import DamagedFile, DataError
-from vae_core.mnist import read_mnist
+from vae_core.sources.digits import read_digits
+from vae_core.sources.download import DamagedFile, DataError
+from vae_core.sources.mnist import read_mnist
 
 PIXELS = ("grey", "threshold", "dynamic")
 
@@ -39,6 +40,16 @@ class ImageSet:
                 raise DataError(f"{self.name}: an image set is empty; both train and test need at least one image")
             if len(part) != len(labels):
                 raise DataError(f"{self.name}: {len(part)} images but {len(labels)} labels")
+        if self.train.shape[1:] != self.test.shape[1:]:
+            shapes = f"{tuple(self.train.shape[1:])} in train, {tuple(self.test.shape[1:])} in test"
+            raise DataError(
+                f"{self.name}: images are {shapes} (C, H, W): bring both to one size and number of channels"
+            )
+
+    @property
+    def title(self) -> str:
+        """The set's name as a reader knows it."""
+        return {"mnist": "MNIST", "digits": "scikit-learn's small digits"}.get(self.name, self.name)
 
     @property
     def input_dim(self) -> int:
@@ -49,8 +60,8 @@ class ImageSet:
     def sha256(self) -> str:
         """A hash of every pixel in order, so that a resumed run can tell whether its data is the same."""
         sha = hashlib.sha256(f"{tuple(self.train.shape)}{tuple(self.test.shape)}".encode())
-        sha.update(self.train.numpy().data)
-        sha.update(self.test.numpy().data)
+        for images in (self.train, self.test):
+            sha.update(images.contiguous().numpy().data)  # a permuted view has no bytes of its own to hash
         return sha.hexdigest()
 
     def first(self, train: int, test: int | None = None) -> "ImageSet":
@@ -101,7 +112,7 @@ def load_images(
     if name == "digits":
         return _digits()
     if name == "folder":
-        from vae_core.pictures import read_folder  # PIL, needed by nobody else
+        from vae_core.sources.pictures import read_folder  # PIL, needed by nobody else
 
         images, labels, test = read_folder(root, size, strict)
         return ImageSet(f"folder {Path(str(root)).name}", images[~test], images[test], labels[~test], labels[test])
@@ -146,12 +157,5 @@ def add_noise(x: Tensor, std: float, *, generator: Generator | None = None) -> T
 
 
 def _digits() -> ImageSet:
-    """scikit-learn's 1,797 digits, 8×8, enlarged to 20×20 in a 28×28 frame as MNIST's are."""
-    from sklearn.datasets import load_digits
-
-    pixels, target = load_digits(return_X_y=True)
-    small = torch.from_numpy(pixels).float().view(-1, 1, 8, 8) / 16
-    large = F.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False).clamp(0, 1)
-    images = F.pad((255 * large).round().to(torch.uint8), (4, 4, 4, 4))
-    labels = torch.from_numpy(target).long()
+    images, labels = read_digits()
     return ImageSet("digits", images[:1500], images[1500:], labels[:1500], labels[1500:])

@@ -21,7 +21,8 @@ STEP = 2 * REACH / 1000
 def log_normal(z: Tensor, mean: Tensor | float, std: Tensor | float) -> Tensor:
     """log N(z; mean, std²) of numbers, whatever their shapes broadcast to, in nats."""
     log_var = 2 * torch.as_tensor(std, dtype=torch.float64).log()
-    return gaussian_log_prob(z[..., None], torch.as_tensor(mean)[..., None], log_var[..., None])
+    mean = torch.as_tensor(mean, dtype=torch.float64)  # a number of Python's would become float32
+    return gaussian_log_prob(z[..., None], mean[..., None], log_var[..., None])
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Moving about in latent space: pure functions from codes to codes."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -56,7 +58,7 @@ def perturb(
         raise ValueError(f"scale is {scale}: a variance can only be multiplied by a positive number")
     chosen = torch.zeros_like(mean)
     chosen[... if unit is None else (..., unit)] = 1
-    return mean + shift * chosen, log_var + torch.log(torch.tensor(scale)) * chosen
+    return mean + shift * chosen, log_var + math.log(scale) * chosen
 
 
 def plane(across: int, span: float = 3.0) -> Tensor:

@@ -32,10 +32,6 @@ class Bernoulli:
         log_sum = F.softplus(x_logits, threshold=40)  # log(1 + e^logit), which above 40 is the logit, to the bit
         return (x * x_logits - log_sum).sum(-1)
 
-    def error(self, x: Tensor, x_logits: Tensor) -> Tensor:
-        """The derivative of −log p(x | z) by each logit, expected pixel less true one: (..., D), (..., D) -> (..., D)."""
-        return torch.sigmoid(x_logits).sub_(x)
-
     def mean(self, x_logits: Tensor) -> Tensor:
         """The expected pixel, in [0, 1]: (..., D) -> (..., D)."""
         return torch.sigmoid(x_logits)
@@ -58,12 +54,6 @@ class Gaussian:
         mean = torch.sigmoid(outputs) if self.squash else outputs
         constant = 0.5 * x.shape[-1] * math.log(2 * math.pi * self.std**2)
         return -((x - mean) ** 2).sum(-1) / (2 * self.std**2) - constant
-
-    def error(self, x: Tensor, outputs: Tensor) -> Tensor:
-        """The derivative of −log p(x | z) by each output: (..., D), (..., D) -> (..., D)."""
-        mean = torch.sigmoid(outputs) if self.squash else outputs
-        error = (mean - x).div_(self.std**2)
-        return torch.ops.aten.sigmoid_backward(error, mean) if self.squash else error
 
     def mean(self, outputs: Tensor) -> Tensor:
         """The expected pixel, brought into [0, 1]: (..., D) -> (..., D)."""

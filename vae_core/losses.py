@@ -1,19 +1,16 @@
-"""The objective of a variational autoencoder: pure functions, one number per image, in nats.
+"""The objective of a variational autoencoder: pure formulas that know no model, one number per image, in nats.
 
 Nothing here averages over the batch: every function returns shape (B,), so that the caller
 decides, once and in sight, how to reduce.
 """
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from vae_core.likelihoods import widen
-
-if TYPE_CHECKING:
-    from vae_core.models import VAE
 
 LOG_VAR_RANGE = (-30.0, 20.0)
 """Where `log_var` is believed. Outside it exp() would underflow or overflow and poison the gradients."""
@@ -59,38 +56,10 @@ def gaussian_log_prob(z: Tensor, mean: Tensor | float = 0.0, log_var: Tensor | f
     return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean).square() / log_var.exp()).sum(-1)
 
 
-def elbo(model: "VAE", x: Tensor, num_samples: int = 1, *, generator: Generator | None = None) -> Elbo:
-    """The evidence lower bound by Monte Carlo over `num_samples` draws of z: x (B, D) -> (B,) each.
+def __getattr__(name: str) -> Any:
+    """`elbo` and `iwae_bound` are estimates of a model and live in `metrics`; older notebooks import them from here."""
+    if name in ("elbo", "iwae_bound"):
+        from vae_core import metrics  # not above: it imports this module
 
-    The rate is exact; the distortion −E_q[log p(x|z)] is averaged over the draws
-    (Kingma & Welling 2013, eq. 10).
-
-    Raises:
-        ValueError: `num_samples` below 1.
-    """
-    mean, log_var, z = _draw(model, x, num_samples, generator)
-    distortion = -model.likelihood.log_prob(x, model.decode(z)).mean(0)
-    return Elbo(gaussian_kl(mean, log_var), distortion)
-
-
-def iwae_bound(model: "VAE", x: Tensor, num_samples: int = 50, *, generator: Generator | None = None) -> Tensor:
-    """The importance-weighted bound log (1/K) Σ p(x, z_k) / q(z_k | x): x (B, D) -> (B,), in nats.
-
-    At K = 1 its mean is the ELBO; it rises towards log p(x) with K (Burda et al. 2015, eq. 8).
-
-    Raises:
-        ValueError: `num_samples` below 1.
-    """
-    mean, log_var, z = _draw(model, x, num_samples, generator)
-    log_joint = model.likelihood.log_prob(x, model.decode(z)) + gaussian_log_prob(z)
-    log_weights = log_joint - gaussian_log_prob(z, mean, log_var)
-    return torch.logsumexp(log_weights, dim=0) - math.log(num_samples)
-
-
-def _draw(model: "VAE", x: Tensor, num_samples: int, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
-    """The posterior of each image and draws from it: mean (B, L), log_var (B, L), z (K, B, L)."""
-    if num_samples < 1:
-        raise ValueError(f"num_samples is {num_samples}: an estimate needs at least 1")
-    mean, log_var = model.encode(x)
-    epsilon = torch.randn((num_samples, *mean.shape), generator=generator, dtype=mean.dtype, device=mean.device)
-    return mean, log_var, reparameterize(mean, log_var, epsilon)
+        return getattr(metrics, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

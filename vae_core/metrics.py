@@ -1,16 +1,44 @@
-"""Measuring a trained model over a whole data set, in nats per image."""
+"""Estimates of a model, in nats per image: of each image of a batch, or the mean over a whole data set."""
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Generator, Tensor
 
 from vae_core.data import to_pixels
-from vae_core.losses import Elbo, gaussian_kl, iwae_bound
-from vae_core.models import VAE, LatentModel
+from vae_core.losses import Elbo, gaussian_kl, gaussian_log_prob, reparameterize
+from vae_core.models import VAE, LatentModel, evaluating
 
 
-@torch.no_grad()
+def elbo(model: VAE, x: Tensor, num_samples: int = 1, *, generator: Generator | None = None) -> Elbo:
+    """The evidence lower bound by Monte Carlo over `num_samples` draws of z: x (B, D) -> (B,) each.
+
+    The rate is exact; the distortion −E_q[log p(x|z)] is averaged over the draws
+    (Kingma & Welling 2013, eq. 10).
+
+    Raises:
+        ValueError: `num_samples` below 1, or a model without a posterior.
+    """
+    mean, log_var, z = _draw(model, x, num_samples, generator)
+    distortion = -model.likelihood.log_prob(x, model.decode(z)).mean(0)
+    return Elbo(gaussian_kl(mean, log_var), distortion)
+
+
+def iwae_bound(model: VAE, x: Tensor, num_samples: int = 50, *, generator: Generator | None = None) -> Tensor:
+    """The importance-weighted bound log (1/K) Σ p(x, z_k) / q(z_k | x): x (B, D) -> (B,), in nats.
+
+    At K = 1 its mean is the ELBO; it rises towards log p(x) with K (Burda et al. 2015, eq. 8).
+
+    Raises:
+        ValueError: `num_samples` below 1, or a model without a posterior.
+    """
+    mean, log_var, z = _draw(model, x, num_samples, generator)
+    log_joint = model.likelihood.log_prob(x, model.decode(z)) + gaussian_log_prob(z)
+    log_weights = log_joint - gaussian_log_prob(z, mean, log_var)
+    return torch.logsumexp(log_weights, dim=0) - math.log(num_samples)
+
+
 def evaluate(
     model: LatentModel,
     images: Tensor,
@@ -22,32 +50,34 @@ def evaluate(
 ) -> Elbo:
     """Mean rate and distortion over uint8 images (N, ...), with z sampled: two scalars, float64, nats per image.
 
-    The same seed draws the same noise on one device; the model is left in the mode it was in.
+    The same seed draws the same noise on one device; the model is left in the mode it was in, here and below.
 
     Raises:
         ValueError: no images, images of the wrong size, or `num_samples` below 1.
     """
-    if num_samples < 1:
-        raise ValueError(f"num_samples is {num_samples}: an estimate needs at least 1")
-    at = next(model.parameters())
-    was_training = model.training
-    model.eval()
-    generator = torch.Generator(at.device).manual_seed(seed)
-    sums = torch.zeros(2, dtype=torch.float64 if at.device.type != "mps" else torch.float32, device=at.device)
-    for x in _batches(model, images, pixels, batch_size, generator):
-        for _ in range(num_samples):
-            epsilon = torch.randn(len(x), model.latent_dim, generator=generator, device=at.device)
-            terms: Elbo = model(x, epsilon)
-            sums += torch.stack([terms.rate.sum(), terms.distortion.sum()])
-    model.train(was_training)
+    _check_samples(num_samples)
+    device = model.device
+    generator = torch.Generator(device).manual_seed(seed)
+    sums = torch.zeros(2, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+    with evaluating(model):
+        for x in _batches(model, images, pixels, batch_size, generator):
+            for _ in range(num_samples):
+                epsilon = torch.randn(len(x), model.latent_dim, generator=generator, device=device)
+                terms: Elbo = model(x, epsilon)
+                sums += torch.stack([terms.rate.sum(), terms.distortion.sum()])
     rate, distortion = (sums / (len(images) * num_samples)).double().cpu()
     return Elbo(rate, distortion)
 
 
-@torch.no_grad()
 def posteriors(model: VAE, images: Tensor, *, batch_size: int = 1000) -> tuple[Tensor, Tensor]:
-    """The posterior of every uint8 image (N, ...): mean (N, L), log_var (N, L), on the CPU."""
-    parts = [model.encoder(x) for x in _batches(model, images, "grey", batch_size, None)]
+    """The posterior of every uint8 image (N, ...): mean (N, L), log_var (N, L), on the CPU.
+
+    Raises:
+        ValueError: no images, images of the wrong size, or a model without a posterior.
+    """
+    _check_posterior(model)
+    with evaluating(model):
+        parts = [model.encoder(x) for x in _batches(model, images, "grey", batch_size, None)]
     means, log_vars = zip(*parts, strict=True)
     return torch.cat(means).cpu(), torch.cat(log_vars).cpu()
 
@@ -62,15 +92,39 @@ def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:
     return mean.var(0) > threshold
 
 
-@torch.no_grad()
 def log_likelihood(
     model: VAE, images: Tensor, *, num_samples: int = 100, pixels: str = "grey", seed: int = 0, batch_size: int = 50
 ) -> float:
-    """The mean importance-weighted bound over uint8 images (N, ...): an estimate of log p(x) from below, in nats."""
-    generator = torch.Generator(next(model.parameters()).device).manual_seed(seed)
-    batches = _batches(model, images, pixels, batch_size, generator)
-    bounds = [iwae_bound(model, x, num_samples, generator=generator) for x in batches]
+    """The mean importance-weighted bound over uint8 images (N, ...): an estimate of log p(x) from below, in nats.
+
+    Raises:
+        ValueError: no images, images of the wrong size, `num_samples` below 1, or a model without a posterior.
+    """
+    generator = torch.Generator(model.device).manual_seed(seed)
+    with evaluating(model):
+        batches = _batches(model, images, pixels, batch_size, generator)
+        bounds = [iwae_bound(model, x, num_samples, generator=generator) for x in batches]
     return torch.cat(bounds).double().mean().item()
+
+
+def _draw(model: VAE, x: Tensor, num_samples: int, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
+    """The posterior of each image and draws from it: mean (B, L), log_var (B, L), z (K, B, L)."""
+    _check_samples(num_samples)
+    _check_posterior(model)
+    mean, log_var = model.encode(x)
+    epsilon = torch.randn((num_samples, *mean.shape), generator=generator, dtype=mean.dtype, device=mean.device)
+    return mean, log_var, reparameterize(mean, log_var, epsilon)
+
+
+def _check_samples(num_samples: int) -> None:
+    if num_samples < 1:
+        raise ValueError(f"num_samples is {num_samples}: an estimate needs at least 1")
+
+
+def _check_posterior(model: LatentModel) -> None:
+    if isinstance(model, LatentModel) and not isinstance(model, VAE):
+        name = type(model).__name__
+        raise ValueError(f"model is of {name}, which gives each image a point and no posterior: only a VAE has an ELBO")
 
 
 def _batches(
@@ -85,6 +139,5 @@ def _batches(
         raise ValueError("there are no images to measure on: pass at least one")
     if images[0].numel() != model.input_dim:
         raise ValueError(f"images have {images[0].numel()} numbers each, the model takes {model.input_dim}")
-    device = next(model.parameters()).device
     for batch in images.split(batch_size):
-        yield to_pixels(batch.to(device), pixels, generator=generator)
+        yield to_pixels(batch.to(model.device), pixels, generator=generator)

@@ -5,6 +5,8 @@ and the two classes differ in nothing else. `ConvVAE` is a VAE whose layers know
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,19 @@ class Decoder(nn.Module):
         return self.layers(z)
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Within, the model is in evaluation mode and records no gradients; then each part is back in the mode it was in."""
+    modes = {part: part.training for part in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
 class LatentModel(nn.Module, ABC):
     """What every model of this book shares: its configuration, its checks, and reading images back."""
 
@@ -64,15 +79,20 @@ class LatentModel(nn.Module, ABC):
 
     def __init__(self, input_dim: int, latent_dim: int, likelihood: str, activation: str, options: dict[str, Any]):
         super().__init__()
-        for name, size in {"input_dim": input_dim, "latent_dim": latent_dim}.items():
-            if size < 1:
-                raise ValueError(f"{name} is {size}: it must be at least 1")
+        for name, sizes in {**options, "input_dim": input_dim, "latent_dim": latent_dim}.items():
+            if any(size < 1 for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int):
+                raise ValueError(f"{name} is {sizes}: a size must be at least 1")
         if activation not in ACTIVATIONS:
             raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(map(repr, ACTIVATIONS))}")
         self.input_dim, self.latent_dim = input_dim, latent_dim
         self.likelihood = get_likelihood(likelihood)
         shared = {"model": type(self).__name__, "latent_dim": latent_dim, "likelihood": likelihood}
         self.config: dict[str, Any] = {**shared, **options}
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
 
     @abstractmethod
     def code(self, x: Tensor) -> Tensor:
@@ -87,6 +107,11 @@ class LatentModel(nn.Module, ABC):
         if z.shape[-1] != self.latent_dim:
             raise ValueError(f"z has shape {tuple(z.shape)}: its last axis must be latent_dim = {self.latent_dim} long")
         return self.decoder(z)
+
+    def draw(self, z: Tensor) -> Tensor:
+        """Codes as pictures: (..., L) on any device -> (..., D) in [0, 1] on the CPU, without gradients."""
+        with evaluating(self):
+            return self.likelihood.mean(self.decode(z.to(self.device))).cpu()
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images through the bottleneck and back, with no noise: (B, D) -> (B, D) in [0, 1]."""
@@ -245,7 +270,8 @@ class ConvDecoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z.flatten(0, -2)).unflatten(0, z.shape[:-1])
+        outputs = self.layers(z.reshape(-1, z.shape[-1]))
+        return outputs.reshape(*z.shape[:-1], outputs.shape[-1])
 
 
 class ConvVAE(VAE):
@@ -255,7 +281,7 @@ class ConvVAE(VAE):
     training and metrics need not know.
 
     Raises:
-        ValueError: a size that the strides do not divide, or an unknown likelihood.
+        ValueError: a size below 1 or that the strides do not divide, no widths, or an unknown likelihood.
     """
 
     def __init__(
@@ -268,6 +294,8 @@ class ConvVAE(VAE):
         likelihood: str = "bernoulli",
     ):
         widths = tuple(widths)
+        if not widths:
+            raise ValueError("widths is (): a convolutional network needs at least one convolution")
         if size % 2 ** len(widths):
             raise ValueError(f"size {size} cannot be halved {len(widths)} times: use a multiple of {2 ** len(widths)}")
         options = {"channels": channels, "size": size, "widths": list(widths), "hidden_dim": hidden_dim}
@@ -279,6 +307,7 @@ class ConvVAE(VAE):
 MODELS: dict[str, type[LatentModel]] = {"Autoencoder": Autoencoder, "VAE": VAE, "ConvVAE": ConvVAE}
 
 WEIGHTS = Path(__file__).parent / "weights"
+REMEDY = "build the model the file was saved from (its record's 'config')"
 
 
 def build(config: dict[str, Any]) -> Any:
@@ -323,26 +352,15 @@ def load_model(path: str | Path) -> Any:
             outline = build(record["config"])
     except (ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path} describes a model that cannot be built ({error}): train it again") from error
-    _compare(outline.state_dict(), tensors, path)
+    check_fit(outline.state_dict(), tensors, path)
     model = build(record["config"])
     model.load_state_dict(tensors)
     model.record = record
     return model.eval()
 
 
-def load_weights(model: Any, tensors: dict[str, Tensor], path: str | Path = "these weights") -> None:
-    """Put weights into a model, or moments into an optimizer, that has exactly these names and shapes.
-
-    Raises:
-        CheckpointError: the first name or shape that does not fit, with the remedy.
-    """
-    _compare(model.state_dict(), tensors, path)
-    model.load_state_dict(tensors)
-
-
-def _compare(wanted: dict[str, Tensor], tensors: dict[str, Tensor], path: str | Path) -> None:
+def check_fit(wanted: dict[str, Tensor], tensors: dict[str, Tensor], path: str | Path, remedy: str = REMEDY) -> None:
     """Raise CheckpointError for the first name, shape or kind of number that is not the wanted one."""
-    remedy = "build the model the file was saved from (its record's 'config')"
     for name in [*wanted, *tensors]:
         if name not in wanted or name not in tensors:
             where = "missing" if name in wanted else "not part of this model"

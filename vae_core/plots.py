@@ -21,7 +21,7 @@ from torchvision.utils import make_grid
 from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.latent import plane
-from vae_core.models import LatentModel
+from vae_core.models import LatentModel, evaluating
 from vae_core.training import History
 
 STYLE: Any = {
@@ -63,10 +63,8 @@ def show_plane(model: LatentModel, across: int = 20, span: float = 3.0, centre: 
 
     `span` is in units of z, around `centre` (2,), the origin if None.
     """
-    at = next(model.parameters())
     z = plane(across, span) + (torch.zeros(2) if centre is None else centre.cpu())
-    with torch.no_grad():
-        images = model.likelihood.mean(model.decode(z.flatten(0, 1).to(at.device))).cpu()
+    images = model.draw(z.flatten(0, 1))
     left, right, low, high = z[0, 0, 0], z[0, -1, 0], z[-1, 0, 1], z[0, 0, 1]
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(5.5, 5.5))
@@ -140,11 +138,10 @@ def show_history(history: History) -> Figure:
 
 def overview(model: LatentModel, images: ImageSet, count: int = 12) -> Figure:
     """What a trained model does: test images, their reconstructions, and samples from the prior."""
-    at = next(model.parameters())
     channels = images.test.shape[1]
-    x = to_pixels(images.test[:count]).to(at.device)
-    generator = torch.Generator(at.device).manual_seed(0)
-    with torch.no_grad():
+    x = to_pixels(images.test[:count]).to(model.device)
+    generator = torch.Generator(model.device).manual_seed(0)
+    with evaluating(model):
         samples = model.sample(count, generator=generator)
         rows = {"test images": x, "reconstructions": model.reconstruct(x), "samples from N(0, I)": samples}
     return show_rows({label: row.cpu() for label, row in rows.items()}, channels)
@@ -152,9 +149,9 @@ def overview(model: LatentModel, images: ImageSet, count: int = 12) -> Figure:
 
 def data_note(images: ImageSet) -> HTML:
     """A sentence for the page: which images what follows was made from."""
-    known = {"mnist": "MNIST", "digits": "scikit-learn's small digits, which stand in where MNIST is not at hand"}
+    why = ", which stand in where MNIST is not at hand" if images.name == "digits" else ""
     sizes = f"{len(images.train):,} training and {len(images.test):,} test images"
-    return HTML(f"<p>Made from <strong>{escape(known.get(images.name, images.name))}</strong>: {sizes}.</p>")
+    return HTML(f"<p>Made from <strong>{escape(images.title)}{why}</strong>: {sizes}.</p>")
 
 
 def _shape(images: Tensor, channels: int) -> tuple[int, int, int]:

@@ -29,16 +29,24 @@ class Preset:
     pad_to: int | None = None
     published: str = ""
 
-    def build(self, seed: int = 0) -> Any:
-        """A fresh model whose initial weights come from `seed`; the global generator is left as it was."""
+    def build(self, seed: int = 0, images: ImageSet | None = None) -> Any:
+        """A fresh model whose initial weights come from `seed`; the global generator is left as it was.
+
+        It takes images of the source's size, or of the size of `images`.
+        """
+        model = self.model
+        if images is not None:
+            channels, size, _ = images.train.shape[1:]
+            by_size = {"channels": channels, "size": size}
+            model = model | (by_size if model["model"] == "ConvVAE" else {"input_dim": images.input_dim})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return build(self.model)
+            return build(model)
 
     def prepare(self, images: ImageSet) -> ImageSet:
-        """The images as the source used them: cut to its training set, framed to its size."""
+        """The images as the source used them: cut to its training set, smaller ones framed to its size."""
         images = images.first(self.train_images or len(images.train))
-        return images.padded(self.pad_to) if self.pad_to else images
+        return images.padded(self.pad_to) if self.pad_to and self.pad_to > images.train.shape[-1] else images
 
 
 def _vae(hidden_dims: list[int], latent_dim: int, **options: Any) -> dict[str, Any]:

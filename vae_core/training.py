@@ -7,16 +7,12 @@ killed can be resumed, to the bit.
 """
 
 import csv
-import hashlib
 import io
 import math
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,41 +24,49 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_
 from tqdm import tqdm
 
-from vae_core import backprop, checkpoint
 from vae_core.adam import Adam
 from vae_core.data import PIXELS, ImageSet, to_pixels
-from vae_core.graphs import CapturedStep
+from vae_core.fast import equip
+from vae_core.files import write_atomically
 from vae_core.losses import Elbo
+from vae_core.machine import pick_device, stop_on_interrupt
 from vae_core.metrics import evaluate
-from vae_core.models import LatentModel, load_weights
+from vae_core.models import LatentModel
+from vae_core.resume import derive_seed, how_to_go_on, load_run, save_run
 
 TERMS = ("rate", "distortion", "gradient")
+RISE = 0.3  # of a one-cycle schedule: the share of the steps in which the learning rate rises
+FAR = 10.0  # times where it began, or nats a pixel: a loss beyond this is no sign of learning
 
 
 class Diverged(RuntimeError):
-    """A loss or gradient became NaN or infinite; the message names the step and the term."""
+    """A loss, gradient or weight is no longer finite, or the loss is far above where it began; the message says which."""
+
+
+def _setting(default: Any, words: str) -> Any:
+    """A setting with its words for the command line's help."""
+    return field(default=default, metadata={"help": words})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train. Two runs with equal configurations, models and data give equal weights on one machine.
 
-    `beta` weighs the rate; `warmup_epochs` lets it rise from 0 (Bowman et al. 2016). `clip_norm` bounds the
-    gradient's norm. `pixels` is "grey", "threshold" or "dynamic" (see `to_pixels`). `precision` is "fp32" or "bf16".
-    `log_every` is how many steps may pass before the figures are looked at.
+    Sources: warm-up of β, Bowman et al. 2016; the one-cycle schedule, Smith & Topin 2019.
     """
 
-    epochs: int = 10
-    batch_size: int = 128
-    lr: float = 1e-3
-    seed: int = 0
-    device: str = "auto"
-    beta: float = 1.0
-    warmup_epochs: float = 0.0
-    clip_norm: float | None = None
-    pixels: str = "grey"
-    precision: str = "fp32"
-    log_every: int = 100
+    epochs: int = _setting(10, "passes over the training images")
+    batch_size: int = _setting(128, "images a step, over all processes")
+    lr: float = _setting(1e-3, "learning rate of Adam; of a one-cycle schedule the highest")
+    schedule: str = _setting("constant", "of the learning rate: constant or one-cycle")
+    seed: int = _setting(0, "of the initial weights, the order of the images and the noise")
+    device: str = _setting("auto", "auto, cpu, cuda or mps")
+    beta: float = _setting(1.0, "weight of the rate")
+    warmup_epochs: float = _setting(0.0, "epochs over which beta rises from 0")
+    clip_norm: float | None = _setting(None, "bound on the gradient's norm")
+    pixels: str = _setting("grey", f"one of {', '.join(PIXELS)}; see to_pixels")
+    precision: str = _setting("fp32", "fp32 or bf16")
+    log_every: int = _setting(100, "steps between looks at the figures")
 
     def check(self, images: ImageSet, model: LatentModel) -> None:
         """Refuse what cannot be trained.
@@ -70,17 +74,15 @@ class TrainConfig:
         Raises:
             ValueError: names the setting, its value and what it must be.
         """
-        for name in ("epochs", "batch_size", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        for name, least in {"epochs": 1, "batch_size": 1, "log_every": 1, "beta": 0, "warmup_epochs": 0}.items():
+            if not least <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be {least} or more")
         for name in ("lr", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value}: it must be a positive number")
-        for name in ("beta", "warmup_epochs"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be 0 or more")
-        for name, choices in {"pixels": PIXELS, "precision": ("fp32", "bf16")}.items():
+        known = {"pixels": PIXELS, "precision": ("fp32", "bf16"), "schedule": ("constant", "one-cycle")}
+        for name, choices in known.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(map(repr, choices))}")
         pick_device(self.device)
@@ -98,13 +100,22 @@ class TrainConfig:
         warmup = self.warmup_epochs * steps_per_epoch
         return self.beta * min(1.0, (step + 1) / warmup) if warmup else self.beta
 
+    def lr_at(self, step: int, steps_per_epoch: int) -> float:
+        """The learning rate at a step: level, or over the whole run a straight rise to `lr` and half a cosine down."""
+        if self.schedule == "constant":
+            return self.lr
+        done = (step + 0.5) / (self.epochs * steps_per_epoch)
+        if done < RISE:
+            return self.lr * done / RISE
+        return self.lr * (0.5 + 0.5 * math.cos(math.pi * (done - RISE) / (1 - RISE)))
+
 
 @dataclass
 class History:
-    """One row an epoch: mean train and test terms in nats per image, seconds, images a second.
+    """One row an epoch: mean train and test terms in nats per image, learning rate, seconds, images a second.
 
     The train terms are averages over the epoch, taken while the weights move; the test terms are
-    measured at its end, with z sampled. Seconds are those of training alone.
+    measured at its end, with z sampled. The learning rate is that of its last step. Seconds are those of training alone.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -115,13 +126,13 @@ class History:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def add(self, epoch: int, train: Elbo, test: Elbo, seconds: float, images: int) -> None:
+    def add(self, epoch: int, train: Elbo, test: Elbo, lr: float, seconds: float, images: int) -> None:
         """Append the row of an epoch counted from 1; the terms are already means."""
         row: dict[str, float] = {"epoch": epoch}
         for part, terms in {"train": train, "test": test}.items():
             values = {"rate": terms.rate, "distortion": terms.distortion, "elbo": terms.elbo}
             row |= {f"{part}_{name}": float(value) for name, value in values.items()}
-        self.rows.append(row | {"seconds": seconds, "images_per_second": images / seconds})
+        self.rows.append(row | {"lr": lr, "seconds": seconds, "images_per_second": images / seconds})
 
     def to_csv(self, path: str | Path) -> None:
         """Write the rows as CSV, whole or not at all."""
@@ -129,7 +140,7 @@ class History:
         writer = csv.DictWriter(text, fieldnames=list(self.rows[0]) if self.rows else [])
         writer.writeheader()
         writer.writerows(self.rows)
-        checkpoint.write_atomically(Path(path), text.getvalue().encode())
+        write_atomically(Path(path), text.getvalue().encode())
 
 
 def fit(
@@ -143,41 +154,42 @@ def fit(
     callback: Callable[[History], None] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train `model` in place and return its history.
+    """Train `model` in place and return its history. However it ends, the model is left in evaluation mode.
 
     With `out`, a checkpoint is kept there: at each epoch's end, and every `save_every` steps where that is
     not 0; `resume` goes on from it. Under `torchrun` the batch is shared among the processes.
     `callback` gets the history after each epoch, for live plots.
 
     Raises:
-        ValueError: a setting that cannot be, data of the wrong size, or a resume under other terms.
-        Diverged: a loss or gradient that is not finite; the last good checkpoint stays as it was.
+        ValueError: a setting that cannot be, data of the wrong size, or a resume under other settings.
+        Diverged: figures that are no sign of learning; the last good checkpoint stays as it was.
         KeyboardInterrupt: Ctrl-C, once the state is saved.
     """
     config = config or TrainConfig()
     config.check(images, model)
     run = Run(model, images, config, Path(out) if out else None)
-    if resume:
-        run.restore()
-    with stop_on_interrupt() as stop:
-        while run.epoch < config.epochs:
-            batches = run.batches()
-            start = run.position
-            label = f"epoch {run.epoch + 1}/{config.epochs}"
-            shown: dict[str, Any] = {} if progress else {"disable": True}  # unset, so that $TQDM_DISABLE still counts
-            bar = tqdm(batches[start:], label, len(batches), initial=start, leave=False, **shown)
-            for batch in bar:
-                run.advance(batch)
+    shown: dict[str, Any] = {} if progress else {"disable": True}  # unset, so that $TQDM_DISABLE still counts
+    try:
+        if resume:
+            load_run(run)
+        steps = config.epochs * run.steps_per_epoch
+        with stop_on_interrupt() as stop, tqdm(total=steps, initial=run.number, leave=False, **shown) as bar:
+            for _ in run.steps():
+                if run.position == 0:  # an epoch has ended
+                    bar.clear()
+                    if callback:
+                        callback(run.history)
+                    continue
+                bar.update()
                 if run.position % config.log_every == 0:
-                    bar.set_postfix(elbo=f"{run.look().elbo:.1f}")
+                    bar.set_postfix(epoch=f"{run.epoch + 1}/{config.epochs}", elbo=f"{run.look().elbo:.1f}")
                 if stop.is_set() or (save_every and run.position % save_every == 0):
                     run.save()
                 if stop.is_set():
-                    raise KeyboardInterrupt(run.how_to_go_on())
-            run.finish_epoch()
-            if callback:
-                callback(run.history)
-    model.eval()
+                    raise KeyboardInterrupt(how_to_go_on(run))
+    finally:
+        model.eval()
+        model.zero_grad()
     return run.history
 
 
@@ -185,45 +197,71 @@ class Run:
     """A training run at one moment: all that a checkpoint holds, and the step that moves it on.
 
     Every process draws the noise of the whole batch from the same generator and keeps its own share, so
-    that the result does not depend on how many processes there are.
+    that the result does not depend on how many processes there are. Batch normalisation does: it sees its share alone.
     """
 
     def __init__(self, model: LatentModel, images: ImageSet, config: TrainConfig, out: Path | None):
-        self.model, self.images, self.config, self.out = model, images, config, out
+        self.model, self.images, self.config = model, images, config
+        self.path = out / "checkpoint.safetensors" if out else None
         self.workers = dist.get_world_size() if dist.is_initialized() else 1
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.device = pick_device(config.device)
-        on_cuda = self.device.type == "cuda"
-        model.to(self.device).train()
+        model.to(self.device)
         self.objective: nn.Module = DistributedDataParallel(model) if self.workers > 1 else model
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = Adam(self.parameters, config.lr)
+        self.optimizer = Adam([weight for weight in model.parameters() if weight.requires_grad], config.lr)
         self.optimizer.zero_grad()  # forget what the model may have brought along
-        self.by_hand = self.workers == 1 and backprop.understands(model)
         self.generator = torch.Generator(self.device).manual_seed(derive_seed(config.seed, "noise"))
         self.pixels = images.train.flatten(1).to(self.device)
+        self.steps_per_epoch = math.ceil(len(self.pixels) / config.batch_size)
         self.beta = torch.zeros((), device=self.device)
-        self.train_step: Callable[[Tensor], Tensor] = self.step
-        if self.by_hand:
-            self.train_step = torch.inference_mode()(self.step)  # nothing there is for autograd to record
-        elif on_cuda and self.workers == 1:
-            self.train_step = CapturedStep(self.step, self.generator)
         self.history = History()
         self.epoch = self.position = 0  # the batch to come: `position` counts within the epoch
-        self.totals = dict.fromkeys(("rate", "distortion", "images", "seconds"), 0.0)
+        self.totals: dict[str, float] = dict.fromkeys(("rate", "distortion", "loss", "images", "seconds"), 0.0)
         self.noted: list[Tensor] = []  # figures still on the device
-        self.clock = time.perf_counter()
+        self.began: float | None = None  # the loss of the first step
+        self.saved = False  # whether there is a checkpoint of this run
+        if self.workers > 1 and self.rank == 0 and any(isinstance(part, nn.BatchNorm2d) for part in model.modules()):
+            why = "batch normalisation sees one process's share of a batch"
+            print(f"{why}: the figures will not be quite those of one process", file=sys.stderr)
+        self.get_ready()
 
     @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.pixels) / self.config.batch_size)
+    def number(self) -> int:
+        """How many steps have been taken since the start of training."""
+        return self.epoch * self.steps_per_epoch + self.position
+
+    def get_ready(self) -> None:
+        """At the start of every epoch, for a callback may have changed the model's mode or parts."""
+        self.model.train()
+        equip(self)  # an option: the same steps, taken faster
+
+    def steps(self) -> Iterator[None]:
+        """Go on to the end of the run. Pauses after each step and, with `position` 0, after each epoch."""
+        while self.epoch < self.config.epochs:
+            self.get_ready()
+            for batch in self.batches()[self.position :]:
+                self.advance(batch)
+                if self.position % self.config.log_every == 0:
+                    self.look()
+                yield
+            self.finish_epoch()
+            yield
 
     def batches(self) -> tuple[Tensor, ...]:
         """This epoch's batches of image numbers: a permutation drawn from (seed, epoch) alone."""
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "order", self.epoch))
         order = torch.randperm(len(self.pixels), generator=generator)
-        self.clock = time.perf_counter()
         return order.to(self.device).split(self.config.batch_size)
+
+    def advance(self, batch: Tensor) -> None:
+        """Take the step, and note its figures without waiting for them."""
+        start = time.perf_counter()
+        self.beta.fill_(self.config.beta_at(self.number, self.steps_per_epoch))
+        self.optimizer.lr.fill_(self.config.lr_at(self.number, self.steps_per_epoch))
+        self.noted.append(self.step(batch))
+        self.totals["images"] += len(batch)
+        self.position += 1
+        self.totals["seconds"] += time.perf_counter() - start
 
     def step(self, batch: Tensor) -> Tensor:
         """One step of gradient descent on the images of these numbers: -> (summed rate, summed distortion, norm)."""
@@ -236,180 +274,100 @@ class Run:
         terms = self.backward(x, epsilon, len(batch))
         norm = vector_norm(torch.stack([vector_norm(gradient) for gradient in self.optimizer.gradients]))
         if self.config.clip_norm is not None:
-            clip_grads_with_norm_(self.parameters, self.config.clip_norm, norm)
+            clip_grads_with_norm_(self.optimizer.weights, self.config.clip_norm, norm)
         self.optimizer.step()
         self.optimizer.zero_grad()  # the memory of the gradients, still warm, serves the next step's activations
         return torch.stack([terms.rate.detach().sum(), terms.distortion.detach().sum(), norm])
 
     def backward(self, x: Tensor, epsilon: Tensor, batch_size: int) -> Elbo:
         """Find the gradient of the batch's mean loss by every weight: -> the terms of each image, (B,)."""
-        if self.by_hand:
-            return backprop.backward(self.model, x, epsilon, self.beta, self.config.precision)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             terms: Elbo = self.objective(x, epsilon)
         loss = terms.loss(self.beta).sum() * (self.workers / batch_size)  # workers' gradients are averaged
         loss.backward()
         return terms
 
-    def advance(self, batch: Tensor) -> None:
-        """Take the step, and note its figures without waiting for them."""
-        step = self.epoch * self.steps_per_epoch + self.position
-        self.beta.fill_(self.config.beta_at(step, self.steps_per_epoch))
-        self.noted.append(self.train_step(batch))
-        self.totals["images"] += len(batch)
-        self.position += 1
-
     def look(self) -> Elbo:
-        """Wait for the noted figures, refuse any that is not finite, and return the epoch's means so far.
+        """Wait for the noted figures, refuse what is no sign of learning, and return the epoch's means so far.
 
         Raises:
+            ValueError: the epoch's first step has not been taken.
             Diverged: names the first bad step and term.
         """
+        if not self.totals["images"]:
+            raise ValueError(f"there is nothing to look at: epoch {self.epoch + 1} has not had a step yet")
+        start = time.perf_counter()
         if self.noted:
             figures = torch.stack(self.noted).T.contiguous()  # (3, steps)
             if self.workers > 1:
                 dist.all_reduce(figures[:2])
-            first = self.position - len(self.noted)
+            first = self.number - len(self.noted)
             self.noted = []
-            for position, values in enumerate(figures.T.tolist(), first + 1):
-                for term, value in zip(TERMS, values, strict=True):
-                    if not math.isfinite(value):
-                        raise Diverged(self.what_diverged(term, value, position))
-                self.totals["rate"] += values[0]
-                self.totals["distortion"] += values[1]
-        now = time.perf_counter()
-        self.totals["seconds"] += now - self.clock
-        self.clock = now
-        images = self.totals["images"]
-        return Elbo(torch.tensor(self.totals["rate"] / images), torch.tensor(self.totals["distortion"] / images))
+            for number, values in enumerate(figures.T.tolist(), first):
+                self.count(number, *values)
+        self.totals["seconds"] += time.perf_counter() - start
+        rate, distortion, loss = (self.totals[name] / self.totals["images"] for name in ("rate", "distortion", "loss"))
+        self.refuse_far(loss, "the mean loss")
+        return Elbo(torch.tensor(rate), torch.tensor(distortion))
 
-    def what_diverged(self, term: str, value: float, position: int) -> str:
-        where = f"step {position} of epoch {self.epoch + 1}: the {term} is {value}"
-        kept = f"the last good checkpoint stands in {self.out}; " if self.out else ""
+    def count(self, number: int, rate: float, distortion: float, gradient: float) -> None:
+        """Add a step's figures to the epoch's, once they are seen to be finite."""
+        for term, value in zip(TERMS, (rate, distortion, gradient), strict=True):
+            if not math.isfinite(value):
+                step = number - self.epoch * self.steps_per_epoch + 1
+                raise Diverged(self.what_diverged(f"step {step} of epoch {self.epoch + 1}: the {term} is {value}"))
+        loss = distortion + self.weight_at(number) * rate
+        if self.began is None:
+            self.began = loss / self.config.batch_size
+        for name, value in {"rate": rate, "distortion": distortion, "loss": loss}.items():
+            self.totals[name] += value
+
+    def weight_at(self, number: int) -> float:
+        """What the rate counts for in `refuse_far`: β, but no more than 1, for a large β makes a large loss of a small rate."""
+        return min(1.0, self.config.beta_at(number, self.steps_per_epoch))
+
+    def refuse_far(self, loss: float, what: str) -> None:
+        """Refuse a loss that is not finite, or so far above that of the first step that the network knows less than nothing.
+
+        Before its first step a network's loss is about a nat a pixel. Ten times that, and ten times where this run began,
+        is reached by no run that learns.
+        """
+        began = self.began or 0.0
+        if not loss <= FAR * max(abs(began), self.model.input_dim):
+            where = f"epoch {self.epoch + 1}: {what} is {loss:.4g} nats an image, and began at {began:.4g}"
+            raise Diverged(self.what_diverged(where))
+
+    def what_diverged(self, where: str) -> str:
+        kept = f"the last good checkpoint stands in {self.path.parent}; " if self.saved and self.path else ""
         clip = "" if self.config.clip_norm else " or set clip_norm=1.0"
         return f"{where}: {kept}lower the learning rate (now {self.config.lr:g}){clip}"
 
     def finish_epoch(self) -> None:
-        """Close the epoch: measure on the test set, write the row, save."""
+        """Close the epoch: measure on the test set, write the row, save.
+
+        Raises:
+            Diverged: training or test figures that are no sign of learning; nothing is written or saved.
+        """
         train = self.look()
         test = evaluate(self.model, self.images.test, pixels=self.config.pixels, seed=self.config.seed)
+        self.refuse_far(float(test.loss(self.weight_at(self.number - 1))), "the test loss")
+        lr = self.config.lr_at(self.number - 1, self.steps_per_epoch)
         self.epoch += 1
         self.position = 0
-        self.history.add(self.epoch, train, test, self.totals["seconds"], int(self.totals["images"]))
+        seconds, images = self.totals["seconds"], int(self.totals["images"])
+        self.history.add(self.epoch, train, test, lr, seconds, images)
         self.totals = dict.fromkeys(self.totals, 0.0)
         self.save()
 
-    @property
-    def path(self) -> Path | None:
-        return self.out / "checkpoint.safetensors" if self.out else None
-
-    def terms(self) -> dict[str, Any]:
-        """What must be equal for a resumed run to be the same run; more epochs or another device may be asked for."""
-        config = {name: value for name, value in asdict(self.config).items() if name not in ("epochs", "device")}
-        return {"config": config, "model": self.model.config, "data": self.images.sha256}
-
     def save(self) -> None:
-        """Write everything the run needs to go on, once its figures are seen to be good."""
+        """Write everything the run needs to go on, once its figures and weights are seen to be good."""
         if self.path is None:
             return
         if self.position:
             self.look()
+        for name, value in self.model.state_dict().items():
+            if not value.isfinite().all():
+                raise Diverged(self.what_diverged(f"after step {self.number}: {name} is not finite"))
         if self.rank == 0:
-            tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-            tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state_dict().items()}
-            tensors["generator"] = self.generator.get_state()
-            moment = {"epoch": self.epoch, "position": self.position, "totals": self.totals}
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            checkpoint.save(self.path, tensors, {**self.terms(), **moment, "history": self.history.rows})
-        self.clock = time.perf_counter()
-
-    def restore(self) -> None:
-        """Go back to the moment of the last checkpoint, if there is one.
-
-        Raises:
-            ValueError: it was written under another configuration, model or data; the message names which.
-        """
-        if self.path is None:
-            raise ValueError("resume needs out=, the folder that holds the run")
-        if not self.path.exists():
-            print(f"{self.path} is not there yet: starting from the first step", file=sys.stderr)
-            return
-        tensors, record = checkpoint.load(self.path)
-        for name, now in flatten(self.terms()).items():
-            then = flatten({key: record.get(key) for key in self.terms()}).get(name)
-            if then != now:
-                remedy = "resume it with its own settings, or start anew in another folder"
-                raise ValueError(f"{self.path} was written with {name} = {then!r}, not {now!r}: {remedy}")
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "generator": {}}
-        for name, value in tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = value
-        load_weights(self.model, parts["model"], self.path)
-        load_weights(self.optimizer, parts["optimizer"], self.path)
-        self.generator.set_state(parts["generator"][""])
-        self.epoch, self.position, self.totals = record["epoch"], record["position"], record["totals"]
-        self.history.rows = record["history"]
-
-    def how_to_go_on(self) -> str:
-        where = f"stopped after step {self.position} of epoch {self.epoch + 1}"
-        if self.out is None:
-            return f"{where}; nothing was saved: pass out= to keep checkpoints"
-        return f"{where}; saved in {self.out}: run the same again with --resume (resume=True) to go on"
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of this name; "auto" takes a CUDA GPU, else Apple's, else the CPU.
-
-    Raises:
-        ValueError: a device that is not there, with the remedy.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"unknown device {name!r}: choose 'auto', 'cpu', 'cuda' or 'mps'") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {name!r} but there is no CUDA GPU here: choose 'auto' or 'cpu'")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(f"device is {name!r} but there is no Apple GPU here: choose 'auto' or 'cpu'")
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", torch.cuda.current_device())
-    return device
-
-
-def derive_seed(*parts: int | str) -> int:
-    """A seed of its own for each purpose, 63 bits from a hash of the parts."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level, with dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
-
-
-@contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Within, a first Ctrl-C sets the event, so that the step under way ends; a second one stops at once.
-
-    Only in a main thread, which alone gets signals, and in a process of its own: processes
-    that stopped at different steps would wait for each other for ever.
-    """
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread() or dist.is_initialized():
-        yield stop
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def ask(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, previous)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, previous)
+            save_run(self, self.path)
+        self.saved = True

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from vae_core import mnist
-from vae_core.download import DataError
+from vae_core.sources import mnist
+from vae_core.sources.download import DataError
 
 COUNT = 660
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"

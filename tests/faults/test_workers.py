@@ -64,3 +64,29 @@ def test_a_killed_worker_restarts_to_the_same_end(tmp_path):
     assert "(exitcode: -9) local_rank: 1" in errors
     (a, _), (b, _) = (load(out / "checkpoint.safetensors") for out in (peace, killed))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_two_processes_follow_one_schedule(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    cycle = [*TERMS, "--schedule", "one-cycle", "--lr", "0.005"]
+    run(sys.executable, "-m", "vae_core", *cycle, "--out", one)
+    run(*TORCHRUN, "-m", "vae_core", *cycle, "--out", two)
+    for alone, shared in zip(history(one), history(two), strict=True):
+        assert alone["lr"] == shared["lr"]
+        for column in ("train_rate", "train_distortion", "test_rate", "test_distortion"):
+            assert math.isclose(float(alone[column]), float(shared[column]), rel_tol=1e-4), column
+
+
+def test_batch_normalisation_on_two_processes_is_said_to_differ(tmp_path):
+    conv = ["train", "--preset", "conv-32-20", "--data", "digits", "--device", "cpu", "--epochs", "1"]
+    conv += ["--batch-size", "100"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    _, alone = run(sys.executable, "-m", "vae_core", *conv, "--out", one)
+    _, shared = run(*TORCHRUN, "-m", "vae_core", *conv, "--out", two)
+    words = (
+        "batch normalisation sees one process's share of a batch: the figures will not be quite those of one process"
+    )
+    assert words not in alone and shared.count(words) == 1
+    for a, b in zip(history(one), history(two), strict=True):
+        assert a["train_distortion"] != b["train_distortion"]
+        assert math.isclose(float(a["train_distortion"]), float(b["train_distortion"]), rel_tol=0.1)

@@ -57,7 +57,7 @@ class DimensionLab(Lab):
         spec = {"side": side, "models": [], "images": block.add((255 * x).round(), "uint8")}
         for model in models:
             with torch.no_grad():
-                mean, log_var = (part.float().cpu() for part in model.encode(x.to(next(model.parameters()).device)))
+                mean, log_var = (part.float().cpu() for part in model.encode(x.to(model.device)))
             self._posteriors.append((mean, log_var))
             means, log_vars = posteriors(model, images.test)
             nats, active = rate_per_unit(means, log_vars).tolist(), active_units(means).tolist()
@@ -104,14 +104,9 @@ class DimensionLab(Lab):
             )
         return codes
 
-    @torch.no_grad()
     def answer(self) -> list[np.ndarray]:
         """What the PyTorch models decode from `z`, on their own devices: float32 (4, D) each, in [0, 1]."""
-        decoded = []
-        for model, z in zip(self.models, self.z, strict=True):
-            outputs = model.decode(torch.from_numpy(z).to(next(model.parameters()).device))
-            decoded.append(model.likelihood.mean(outputs).cpu().numpy())
-        return decoded
+        return [model.draw(torch.from_numpy(z)).numpy() for model, z in zip(self.models, self.z, strict=True)]
 
 
 def draw_still(models: Sequence[VAE], x: Tensor, means: Sequence[Tensor]) -> tuple[Image.Image, str]:
@@ -122,9 +117,7 @@ def draw_still(models: Sequence[VAE], x: Tensor, means: Sequence[Tensor]) -> tup
     for i, (model, mean) in enumerate(zip(models, means, strict=True)):
         left = 130 + 100 * i
         pen.text((left, 12), f"{model.latent_dim} dims", fill=INK, font_size=15)
-        with torch.no_grad():
-            decoded = model.likelihood.mean(model.decode(mean.to(next(model.parameters()).device)))
-        paste_digit(image, decoded.cpu().numpy(), left, 40, 84)
+        paste_digit(image, model.draw(mean).numpy(), left, 40, 84)
         pen.rectangle((left, 132, left + 84 * model.latent_dim / max(m.latent_dim for m in models), 138), fill=ACCENT)
     sizes = ", ".join(str(model.latent_dim) for model in models)
     return (

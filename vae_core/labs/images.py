@@ -2,8 +2,6 @@
 
 from vae_core.data import ImageSet, load_images
 
-NAMES = {"mnist": "MNIST", "digits": "scikit-learn's digits"}
-
 
 def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
     """The images, or MNIST's where none are given, and how many pixels each side has.
@@ -20,4 +18,4 @@ def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
 
 def describe(images: ImageSet) -> str:
     """The set's name as a reader knows it."""
-    return NAMES.get(images.name, images.name)
+    return images.title

@@ -44,7 +44,7 @@ class InterpolationLab(Lab):
         with torch.no_grad():
             known = to_pixels(images.train[:LIBRARY])
             self._codes, practices = (
-                [model.code(pixels.to(_device(model))).float().cpu() for model in self.models] for pixels in (x, known)
+                [model.code(pixels.to(model.device)).float().cpu() for model in self.models] for pixels in (x, known)
             )
         library = halve(known)
         library = (15 * library).round() / 15  # as it travels: sixteen greys, for half the bytes
@@ -97,14 +97,9 @@ class InterpolationLab(Lab):
     def answer(self) -> list[np.ndarray]:
         """What the PyTorch models draw there, on their own device: two float32 arrays (D,) in [0, 1]."""
         if self._path == 2:
-            ends = [self._decode(i, codes[[self._from, self._to]]) for i, codes in enumerate(self._codes)]
+            ends = [self.models[i].draw(codes[[self._from, self._to]]) for i, codes in enumerate(self._codes)]
             return [lerp(start, end, self._steps + 1)[self._step].numpy() for start, end in ends]
-        return [self._decode(i, torch.from_numpy(z)).numpy() for i, z in enumerate(self.z)]
-
-    @torch.no_grad()
-    def _decode(self, i: int, z: Tensor) -> Tensor:
-        model = self.models[i]
-        return model.likelihood.mean(model.decode(z.to(_device(model)))).cpu()
+        return [model.draw(torch.from_numpy(z)).numpy() for model, z in zip(self.models, self.z, strict=True)]
 
     _steps = round(1 / STEP)
 
@@ -130,7 +125,7 @@ class InterpolationLab(Lab):
         for i, (codes, title) in enumerate(zip(self._codes, TITLES, strict=True)):
             top = 30 + 116 * i
             pen.text((8, top - 20), title, fill=INK, font_size=15)
-            walk = self._decode(i, lerp(codes[start], codes[end], 9))
+            walk = self.models[i].draw(lerp(codes[start], codes[end], 9))
             for k, pixels in enumerate(walk):
                 paste_digit(image, pixels.numpy(), 8 + 75 * k, top, 70)
         alt = "Two rows of nine drawings, an autoencoder's and a VAE's, on a straight walk from one digit's code to another's."
@@ -141,7 +136,3 @@ def halve(x: Tensor) -> Tensor:
     """Square images at half their width, each pixel the mean of two by two: (N, D) -> (N, D // 4)."""
     side = round(x.shape[1] ** 0.5)
     return F.avg_pool2d(x.view(-1, 1, side, side), 2).flatten(1)
-
-
-def _device(model: LatentModel) -> torch.device:
-    return next(model.parameters()).device

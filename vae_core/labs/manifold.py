@@ -29,9 +29,8 @@ class Plane:
         if model.latent_dim != 2:
             raise ValueError(f"ManifoldLab shows planes: it needs latent_dim = 2, not {model.latent_dim}")
         self.model = model
-        self.at = next(model.parameters()).device
         with torch.no_grad():
-            z = model.code(x.to(self.at)).cpu()
+            z = model.code(x.to(model.device)).cpu()
         self.centre, self.scale = z.mean(0), z.std(0)
         self.codes = (z - self.centre) / self.scale
 
@@ -44,10 +43,9 @@ class Plane:
         anywhere = REACH * (2 * torch.rand(4000 - len(self.codes), 2, generator=torch.Generator().manual_seed(0)) - 1)
         return self.to_z(torch.cat([self.codes, anywhere]))
 
-    @torch.no_grad()
     def decode(self, point: Tensor) -> Tensor:
         """The images that the model decodes at these points: (..., 2) -> (..., D) in [0, 1]."""
-        return self.model.likelihood.mean(self.model.decode(self.to_z(point).to(self.at))).cpu()
+        return self.model.draw(self.to_z(point))
 
 
 class ManifoldLab(Lab):

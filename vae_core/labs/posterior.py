@@ -40,7 +40,7 @@ class PosteriorLab(Lab):
         images, side = square_grey(images)
         x, names = choose(images)
         with torch.no_grad():
-            posterior = model.encode(x.to(self._device))
+            posterior = model.encode(x.to(model.device))
         self._means, self._log_vars = (part.float().cpu() for part in posterior)
         kl = gaussian_kl(self._means[..., None], self._log_vars[..., None]).mean(0).tolist()  # by unit
         block = Block()
@@ -88,15 +88,9 @@ class PosteriorLab(Lab):
         epsilon = normals(self.values["draw"] + 1, self.model.latent_dim)
         return (self.mean + np.exp(0.5 * self.log_var) * epsilon).astype(np.float32)
 
-    @torch.no_grad()
     def answer(self) -> np.ndarray:
         """What the PyTorch model decodes from `z`, on its own device: float32 (D,) in [0, 1]."""
-        outputs = self.model.decode(torch.from_numpy(self.z).to(self._device))
-        return self.model.likelihood.mean(outputs).cpu().numpy()
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        return self.model.draw(torch.from_numpy(self.z)).numpy()
 
     @property
     def _digit(self) -> int:
@@ -126,9 +120,7 @@ def draw_still(model: VAE, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Im
     for left, words in ((10, "input x"), (160, "posterior q(z | x), a bar a unit"), (452, "decoded")):
         pen.text((left, 12), words, fill=INK, font_size=15)
     paste_digit(image, x.numpy(), 10, 66, 112)
-    with torch.no_grad():
-        decoded = model.likelihood.mean(model.decode(mean.to(next(model.parameters()).device)))
-    paste_digit(image, decoded.cpu().numpy(), 452, 38, 168)
+    paste_digit(image, model.draw(mean).numpy(), 452, 38, 168)
     for i, (middle, std) in enumerate(zip(mean.tolist(), (0.5 * log_var).exp().tolist(), strict=True)):
         y = 44 + 160 * i / len(mean)
         left, right = (286 + 32 * min(4, max(-4, middle + sign * std)) for sign in (-1, 1))

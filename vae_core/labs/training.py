@@ -16,7 +16,7 @@ from vae_core.labs.images import describe, square_grey
 from vae_core.labs.pack import Block
 from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
 from vae_core.metrics import evaluate
-from vae_core.models import VAE, LatentModel
+from vae_core.models import VAE, LatentModel, evaluating
 from vae_core.presets import get_preset
 from vae_core.training import History, Run, TrainConfig
 
@@ -69,18 +69,13 @@ class Album:
         self.steps.append(step)
         for name, terms in measured.items():
             self.terms[name].append((float(terms.rate), float(terms.distortion)))
-        self.drawn.append((255 * self.draw()).round().byte().cpu())
+        self.drawn.append((255 * self.draw()).round().byte())
 
-    @torch.no_grad()
     def draw(self) -> Tensor:
         """The images through the model as it is now, and what it decodes from z: (10 or fewer + 10, D) in [0, 1]."""
-        model, was_training = self.model, self.model.training
-        model.eval()
-        at = next(model.parameters()).device
-        z = torch.cat([model.code(self.x.to(at)), self.z.to(at)])
-        drawn = model.likelihood.mean(model.decode(z))
-        model.train(was_training)
-        return drawn
+        with evaluating(self.model):
+            codes = self.model.code(self.x.to(self.model.device)).cpu()
+        return self.model.draw(torch.cat([codes, self.z]))
 
 
 class TrainingLab(Lab):
@@ -144,20 +139,16 @@ class TrainingLab(Lab):
 
     def answer(self) -> np.ndarray:
         """What the model, as it is *now*, makes of the album's images and z: float32 (20, D) in [0, 1]."""
-        return self.album.draw().cpu().numpy()
+        return self.album.draw().numpy()
 
 
 def record(model: LatentModel, images: ImageSet, config: TrainConfig) -> Album:
     """Train `model` as `fit` does and return an album of it: untrained, early steps, then every epoch."""
     run, album = Run(model, images, config, None), Album(model, images, config)
     album.take(0)
-    while run.epoch < config.epochs:
-        for batch in run.batches():
-            run.advance(batch)
-            if run.epoch == 0 and run.position in EARLY and run.position < run.steps_per_epoch:
-                album.take(run.position)
-        run.finish_epoch()
-        album(run.history)
+    for _ in run.steps():
+        if run.position == 0 or (run.epoch == 0 and run.position in EARLY and run.position < run.steps_per_epoch):
+            album.take(run.number)
     model.eval()
     return album
 

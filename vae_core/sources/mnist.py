@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_core.checkpoint import write_atomically
-from vae_core.download import DamagedFile, DataError, fetch, gunzip
+from vae_core.files import write_atomically
+from vae_core.sources.download import DamagedFile, DataError, fetch, gunzip
 
 # SHA-256 of the decompressed files, so that a number in this book and a number elsewhere mean the same images.
 MNIST_FILES = {

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from vae_core.likelihoods import Bernoulli, Gaussian
 from vae_core.losses import LOG_VAR_RANGE, Elbo
@@ -31,6 +32,23 @@ SLOPES: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Tensor]] = {
 }
 """For each activation: the layer, its output and the gradient by that -> the gradient by its input."""
 
+
+def _bernoulli(_: Bernoulli, x: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Expected pixel less true one: the error that a grey coin makes."""
+    log_sum = F.softplus(logits, threshold=40)
+    return log_sum.addcmul_(x, logits, value=-1).sum(-1), torch.sigmoid(logits).sub_(x)
+
+
+def _gaussian(likelihood: Gaussian, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    mean = torch.sigmoid(outputs) if likelihood.squash else outputs
+    error = (mean - x).div_(likelihood.std**2)
+    error = torch.ops.aten.sigmoid_backward(error, mean) if likelihood.squash else error
+    return -likelihood.log_prob(x, outputs), error
+
+
+COSTS: dict[type, Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]] = {Bernoulli: _bernoulli, Gaussian: _gaussian}
+"""For each likelihood: it, x and the decoder's outputs (B, D) -> −log p(x | z) (B,), and its derivative by each output."""
+
 IN_PLACE: dict[Any, Callable[[Tensor], Tensor]] = {nn.ReLU: torch.relu_, nn.Tanh: torch.tanh_}
 """Activations that can write over their input."""
 
@@ -42,12 +60,29 @@ def understands(model: nn.Module) -> bool:
     """Whether `backward` can stand in for autograd: float32 on a CPU, nothing of somebody's own, frozen, shared or hooked."""
     modules = [module for _, module in model.named_modules(remove_duplicate=False)]
     parameters = list(model.parameters())
-    known = all(type(part) in KNOWN and "forward" not in vars(part) for part in modules)
-    known = known and type(getattr(model, "likelihood", None)) in (Bernoulli, Gaussian)
+    known = all(_is_known(part) for part in modules) and type(getattr(model, "likelihood", None)) in COSTS
     in_turn = all(_alternates(module) for module in modules if isinstance(module, nn.Sequential))
-    hooked = any(getattr(module, hooks) for module in modules for hooks in HOOKS)
     shared = sum(len(list(module.parameters(recurse=False))) for module in modules) > len(parameters)
-    return known and in_turn and not hooked and not shared and all(map(_is_ordinary, parameters))
+    return known and in_turn and not hooked(model) and not shared and all(map(_is_ordinary, parameters))
+
+
+def hooked(model: nn.Module) -> bool:
+    """Whether somebody listens to the model, its parts, its weights or every module there is."""
+    listened = any(getattr(module, hooks) for module in model.modules() for hooks in HOOKS)
+    return listened or bool(_has_any_global_hook()) or any(map(_weight_hooks, model.parameters()))
+
+
+def _weight_hooks(parameter: nn.Parameter) -> bool:
+    return bool(parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None))
+
+
+def _is_known(part: nn.Module) -> bool:
+    """A kind of layer that has its formula here, with its own `forward` and a slope that its output tells."""
+    if isinstance(part, nn.LeakyReLU) and not part.negative_slope >= 0:
+        return False  # its output no longer has the sign of its input
+    if isinstance(part, nn.Softplus) and not part.threshold >= 20:
+        return False  # level with its input too early for the one formula
+    return type(part) in KNOWN and "forward" not in vars(part)
 
 
 def _alternates(layers: nn.Sequential) -> bool:
@@ -57,7 +92,7 @@ def _alternates(layers: nn.Sequential) -> bool:
 
 def _is_ordinary(parameter: nn.Parameter) -> bool:
     is_float = parameter.device.type == "cpu" and parameter.dtype == torch.float32
-    return is_float and parameter.requires_grad and not parameter._backward_hooks
+    return is_float and parameter.requires_grad and type(parameter) is nn.Parameter
 
 
 def in_float32(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -79,7 +114,7 @@ def in_bfloat16(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tens
 PRODUCTS: dict[str, Product] = {"fp32": in_float32, "bf16": in_bfloat16}
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def backward(model: Any, x: Tensor, epsilon: Tensor, beta: Tensor, precision: str = "fp32") -> Elbo:
     """Find the gradient of the batch's mean loss by every weight of a model that `understands` accepts.
 
@@ -92,10 +127,9 @@ def backward(model: Any, x: Tensor, epsilon: Tensor, beta: Tensor, precision: st
     encoded = forward(encoder, x, product)
     z, rate, back = point(encoded[-1]) if is_plain else cloud(encoded[-1], epsilon, beta / len(x))
     decoded = forward(decoder, z, product)
-    distortion = -model.likelihood.log_prob(x, decoded[-1])
+    distortion, error = COSTS[type(model.likelihood)](model.likelihood, x, decoded[-1])
 
-    error = model.likelihood.error(x, decoded[-1]).div_(len(x))
-    by_z = descend(decoder, decoded, error, product)
+    by_z = descend(decoder, decoded, error.div_(len(x)), product)
     descend(encoder, encoded, back(by_z), product, to_input=False)
     return Elbo(rate, distortion)
 

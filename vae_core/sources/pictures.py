@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from vae_core.download import DataError
+from vae_core.sources.download import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 NAMED = 10  # refused pictures that a summary names
@@ -20,8 +20,9 @@ NAMED = 10  # refused pictures that a summary names
 def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Every picture below `root`: images uint8 (N, 3, size, size), labels (N,), and which are for testing (N,).
 
-    The folder a picture lies in is its label. Subfolders `train` and `test` are the split where both are there;
-    elsewhere every tenth picture is for testing. What cannot be read is skipped and named on stderr.
+    The folder a picture lies in is its label. Subfolders `train` and `test` are the split where both are there, and what
+    lies beside them is left out; elsewhere every tenth picture is for testing. What cannot be read is skipped. Both are
+    named on stderr.
 
     Raises:
         ValueError: `size` below 1.
@@ -35,6 +36,9 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
     if size < 1:
         raise ValueError(f"size is {size}: it must be at least 1 pixel")
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
+    split = (root / "train").is_dir() and (root / "test").is_dir()
+    if split:
+        paths = _inside_the_split(paths, root)
     read = _read_all(paths, root, size)
     refused = {path: why for path, why in zip(paths, read, strict=True) if isinstance(why, str)}
     if refused:
@@ -43,7 +47,7 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
     if len(good) < 2:
         kinds = ", ".join(sorted(SUFFIXES))
         raise DataError(f"{root} holds {len(good)} pictures, and two are needed: one to learn, one to test ({kinds})")
-    labels, for_test = _labels([path.relative_to(root).parts for path, _ in good], root)
+    labels, for_test = _labels([path.relative_to(root).parts for path, _ in good], split)
     images = torch.from_numpy(np.stack([pixels for _, pixels in good])).permute(0, 3, 1, 2).contiguous()
     return images, labels, for_test
 
@@ -91,9 +95,18 @@ def _report(root: Path, refused: dict[Path, str], count: int, strict: bool) -> N
     print(f"{root}: {len(lines)} of {count} pictures skipped", *lines[:NAMED], *rest, sep="\n  ", file=sys.stderr)
 
 
-def _labels(parts: list[tuple[str, ...]], root: Path) -> tuple[Tensor, Tensor]:
+def _inside_the_split(paths: list[Path], root: Path) -> list[Path]:
+    """The pictures below `train` and `test`; others, of a `val` perhaps, are no part of either, which is said."""
+    inside = [path for path in paths if path.relative_to(root).parts[0] in ("train", "test")]
+    if len(inside) < len(paths):
+        beside = sorted({path.relative_to(root).parts[0] for path in set(paths) - set(inside)})
+        count = f"{len(paths) - len(inside)} pictures lie in neither train/ nor test/"
+        print(f"{root}: {count} and are left out: {', '.join(beside[:NAMED])}", file=sys.stderr)
+    return inside
+
+
+def _labels(parts: list[tuple[str, ...]], split: bool) -> tuple[Tensor, Tensor]:
     """From where each picture lies: its label (N,) and whether it is for testing (N,)."""
-    split = (root / "train").is_dir() and (root / "test").is_dir()
     for_test = torch.tensor([part[0] == "test" if split else i % 10 == 9 for i, part in enumerate(parts)])
     if not split:
         for_test[-1] = True  # so that a small folder has a test picture too

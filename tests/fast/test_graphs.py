@@ -11,11 +11,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from vae_core import VAE, ConvVAE, TrainConfig, backprop
-from vae_core.graphs import CapturedStep
+from vae_core import VAE, ConvVAE, TrainConfig
+from vae_core.fast import backprop
+from vae_core.fast.graphs import CapturedStep
 from vae_core.training import Run
 
-CONFIG = TrainConfig(batch_size=100, device="cpu", pixels="dynamic", warmup_epochs=2, clip_norm=20)
+SETTINGS = {"epochs": 5, "batch_size": 100, "device": "cpu", "pixels": "dynamic", "warmup_epochs": 2, "clip_norm": 20}
 MODELS = {"dense": lambda: VAE(784, (32,), 4), "conv": lambda: ConvVAE(1, 28, (4, 8), 16, 4)}
 
 
@@ -89,7 +90,7 @@ def trained(kind, images, config, captured):
     torch.manual_seed(0)
     run = Run(MODELS[kind](), images, config, None)
     if captured:
-        run.train_step = CapturedStep(run.step, run.generator)
+        run.step = CapturedStep(run.step, run.generator)
     looks = []
     for _ in range(5):
         for batch in run.batches():
@@ -100,10 +101,10 @@ def trained(kind, images, config, captured):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_replaying_equals_stepping_to_the_bit(kind, precision, digits):
+@pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"schedule": "one-cycle", "lr": 5e-3}, {}], ids=str)
+def test_replaying_equals_stepping_to_the_bit(kind, settings, digits):
     images = digits.first(640, 10)  # six batches of 100 and one of 40
-    config = TrainConfig(**{**vars(CONFIG), "precision": precision})
+    config = TrainConfig(**SETTINGS, **settings)
     eager, expected = trained(kind, images, config, captured=False)
     replayed, looks = trained(kind, images, config, captured=True)
     for name, value in eager.model.state_dict().items():
@@ -111,8 +112,8 @@ def test_replaying_equals_stepping_to_the_bit(kind, precision, digits):
     assert looks == expected
     assert torch.equal(eager.generator.get_state(), replayed.generator.get_state())
     # of 30 and 5 steps three each are taken eagerly
-    assert isinstance(replayed.train_step, CapturedStep)
-    graphs = {size: graph for size, (graph, *_) in replayed.train_step.graphs.items()}
+    assert isinstance(replayed.step, CapturedStep)
+    graphs = {size: graph for size, (graph, *_) in replayed.step.graphs.items()}
     assert {size: getattr(graph, "replays") for size, graph in graphs.items()} == {100: 27, 40: 2}  # noqa: B009
 
 

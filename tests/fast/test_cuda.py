@@ -6,13 +6,16 @@ import pytest
 import torch
 
 from vae_core import VAE, TrainConfig, fit
-from vae_core.graphs import CapturedStep
+from vae_core.fast.graphs import CapturedStep
 from vae_core.training import Run
 
 pytestmark = pytest.mark.cuda
 CUDA = TrainConfig(
     epochs=4, batch_size=100, device="cuda", log_every=4, pixels="dynamic", warmup_epochs=2, clip_norm=50
 )
+
+
+ONE_CYCLE = replace(CUDA, schedule="one-cycle", lr=5e-3)
 
 
 @pytest.fixture
@@ -29,12 +32,13 @@ def weights_of(model):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()]).cpu()
 
 
-def test_captured_equals_eager(small, monkeypatch):
+@pytest.mark.parametrize("config", [CUDA, ONE_CYCLE], ids=lambda config: config.schedule)
+def test_captured_equals_eager(config, small, monkeypatch):
     captured = make_model()
-    history = fit(captured, small, CUDA, progress=False)
-    monkeypatch.setattr("vae_core.training.CapturedStep", lambda step, generator: step)
+    history = fit(captured, small, config, progress=False)
+    monkeypatch.setattr("vae_core.training.equip", lambda run: None)
     eager = make_model()
-    expected = fit(eager, small, CUDA, progress=False)
+    expected = fit(eager, small, config, progress=False)
     torch.testing.assert_close(
         torch.tensor(history["train_elbo"]), torch.tensor(expected["train_elbo"]), rtol=1e-4, atol=0
     )
@@ -48,8 +52,8 @@ def test_both_batch_sizes_are_captured(small):
             run.advance(batch)
         run.look()
         run.epoch, run.position = run.epoch + 1, 0
-    assert isinstance(run.train_step, CapturedStep)
-    assert set(run.train_step.graphs) == {100, 40}
+    assert isinstance(run.step, CapturedStep)
+    assert set(run.step.graphs) == {100, 40}
 
 
 def test_the_same_seed_gives_the_same_run(small):
@@ -70,3 +74,17 @@ def test_resume_on_the_gpu(small, tmp_path):
 def test_it_learns(small, precision):
     history = fit(make_model(), small, replace(CUDA, precision=precision, pixels="grey"), progress=False)
     assert history["test_elbo"][-1] > history["test_elbo"][0]
+
+
+def test_a_hook_or_a_frozen_weight_is_seen_between_epochs(small):
+    model, graphs = make_model(), []
+    run = Run(model, small, CUDA, None)
+    for _ in run.steps():
+        if run.position == 0:
+            graphs.append(run.step)
+            if run.epoch == 2:
+                model.encoder.requires_grad_(False)
+            if run.epoch == 3:
+                model.register_forward_hook(lambda *_: None)
+    assert graphs[0] is graphs[1] and isinstance(graphs[2], CapturedStep) and graphs[2] is not graphs[1]
+    assert not isinstance(graphs[3], CapturedStep)

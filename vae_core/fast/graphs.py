@@ -5,7 +5,7 @@ A graph takes Python out: the whole step (gather, forward, backward, clipping, A
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -17,11 +17,11 @@ class CapturedStep:
     """Calls `step(batch)`; from the fourth call for a batch size on, by replaying its graph.
 
     The first calls are real steps, taken eagerly on a side stream as recording demands. `generator` is the one
-    that the step draws from; the graph advances it at each replay.
+    that the step draws from; the graph advances it at each replay. `trained` says which weights were not frozen when it was made.
     """
 
-    def __init__(self, step: Callable[[Tensor], Tensor], generator: Generator):
-        self.step, self.generator = step, generator
+    def __init__(self, step: Callable[[Tensor], Tensor], generator: Generator, trained: Sequence[bool] = ()):
+        self.step, self.generator, self.trained = step, generator, trained
         self.calls: Counter[int] = Counter()
         self.graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
 

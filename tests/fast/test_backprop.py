@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, backprop, fit
-from vae_core.likelihoods import LIKELIHOODS, Bernoulli
+from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, fit
+from vae_core.fast import backprop
+from vae_core.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
 from vae_core.models import ACTIVATIONS
 from vae_core.training import Run
 
@@ -93,13 +94,19 @@ def test_a_log_variance_beyond_belief_pulls_no_weight(level, precision):
         assert distance(gradients, expected) < 1e-5
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
-def test_the_error_is_the_derivative_of_the_distortion(name):
-    likelihood = LIKELIHOODS[name]
+KINDS = {**LIKELIHOODS, "narrow": Gaussian(std=0.2), "narrow and squashed": Gaussian(std=0.2, squash=True)}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_cost_is_the_distortion_and_the_error_its_derivative(name):
+    likelihood = KINDS[name]
     x, outputs = draw()[0].double(), 4 * torch.randn(50, 60, dtype=torch.float64)
+    outputs[:, 0], outputs[:, 1] = 300.0, -300.0
     outputs.requires_grad_()
-    (expected,) = torch.autograd.grad(-likelihood.log_prob(x, outputs).sum(), outputs)
-    torch.testing.assert_close(likelihood.error(x, outputs.detach()), expected)
+    expected = -likelihood.log_prob(x, outputs)
+    (slope,) = torch.autograd.grad(expected.sum(), outputs)
+    cost, error = backprop.COSTS[type(likelihood)](likelihood, x, outputs.detach())
+    torch.testing.assert_close((cost, error), (expected.detach(), slope))
 
 
 def test_the_product_in_bfloat16_rounds_what_goes_in_and_what_comes_out():
@@ -121,6 +128,10 @@ class Loaded(Bernoulli):
     """Somebody's own likelihood."""
 
 
+class Weight(nn.Parameter):
+    """Somebody's own kind of weight."""
+
+
 CHANGES = {
     "likelihood": lambda model: setattr(model, "likelihood", Loaded()),
     "another forward": lambda model: setattr(model.encoder, "forward", model.encoder.layers.forward),
@@ -136,6 +147,12 @@ CHANGES = {
     "two activations in a row": lambda model: model.decoder.layers.insert(2, nn.Tanh()),
     "an activation first": lambda model: model.decoder.layers.insert(0, nn.Tanh()),
     "subclass": lambda model: setattr(model, "__class__", Own),
+    "weights of a kind of their own": lambda model: setattr(
+        model.encoder.layers[0], "weight", Weight(torch.ones(12, 12))
+    ),
+    "hook on what has accumulated": lambda model: next(model.parameters()).register_post_accumulate_grad_hook(print),
+    "a slope below 0": lambda model: model.decoder.layers.__setitem__(1, nn.LeakyReLU(-0.1)),
+    "a softplus that is soon level": lambda model: model.decoder.layers.__setitem__(1, nn.Softplus(threshold=1)),
 }
 
 
@@ -145,6 +162,44 @@ def test_what_it_does_not_know_is_left_to_autograd(name):
     assert backprop.understands(model)
     CHANGES[name](model)
     assert not backprop.understands(model)
+
+
+EVERY_MODULE = {
+    "before": lambda: nn.modules.module.register_module_forward_pre_hook(lambda *_: None),
+    "after": lambda: nn.modules.module.register_module_forward_hook(lambda *_: None),
+    "on the way back": lambda: nn.modules.module.register_module_full_backward_hook(lambda *_: None),
+    "before the way back": lambda: nn.modules.module.register_module_full_backward_pre_hook(lambda *_: None),
+}
+
+
+@pytest.mark.parametrize("name", EVERY_MODULE)
+def test_a_hook_on_every_module_is_seen(name):
+    model = VAE(12, (12,), 6)
+    handle = EVERY_MODULE[name]()
+    try:
+        assert not backprop.understands(model)
+    finally:
+        handle.remove()
+    assert backprop.understands(model)
+
+
+@pytest.mark.parametrize("layer", [nn.LeakyReLU(0.0), nn.LeakyReLU(0.5), nn.Softplus(beta=2, threshold=30)], ids=repr)
+def test_other_slopes_that_it_does_know(layer):
+    model = make("vae-relu")
+    model.encoder.layers[1] = layer
+    assert backprop.understands(model)
+    x, epsilon = draw()
+    assert distance(by_hand(model, x, epsilon)[1], by_autograd(model, x, epsilon)[1]) < 1e-5
+
+
+def test_what_it_finds_can_be_gone_on_with():
+    """Its gradients are ordinary tensors, to which autograd can add."""
+    model = make("vae-relu")
+    x, epsilon = draw()
+    _, once = by_hand(model, x, epsilon)
+    model(x, epsilon).loss(BETA).mean().backward()
+    twice = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+    assert distance(twice, 2 * once) < 1e-5
 
 
 def test_convolutions_are_left_to_autograd():
@@ -161,6 +216,10 @@ def weights_after(model, small, **settings):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
+def takes_by_hand(model, small):
+    return "backward" in vars(Run(model, small, TrainConfig(device="cpu"), None))
+
+
 @pytest.mark.parametrize("name", ["VAE", "Autoencoder"])
 @pytest.mark.parametrize("settings", [{}, {"beta": 0.5, "warmup_epochs": 1, "clip_norm": 5.0, "pixels": "dynamic"}])
 def test_training_ends_at_the_same_weights(name, settings, small, monkeypatch):
@@ -168,9 +227,10 @@ def test_training_ends_at_the_same_weights(name, settings, small, monkeypatch):
         torch.manual_seed(0)
         return {"VAE": VAE, "Autoencoder": Autoencoder}[name](784, (32,), 4)
 
-    assert Run(fresh(), small, TrainConfig(device="cpu"), None).by_hand
+    assert takes_by_hand(fresh(), small)
     hand = weights_after(fresh(), small, **settings)
     monkeypatch.setattr(backprop, "understands", lambda model: False)
+    assert not takes_by_hand(fresh(), small)
     auto = weights_after(fresh(), small, **settings)
     torch.testing.assert_close(hand, auto, rtol=1e-3, atol=1e-4)
     assert not torch.equal(hand, auto)  # two ways, rounded differently
@@ -182,6 +242,61 @@ def test_a_trained_model_can_be_differentiated(small):
     x = small.test[:5].flatten(1) / 255
     model(x, torch.zeros(5, 4)).loss().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_model_whose_training_broke_off_can_be_differentiated(small, monkeypatch):
+    """Stopped between the gradients and the step, as by a second Ctrl-C."""
+
+    def stop(_):
+        raise Stopped
+
+    model = VAE(784, (32,), 4)
+    monkeypatch.setattr("vae_core.training.Adam.step", stop)
+    with pytest.raises(Stopped):
+        weights_after(model, small)
+    model(small.test[:5].flatten(1) / 255, torch.zeros(5, 4)).loss().mean().backward()
+    assert all(p.grad is not None and not p.grad.is_inference() for p in model.parameters())
+
+
+def test_weights_that_a_callback_freezes_stay(small):
+    model, seen = VAE(784, (32,), 4), []
+
+    def freeze(history):
+        model.encoder.requires_grad_(False)
+        seen.append([parameter.detach().clone() for parameter in model.parameters()])
+
+    fit(model, small, TrainConfig(epochs=3, batch_size=100, device="cpu"), callback=freeze, progress=False)
+    stays = [torch.equal(a, b) for a, b in zip(seen[0], seen[-1], strict=True)]
+    assert stays == [True] * 4 + [False] * 4
+
+
+def test_weights_that_a_callback_thaws_stay_and_keep_no_gradients(small):
+    """The optimizer was made for those that were to be trained, with the option or without."""
+    model = VAE(784, (32,), 4)
+    model.encoder.requires_grad_(False)
+    before = [parameter.clone() for parameter in model.encoder.parameters()]
+
+    def thaw(_):
+        model.encoder.requires_grad_(True)
+
+    fit(model, small, TrainConfig(epochs=2, batch_size=100, device="cpu"), callback=thaw, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.encoder.parameters(), strict=True))
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_hook_that_a_callback_adds_is_called(small):
+    model, calls = VAE(784, (32,), 4), []
+
+    def listen(_):
+        if not calls:
+            model.register_forward_hook(lambda *_: calls.append(model.training))
+
+    fit(model, small, TrainConfig(epochs=2, batch_size=100, device="cpu"), callback=listen, progress=False)
+    assert calls == [True] * 7 + [False]  # the second epoch's steps, and its look at the test set
 
 
 def test_gradients_brought_along_are_forgotten(small):
