@@ -53,7 +53,7 @@ def _vae(hidden_dims: list[int], latent_dim: int, **options: Any) -> dict[str, A
     return {"model": "VAE", "hidden_dims": hidden_dims, "latent_dim": latent_dim, **options}
 
 
-_BOOK = TrainConfig(epochs=60)
+_BOOK = TrainConfig(epochs=60, lr=3e-3, schedule="one-cycle")
 _BOOK_DIMS = [256, 128]
 
 PRESETS: dict[str, Preset] = {
