@@ -20,11 +20,12 @@ def sheet_of_icons(words):
     theme = folder_of("pydata_sphinx_theme") / "theme" / "pydata_sphinx_theme" / "static"
     vendor = next((theme / "vendor" / "fontawesome").iterdir())  # one folder, named after its version
     rules = re.findall(
-        r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\(\w+)"\}', (vendor / "css" / "all.min.css").read_text()
+        r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\(\w+)"\}',
+        (vendor / "css" / "all.min.css").read_text(encoding="utf-8"),
     )
     code_of = {name: code for names, code in rules for name in re.findall(r"fa-[\w-]+", names)}
     names = sorted(words & code_of.keys())
-    styles = "".join(path.read_text() for path in (theme / "styles").glob("*.css"))
+    styles = "".join(path.read_text(encoding="utf-8") for path in (theme / "styles").glob("*.css"))
     codes = {int(code_of[name], 16) for name in names} | {ord(char) for char in styles if "\ue000" <= char <= "\uf8ff"}
 
     faces = ""

@@ -297,7 +297,7 @@ def machine(device: torch.device) -> dict[str, str | int]:
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
-        lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
         name = next(
             (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()
         )
@@ -406,12 +406,16 @@ def main() -> None:
         "seeds": raw,
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{device.type}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    (RESULTS / f"{device.type}.json").write_text(
+        json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     results = {
-        d: json.loads((RESULTS / f"{d}.json").read_text()) for d in ("cpu", "cuda") if (RESULTS / f"{d}.json").exists()
+        d: json.loads((RESULTS / f"{d}.json").read_text(encoding="utf-8"))
+        for d in ("cpu", "cuda")
+        if (RESULTS / f"{d}.json").exists()
     }
     text = table(results)
-    (RESULTS / "table.md").write_text(text)
+    (RESULTS / "table.md").write_text(text, encoding="utf-8")
     plot(raw, RESULTS / "time_to_quality.png")
     print("\n" + text)
 

@@ -48,14 +48,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="presets (all the published ones)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args()
-    rows = json.loads(PATH.read_text())["rows"] if PATH.exists() else {}
+    rows = json.loads(PATH.read_text(encoding="utf-8"))["rows"] if PATH.exists() else {}
     for name in options.names or [name for name in PRESETS if name not in SHIPPED]:
         rows[name] = measure(name, options.device)
         print(name, rows[name]["train_loss_after"], "test", rows[name]["test_loss"], flush=True)
         protocol = (
             "MNIST, grey pixels, z sampled, seed 0; losses in nats per image: train, averaged over the last epoch"
         )
-        PATH.write_text(json.dumps({"protocol": protocol, "rows": rows}, indent=1) + "\n")
+        PATH.write_text(json.dumps({"protocol": protocol, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -211,8 +211,8 @@ def main() -> None:
     made = {"machine": machine(torch.device("cpu")) | versions, "date": datetime.now(UTC).date().isoformat()}
     result = {**made, "seed": SEED, **measure()}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "refusals.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    (RESULTS / "refusals.md").write_text(as_markdown(result))
+    (RESULTS / "refusals.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (RESULTS / "refusals.md").write_text(as_markdown(result), encoding="utf-8")
     print(f"{as_markdown(result)}\n{time.perf_counter() - begun:.0f} s")
 
 

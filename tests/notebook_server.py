@@ -58,7 +58,7 @@ def _wait_until_it_answers(process, server, log):
             pytest.fail(f"the server refuses: {error}", pytrace=False)
         except OSError:
             time.sleep(0.1)  # it does not listen yet
-    pytest.fail(f"the server ended by itself:\n{log.read_text()[-2000:]}", pytrace=False)
+    pytest.fail(f"the server ended by itself:\n{log.read_text(encoding='utf-8')[-2000:]}", pytrace=False)
 
 
 def until(look, wanted):

@@ -144,5 +144,7 @@ def test_the_chart_shows_every_seed_and_the_line(tmp_path):
 
 
 def test_the_page_shows_what_was_measured():
-    results = {path.stem: json.loads(path.read_text()) for path in sorted(bench.RESULTS.glob("c*.json"))}
-    assert (bench.RESULTS / "table.md").read_text() == bench.table(results)
+    results = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(bench.RESULTS.glob("c*.json"))
+    }
+    assert (bench.RESULTS / "table.md").read_text(encoding="utf-8") == bench.table(results)

@@ -44,7 +44,7 @@ def test_the_wheel_takes_colabs_versions(wheel):
     about = message_from_string(wheel.read(name).decode())
     assert (about["Name"], about["Version"], about["Requires-Python"]) == ("vae-core", __version__, ">=3.11")
     there = {}
-    for line in (ROOT / "tools" / "colab" / "requirements.txt").read_text().splitlines():
+    for line in (ROOT / "tools" / "colab" / "requirements.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             package, _, version = line.partition("==")
             there[package] = version

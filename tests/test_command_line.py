@@ -24,9 +24,9 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     assert "test −ELBO" in printed
     names = {"config.json", "history.csv", "checkpoint.safetensors", "model.safetensors", "picture.png"}
     assert {path.name for path in tmp_path.iterdir()} == names
-    settings = json.loads((tmp_path / "config.json").read_text())
+    settings = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     assert (settings["preset"], settings["epochs"], settings["batch_size"]) == ("relu-200-10", 2, 128)
-    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()) == 3
     record = load_model(tmp_path / "model.safetensors").record
     assert (record["preset"], record["data"], record["epochs"]) == ("relu-200-10", "digits", 2)
 
@@ -97,6 +97,17 @@ def test_presets_and_help_from_a_real_shell():
     assert "bound on the gradient's norm" in text
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_of_any_encoding_is_answered(encoding, tmp_path):
+    folder = tmp_path / "Kölner Größen −"
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    for arguments, status in ((["evaluate", "vae-2", "--data", "digits"], 0), (["evaluate", str(folder)], 1)):
+        ended = subprocess.run([sys.executable, "-m", "vae_core", *arguments], capture_output=True, env=environment)
+        printed = (ended.stdout + ended.stderr).decode(encoding)
+        assert ended.returncode == status and "Traceback" not in printed, printed
+        assert ("−" if encoding == "utf-8" else "?") in printed
+
+
 def test_an_autoencoder_is_measured_by_its_distortion_alone(capsys, tmp_path):
     assert main(["evaluate", "ae-2", "--data", "digits"]) == 0
     printed = capsys.readouterr().out
@@ -140,7 +151,7 @@ def test_a_schedule_from_the_shell(tmp_path, capsys):
     rates = [config.lr_at(step, 12) for step in (11, 23)]
     printed = capsys.readouterr().out
     assert all(f"lr {rate:.1e}" in printed for rate in rates)
-    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()))
     assert [float(row["lr"]) for row in rows] == rates
     assert main([*cycle, "--resume", "--epochs", "3"]) == 1
     assert "config.epochs = 2, not 3" in capsys.readouterr().err

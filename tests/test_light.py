@@ -113,7 +113,7 @@ def test_the_first_lab_comes_with_the_page_and_the_others_later(labs, tmp_path):
     posterior, dimension = labs
     page = take_out_labs(f"<p>{posterior}<p>{dimension}<p>{posterior}", tmp_path, "../")
     assert "application/json" not in page and 'type="module"' not in page
-    files = {path.name: path.read_text() for path in (tmp_path / "_static" / "labs").iterdir()}
+    files = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "_static" / "labs").iterdir()}
     first, second, third = re.findall(r'<div class="vae-lab" data-lab="(\w+)"', page)
     assert first == third and set(files) == {f"{first}.js", f"{second}.js", f"{second}-rest.js"}
     assert page.count("<script") == 1 and f'</div><script async src="../_static/labs/{first}.js"></script><p>' in page
@@ -137,7 +137,7 @@ def test_a_labs_file_is_a_script_that_a_folder_may_hold(labs, tmp_path):
     take_out_labs(labs[0], tmp_path, "")
     (file,) = (tmp_path / "_static" / "labs").iterdir()
     run = (
-        f"const run = () => require('vm').runInThisContext({json.dumps(file.read_text())});"
+        f"const run = () => require('vm').runInThisContext({json.dumps(file.read_text(encoding='utf-8'))});"
         "const before = Object.keys(globalThis).length; globalThis.document = { querySelectorAll: () => [] };"
         "run(); run(); process.stdout.write(String(Object.keys(globalThis).length - before));"
     )

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def logical_lines(name):
-    text = (ROOT / name).read_text().replace("\\\n", " ")
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
     return [line for line in lines if line]
 
@@ -22,7 +22,7 @@ def test_each_package_is_locked_by_hash():
         pin, *hashes = line.split("--hash=")
         assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*==[^ ;]+( ;.*)?", pin.strip()), line[:80]
         assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64}\s*", value) for value in hashes)
-    assert "://" not in (ROOT / "requirements.lock").read_text()
+    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
 def test_the_lock_answers_the_requirements():

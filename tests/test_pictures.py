@@ -95,7 +95,7 @@ def mixed(tmp_path):
     root.mkdir()
     for number in range(11):
         picture((number, number, number)).save(root / f"good{number:02}.png")
-    (root / "text.png").write_text("a shopping list")
+    (root / "text.png").write_text("a shopping list", encoding="utf-8")
     (root / "empty.jpg").write_bytes(b"")
     picture(size=(300, 300)).save(root / "cut.jpg")
     (root / "cut.jpg").write_bytes((root / "cut.jpg").read_bytes()[:700])
@@ -103,7 +103,7 @@ def mixed(tmp_path):
     Image.fromarray(np.full((9, 9), 0.5, np.float32)).save(root / "deep.tiff")
     picture().save(tmp_path / "secret.png")
     (root / "link.png").symlink_to(tmp_path / "secret.png")
-    (root / "notes.txt").write_text("no picture, and not called one")
+    (root / "notes.txt").write_text("no picture, and not called one", encoding="utf-8")
     return root
 
 

@@ -86,7 +86,7 @@ def test_set_up_cell_agrees_on_page_in_download_and_on_colab(fork, fork_site, tm
     assert "github.com/someone/their-fork" in set_up(on_colab)
     committed = (ROOT / notebook).read_text(encoding="utf-8")
     assert on_colab == committed.replace(published.PLACEHOLDER, "someone/their-fork") != committed
-    assert f"github/someone/their-fork/blob/colab/{notebook}" in (tmp_path / "README.md").read_text()
+    assert f"github/someone/their-fork/blob/colab/{notebook}" in (tmp_path / "README.md").read_text(encoding="utf-8")
     if "hide-input" in committed and name != "intro.html":  # the landing page shows no set-up cell at all
         assert "github.com/someone/their-fork" in re.sub(r"<[^>]*>", "", Links(fork_site / name).text)
 
@@ -170,5 +170,5 @@ def test_without_a_slug_no_notebooks_are_stamped(tmp_path):
 
 
 def test_the_version_is_one():
-    assert f"\nversion: {vae_core.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {vae_core.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert published.find_version() == vae_core.__version__

@@ -26,8 +26,8 @@ def test_what_the_others_accept(short):
 
 
 def test_the_page_shows_the_full_run():
-    result = json.loads((refusals.RESULTS / "refusals.json").read_text())
-    assert (refusals.RESULTS / "refusals.md").read_text() == refusals.as_markdown(result)
+    result = json.loads((refusals.RESULTS / "refusals.json").read_text(encoding="utf-8"))
+    assert (refusals.RESULTS / "refusals.md").read_text(encoding="utf-8") == refusals.as_markdown(result)
     assert [row["tried"] for row in result["weights"].values()] == [1000, 300, 100]
     assert result["data"]["one pixel changed"]["tried"] == 300
     assert all(row["this book"] == 0 for part in ("weights", "data") for row in result[part].values())

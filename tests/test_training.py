@@ -595,7 +595,7 @@ def test_training_in_a_thread_works_without_signals(small):
 def test_history_as_csv(small, tmp_path):
     history = fit(make_model(), small, QUICK, progress=False)
     history.to_csv(tmp_path / "history.csv")
-    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()))
     assert [float(row["test_elbo"]) for row in rows] == history["test_elbo"]
     assert len(History()) == 0
 

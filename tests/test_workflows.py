@@ -7,8 +7,8 @@ import pytest
 import yaml
 from built import ROOT
 
-WORKFLOWS = {path.stem: path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml")}
-README = (ROOT / "README.md").read_text()
+WORKFLOWS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def steps(name):
@@ -22,13 +22,15 @@ def test_the_readmes_commands_are_what_runs():
 
 
 def test_every_make_target_that_runs_is_there():
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     called = {name for text in WORKFLOWS.values() for name in re.findall(r"\bmake ([a-z]+)\b", text)}
     assert {"site", "links"} <= called <= set(targets)
 
 
 def test_the_pythons_that_are_promised_are_tried():
-    lowest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    lowest = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "requires-python"
+    ].removeprefix(">=")
     matrix = yaml.safe_load(WORKFLOWS["test"])["jobs"]["test"]["strategy"]["matrix"]
     assert matrix["python"] == ["3.11", "3.12", "3.13"] and matrix["python"][0] == lowest
     assert [row["os"].partition("-")[0] for row in matrix["include"]] == ["macos"]

@@ -91,11 +91,11 @@ def prepare(python: str) -> Path:
     wanted = STANDIN / "requirements.txt"
     stamp, ours = ENVIRONMENT / "made-of", ENVIRONMENT / "bin" / "python"
     mark = f"{hashlib.sha256(wanted.read_bytes()).hexdigest()} {command(python, '--version')}"
-    if not stamp.is_file() or stamp.read_text() != mark:
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != mark:
         print(f"Making {ENVIRONMENT.name} from {python}: some 5 GB, once", flush=True)
         command(python, "-m", "venv", "--clear", ENVIRONMENT)
         command(ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", wanted)
-        stamp.write_text(mark)
+        stamp.write_text(mark, encoding="utf-8")
     packages = command(ours, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     shutil.copytree(STANDIN / "google", Path(packages) / "google", dirs_exist_ok=True)
     shutil.copy(STANDIN / "colab_kernel_launcher.py", packages)
@@ -106,7 +106,7 @@ def say_what_differs(python: Path) -> None:
     """Print what this environment shares with Colab, and what it does not."""
     version = command(python, "--version").split()[1]
     same = "as on Colab" if version.startswith(f"{COLAB_PYTHON}.") else f"Colab has {COLAB_PYTHON}"
-    pins = [line for line in (STANDIN / "requirements.txt").read_text().splitlines() if "==" in line]
+    pins = [line for line in (STANDIN / "requirements.txt").read_text(encoding="utf-8").splitlines() if "==" in line]
     print(f"Python {version} ({same}); Colab's versions: {', '.join(pins)}")
     print("Not as on Colab: no GPU is asked for, google.colab is a stand-in, Colab's other packages are missing, and")
     print("no front end of Google's is there (tests/browser/test_labs_colab.py drives ipywidgets 7.7.1 in a browser)")
@@ -121,7 +121,9 @@ def kernel_settings(folder: Path, python: Path) -> dict[str, str]:
     spec = folder / "kernels" / "colab"
     spec.mkdir(parents=True, exist_ok=True)
     launch = f'["{python}", "-m", "colab_kernel_launcher", "-f", "{{connection_file}}"]'
-    (spec / "kernel.json").write_text(f'{{"argv": {launch}, "display_name": "Colab", "language": "python"}}')
+    (spec / "kernel.json").write_text(
+        f'{{"argv": {launch}, "display_name": "Colab", "language": "python"}}', encoding="utf-8"
+    )
     os.environ["JUPYTER_PATH"] = str(folder)
     theirs = {name: value for name, value in os.environ.items() if name not in OURS}
     path = f"{python.parent}{os.pathsep}{theirs['PATH']}"

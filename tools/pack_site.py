@@ -34,7 +34,7 @@ def pack(site: Path, out: Path) -> Path:
             archive.writestr(entry, path.read_bytes())
     digest = hashlib.sha256(fresh.read_bytes()).hexdigest()
     fresh.replace(target)
-    target.with_suffix(".zip.sha256").write_text(f"{digest}  {target.name}\n")
+    target.with_suffix(".zip.sha256").write_text(f"{digest}  {target.name}\n", encoding="utf-8")
     return target
 
 
@@ -48,7 +48,7 @@ def main():
     except FileNotFoundError as error:
         parser.error(str(error))
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
-    print(target.with_suffix(".zip.sha256").read_text(), end="")
+    print(target.with_suffix(".zip.sha256").read_text(encoding="utf-8"), end="")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ model.safetensors to use, and picture.png to look at. Under torchrun it trains o
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -27,6 +28,9 @@ HELP = {setting.name: setting.metadata["help"] for setting in fields(TrainConfig
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 with one line on stderr when it could not, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "−" shows "?"
     options = parser().parse_args(argv)
     try:
         options.run(options)

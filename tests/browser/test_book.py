@@ -90,7 +90,9 @@ class Anchors(HTMLParser):
 
 
 def test_internal_links_resolve(site):
-    anchors = {path: Anchors(path.read_text()) for path in site.rglob("*.html") if "_static" not in path.parts}
+    anchors = {
+        path: Anchors(path.read_text(encoding="utf-8")) for path in site.rglob("*.html") if "_static" not in path.parts
+    }
     root = urlsplit(published.find_url(published.find_slug())).path or "/"
     broken = []
     for path, page in anchors.items():
@@ -127,4 +129,6 @@ def test_downloaded_notebook_is_the_committed_one_with_the_slug_in_it(site, base
             with page.expect_download() as download:
                 page.locator(".btn-download-source-button").click()
             assert download.value.suggested_filename == source.name
-            assert download.value.path().read_text() == published.stamp(source.read_text(), published.find_slug())
+            assert download.value.path().read_text(encoding="utf-8") == published.stamp(
+                source.read_text(encoding="utf-8"), published.find_slug()
+            )

@@ -39,7 +39,7 @@ def test_the_same_pages_pack_to_the_same_bytes(site, packed, tmp_path):
     again = pack(site, tmp_path)
     assert again.returncode == 0, again.stderr
     digest = hashlib.sha256(packed.read_bytes()).hexdigest()
-    assert (tmp_path / f"{NAME}.zip.sha256").read_text() == f"{digest}  {NAME}.zip\n"
+    assert (tmp_path / f"{NAME}.zip.sha256").read_text(encoding="utf-8") == f"{digest}  {NAME}.zip\n"
     assert {path.name for path in tmp_path.iterdir()} == {f"{NAME}.zip", f"{NAME}.zip.sha256"}
 
 

@@ -34,7 +34,7 @@ def run(*command):
 
 
 def history(out):
-    return list(csv.DictReader((out / "history.csv").read_text().splitlines()))
+    return list(csv.DictReader((out / "history.csv").read_text(encoding="utf-8").splitlines()))
 
 
 def test_two_processes_give_the_figures_of_one(tmp_path):

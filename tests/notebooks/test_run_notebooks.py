@@ -37,7 +37,7 @@ def executed(tmp_path_factory):
         (tmp_path / "book").mkdir(exist_ok=True)
         nbformat.write(new.new_notebook(cells=cells), tmp_path / "book" / f"{name}.ipynb")
     (tmp_path / "package" / "js").mkdir(parents=True)
-    (tmp_path / "package" / "js" / "lab.mjs").write_text("export const a = 1")
+    (tmp_path / "package" / "js" / "lab.mjs").write_text("export const a = 1", encoding="utf-8")
     assert execute(tmp_path)[:2] == (0, {"one.ipynb": "run", "two.ipynb": "run"})
     return tmp_path
 
@@ -80,7 +80,7 @@ def test_only_the_notebook_that_changed_is_run(folder, act):
 
 
 def test_a_change_of_the_package_runs_all(folder):
-    (folder / "package" / "js" / "lab.mjs").write_text("export const a = 2")
+    (folder / "package" / "js" / "lab.mjs").write_text("export const a = 2", encoding="utf-8")
     assert execute(folder)[1] == {"one.ipynb": "run", "two.ipynb": "run"}
 
 
@@ -95,6 +95,6 @@ def test_a_notebook_that_fails_is_left_as_it_was_and_tried_again(folder):
 
 
 def test_a_record_with_a_merge_conflict_is_named(folder):
-    (folder / "book" / "executed.json").write_text("<<<<<<< ours\n{}\n")
+    (folder / "book" / "executed.json").write_text("<<<<<<< ours\n{}\n", encoding="utf-8")
     status, words, said = execute(folder)
     assert status == 2 and words == {} and "executed.json is no JSON" in said and "delete it" in said
