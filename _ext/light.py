@@ -69,7 +69,7 @@ def finish(app, error):
     for path, text in pages.items():
         links = [page_css, formulas_css] if "<mjx-container" in text else [page_css]
         text = put_script(put_sheets(text, links, up(out, path)), scripts, page_js, up(out, path))
-        path.write_text(text, "utf-8", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     # the book's address shows its first page, and not one that only points there
     shutil.copyfile(out / f"{app.config.root_doc}.html", out / "index.html")
     for name in filter(is_file, [*sheets, *scripts]):
@@ -90,7 +90,7 @@ def words_in(texts):
 
 def publish(out, name, text):
     """Write a file that pages share; its address changes with its contents, so that no reader has an old one."""
-    (out / "_static" / name).write_text(text, "utf-8", encoding="utf-8")
+    (out / "_static" / name).write_text(text, encoding="utf-8")
     return f"_static/{name}?v={hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
@@ -111,7 +111,7 @@ def take_out_labs(text, out, root):
             files[f"_static/labs/{mark}-rest.js"] = REST_FILE.format(rest=data[enough:], mark=mark)
         for name, content in files.items():
             (out / name).parent.mkdir(exist_ok=True)
-            (out / name).write_text(content, "utf-8", encoding="utf-8")
+            (out / name).write_text(content, encoding="utf-8")
 
         sources = [root + name for name in files]
         marks.append(mark)
