@@ -37,6 +37,21 @@ def test_axe_finds_nothing_in_what_opens_over_a_page(base, watched_page, theme, 
         assert violations(page)[0] == []
 
 
+def test_a_faint_word_of_code_is_found_wherever_it_stands(base, watched_page):
+    """Of code, one block of each colour is looked at; a colour of its own makes a block one of these."""
+    page = open_page(watched_page(base), f"{base}/{pages()[1]}")
+    rest(page)
+    assert violations(page, "contrast")[0] == []
+    words = page.evaluate_handle(
+        "[...document.querySelectorAll('pre .k')].filter(word => word.checkVisibility({ visibilityProperty: true }))"
+    )
+    for place in (0, -1):
+        words.evaluate("(words, place) => { words.at(place).style.color = '#ccc' }", place)
+        (found,) = violations(page, "contrast")[0]
+        assert "color-contrast" in found
+        words.evaluate("(words, place) => { words.at(place).style.color = '' }", place)
+
+
 @pytest.mark.parametrize(("theme", "width"), VIEWS)
 def test_a_forks_buttons_are_accessible_and_fit(fork_base, watched_page, theme, width):
     page = open_page(watched_page(fork_base, theme=theme, width=width), f"{fork_base}/{pages()[0]}")
