@@ -51,7 +51,7 @@ class DimensionLab(Lab):
         self.models = models
         images, side = square_grey(images)
         x, names = choose(images)
-        start = names.index("3, another") if "3, another" in names else 0  # a digit that gains at each step
+        start = names.index("3, another") if "3, another" in names else 0  # a digit that gains up to ten dimensions
         block = Block()
         self._posteriors = []
         spec = {"side": side, "models": [], "images": block.add((255 * x).round(), "uint8")}
