@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
-from vae_core.labs import LABS, ManifoldLab, PosteriorLab, base
+from vae_core.labs import LABS, InterpolationLab, ManifoldLab, PosteriorLab, base
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider
@@ -285,6 +285,17 @@ def test_manifold_lab_draws_in_six_bits_what_its_models_draw(images):
         with torch.no_grad():
             drawn = unpack_dense(spec["layers"], lab.canvas.data)(plane.to_z(points)).sigmoid()
         assert (drawn - plane.decode(points)).abs().mean() < 0.01
+
+
+def test_decoders_are_rounded_as_their_own_likelihood_counts_errors(digits):
+    """To a Gaussian's mean every pixel is worth the same, however far from zero: one scale for all rows."""
+    torch.manual_seed(0)
+    ae, vae = (kind(hidden_dims=(16,), latent_dim=2, likelihood="gaussian") for kind in (Autoencoder, VAE))
+    ae.get_parameter("decoder.layers.2.bias").data[:392] = 8.0
+    interpolation, manifold = InterpolationLab(ae, vae, digits), ManifoldLab(ae, vae, digits)
+    for lab, key in ((interpolation, "models"), (manifold, "planes")):
+        scale = read(lab.canvas.data, lab.canvas.spec[key][0]["layers"][-1]["scale"])
+        assert len(scale) == 784 and (scale == scale[0]).all()
 
 
 # --- bad arguments ---

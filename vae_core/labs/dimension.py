@@ -66,7 +66,9 @@ class DimensionLab(Lab):
             spec["models"].append(
                 {
                     "units": model.latent_dim,
-                    "layers": pack_dense(model.decoder, block, round_network(model.decoder, practice)),
+                    "layers": pack_dense(
+                        model.decoder, block, round_network(model.decoder, practice, model.likelihood)
+                    ),
                     "likelihood": model.config["likelihood"],
                     "mean": block.add(mean, "float32"),
                     "log_var": block.add(log_var, "float32"),

@@ -60,7 +60,9 @@ class InterpolationLab(Lab):
             "models": [
                 {
                     "title": title,
-                    "layers": pack_dense(model.decoder, block, round_network(model.decoder, practice)),
+                    "layers": pack_dense(
+                        model.decoder, block, round_network(model.decoder, practice, model.likelihood)
+                    ),
                     "likelihood": model.config["likelihood"],
                     "codes": block.add(codes, "float32"),
                 }

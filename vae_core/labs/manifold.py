@@ -12,7 +12,7 @@ from vae_core.labs.controls import Choice, Slider
 from vae_core.labs.images import describe, square_grey
 from vae_core.labs.pack import Block, pack_dense
 from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
-from vae_core.labs.rounding import round_network
+from vae_core.labs.rounding import Rounded, round_network
 from vae_core.models import LatentModel, load_pretrained
 
 CODES = 1000
@@ -42,6 +42,10 @@ class Plane:
         """Points of this model, (4000, 2), at which its decoder must be true to itself in six bits: codes and all around."""
         anywhere = REACH * (2 * torch.rand(4000 - len(self.codes), 2, generator=torch.Generator().manual_seed(0)) - 1)
         return self.to_z(torch.cat([self.codes, anywhere]))
+
+    def rounded(self) -> list[Rounded]:
+        """Its decoder in six bits."""
+        return round_network(self.model.decoder, self.practice(), self.model.likelihood)
 
     def decode(self, point: Tensor) -> Tensor:
         """The images that the model decodes at these points: (..., 2) -> (..., D) in [0, 1]."""
@@ -76,9 +80,7 @@ class ManifoldLab(Lab):
                 {
                     "title": title,
                     "subtitle": subtitle,
-                    "layers": pack_dense(
-                        plane.model.decoder, block, round_network(plane.model.decoder, plane.practice())
-                    ),
+                    "layers": pack_dense(plane.model.decoder, block, plane.rounded()),
                     "likelihood": plane.model.config["likelihood"],
                     "centre": plane.centre.tolist(),
                     "scale": plane.scale.tolist(),
