@@ -1,19 +1,23 @@
 """The labs' Python side: what they ship, what can be read back, and how they fail."""
 
+import gc
 import gzip
 import json
 import re
 import shutil
 import subprocess
+import weakref
 from pathlib import Path
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets.widget import _instances
+from PIL import Image
 
 from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
-from vae_core.labs import LABS, InterpolationLab, ManifoldLab, PosteriorLab, base
+from vae_core.labs import LABS, ElboLab, InterpolationLab, ManifoldLab, PosteriorLab, base
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider
@@ -184,14 +188,17 @@ def test_a_page_is_told_where_the_controls_stand(posterior):
     assert values == {"digit": posterior.controls["digit"].index, "unit": 0, "shift": 1.5, "stretch": 1.0, "draw": 0}
 
 
-def test_a_script_cannot_be_ended_from_inside():
-    class Closing(PosteriorLab):
-        def html(self):
-            self.canvas.spec = {**self.canvas.spec, "title": "</script><b>"}
-            return super().html()
+def test_no_words_of_a_lab_are_taken_for_html():
+    """A script element ends at </script>, and after <!--<script at a second one: so no "<" may stand in the data."""
 
-    torch.manual_seed(0)
-    assert Closing(VAE(hidden_dims=(4,), latent_dim=2)).html().count("</script>") == 2
+    class Worded(Lab):
+        module = "posterior.mjs"
+
+    words = "</script><b> <!--<script> <!---->"
+    lab = Worded([], {"title": words}, b"", (Image.new("L", (4, 4)), "x"))
+    inside = re.search(r'application/json">(.*?)</script>', lab.html(), re.DOTALL)
+    assert inside and "<" not in inside[1]
+    assert json.loads(inside[1])["spec"]["title"] == words
 
 
 # --- the live form ---
@@ -296,6 +303,41 @@ def test_decoders_are_rounded_as_their_own_likelihood_counts_errors(digits):
     for lab, key in ((interpolation, "models"), (manifold, "planes")):
         scale = read(lab.canvas.data, lab.canvas.spec[key][0]["layers"][-1]["scale"])
         assert len(scale) == 784 and (scale == scale[0]).all()
+
+
+# --- at its end ---
+
+
+def living() -> int:
+    """How many widgets the kernel holds."""
+    return len(_instances)
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_a_closed_lab_leaves_nothing_behind(lab_class):
+    """As many widgets as before it was made, nobody told of anything any more, and the memory free once it is let go."""
+    before = living()
+    lab, heard = lab_class(), []
+    assert living() > before + 10
+    lab.observe(heard.append, "values")
+    sliders = [widget for widget in lab.controls.values() if isinstance(widget, ipywidgets.FloatSlider)]
+    canvas = weakref.ref(lab.canvas)
+    lab.close()
+    assert living() == before
+    assert lab.canvas.comm is None and all(part.comm is None for part in [*lab.controls.values(), *lab.links])
+    for slider in sliders:
+        slider.value = slider.min
+    lab.canvas.notify_change({"name": "data", "type": "change"})
+    assert heard == []
+    del lab, sliders, slider, heard
+    gc.collect()
+    assert canvas() is None
+
+
+def test_closing_twice_is_closing_once():
+    lab = ElboLab()
+    lab.close()
+    lab.close()
 
 
 # --- bad arguments ---
