@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
-from vae_core.labs import LABS, ElboLab, InterpolationLab, ManifoldLab, PosteriorLab, base
+from vae_core.labs import LABS, ElboLab, InterpolationLab, ManifoldLab, PosteriorLab, base, picture
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider
@@ -201,6 +201,55 @@ def test_no_words_of_a_lab_are_taken_for_html():
     assert json.loads(inside[1])["spec"]["title"] == words
 
 
+def drawn_words(make, monkeypatch) -> list[str]:
+    """All that is written into still pictures while `make` makes labs."""
+    written, text = [], ImageDraw.ImageDraw.text
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda pen, at, words, **how: written.append(words) or text(pen, at, words, **how))  # fmt: skip
+    make()
+    return written
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_a_still_shows_no_box_for_a_sign_that_its_font_lacks(lab_class, monkeypatch):
+    signs = set("".join(drawn_words(lab_class, monkeypatch)))
+    box, *looks = ([*picture.font(15).getmask(sign)] for sign in ("\uffff", *signs))  # pyright: ignore
+    assert signs and box not in looks
+
+
+PAIRS = [
+    ((Autoencoder, VAE), ["Autoencoder", "VAE"]),
+    ((VAE, Autoencoder), ["VAE", "Autoencoder"]),
+    ((VAE, VAE), ["VAE 1", "VAE 2"]),
+]
+
+
+@pytest.mark.parametrize(("kinds", "titles"), PAIRS)
+@pytest.mark.parametrize("lab_class", [InterpolationLab, ManifoldLab])
+def test_models_are_called_what_they_are(lab_class, kinds, titles, digits, monkeypatch):
+    """On the canvas, in the still picture and in its words, whatever pair is given."""
+    torch.manual_seed(0)
+    models = [kind(hidden_dims=(16,), latent_dim=2) for kind in kinds]
+    made = []
+    drawn = drawn_words(lambda: made.append(lab_class(*models, digits)), monkeypatch)
+    spec, alt = made[0].canvas.spec, re.findall(r'alt="(.*?)"', made[0].canvas.fallback)[0]
+    parts = spec["models" if lab_class is InterpolationLab else "planes"]
+    assert [part["title"] for part in parts] == list(filter(None, drawn)) == titles
+    assert f"{titles[0]} and {titles[1]}" in alt
+    if lab_class is ManifoldLab:
+        clouds = [part["subtitle"] == "each image becomes a cloud" for part in parts]
+        assert clouds == [kind is VAE for kind in kinds]
+
+
+def test_the_manifolds_picture_says_how_far_the_codes_are_from_its_point(digits):
+    """Two models that are one and the same have no hole where the other has none."""
+    torch.manual_seed(0)
+    model = VAE(hidden_dims=(16,), latent_dim=2)
+    lab = ManifoldLab(model, model, digits)
+    point = torch.tensor([[lab.values["z1"], lab.values["z2"]]])
+    far = torch.cdist(point, lab.planes[0].codes).min().item()
+    assert lab.canvas.fallback.count(f"{far:.2f} σ") == 2
+
+
 # --- the live form ---
 
 
@@ -320,16 +369,14 @@ def test_a_closed_lab_leaves_nothing_behind(lab_class):
     lab, heard = lab_class(), []
     assert living() > before + 10
     lab.observe(heard.append, "values")
-    sliders = [widget for widget in lab.controls.values() if isinstance(widget, ipywidgets.FloatSlider)]
+    slider = next(widget for widget in lab.controls.values() if isinstance(widget, ipywidgets.FloatSlider))
     canvas = weakref.ref(lab.canvas)
     lab.close()
     assert living() == before
     assert lab.canvas.comm is None and all(part.comm is None for part in [*lab.controls.values(), *lab.links])
-    for slider in sliders:
-        slider.value = slider.min
-    lab.canvas.notify_change({"name": "data", "type": "change"})
+    slider.value = slider.min
     assert heard == []
-    del lab, sliders, slider, heard
+    del lab, slider
     gc.collect()
     assert canvas() is None
 

@@ -124,6 +124,8 @@ class Lab(widgets.VBox):
 
     def close(self) -> None:
         """Close all that the lab opened, and tell nobody anything any more: controls, canvas and numbers, links, looks."""
+        if self.comm is None:
+            return  # closed already, or refused before it was open: Python's `del` closes too
         for widget in (*self.links, *self.controls.values(), *self.children, self):
             widget.unobserve_all()
             for look in {"layout", "style"} & set(widget.keys):
