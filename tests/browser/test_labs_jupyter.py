@@ -272,8 +272,9 @@ def test_a_cell_run_again_leaves_nothing_of_what_it_showed_and_a_closed_lab_noth
     """No view but the last, and no listener of one that is gone: the earlier labs' controls move, and nobody asks to paint."""
     page, asked = notebook.page, lambda: notebook.page.evaluate("asked")
     others = page.evaluate("views.size")
+    cell = page.locator(".jp-CodeCell").nth(CELLS.index(AGAIN))
     for _ in range(3):
-        cell = notebook.run(CELLS.index(AGAIN))
+        notebook.run(CELLS.index(AGAIN))
         cell.locator(READY).wait_for()
         until(lambda: page.evaluate("views.size"), lambda count: count == others + 1)
         assert cell.locator(".vae-lab").count() == 1

@@ -17,7 +17,7 @@ To add a lab, write two files:
 
            def __init__(self, model=None):
                block = Block()
-               spec = {"layers": pack_dense(model.decoder, block), "codes": block.add(codes, "float16")}
+               spec = {**pack_decoder(model, block), "codes": block.add(codes, "float16")}
                controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Press("draw", "Draw new ε")]
                super().__init__(controls, spec, block.data, picture=(image, "alt text: what the picture shows"))
 

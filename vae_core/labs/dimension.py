@@ -12,9 +12,8 @@ from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
 from vae_core.labs.images import choose, square_grey
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import Block, pack_dense
+from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, Sheet
-from vae_core.labs.rounding import round_network
 from vae_core.metrics import active_units, posteriors, rate_per_unit
 from vae_core.models import VAE, load_pretrained
 
@@ -65,10 +64,7 @@ class DimensionLab(Lab):
             spec["models"].append(
                 {
                     "units": model.latent_dim,
-                    "layers": pack_dense(
-                        model.decoder, block, round_network(model.decoder, practice, model.likelihood)
-                    ),
-                    "likelihood": model.config["likelihood"],
+                    **pack_decoder(model, block, practice),
                     "mean": block.add(mean, "float32"),
                     "log_var": block.add(log_var, "float32"),
                     "order": sorted(range(model.latent_dim), key=lambda unit: (not active[unit], -nats[unit])),

@@ -12,9 +12,8 @@ from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
 from vae_core.labs.images import choose, square_grey, titles
-from vae_core.labs.pack import Block, pack_dense
+from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import Sheet
-from vae_core.labs.rounding import round_network
 from vae_core.latent import lerp, slerp
 from vae_core.models import LatentModel, load_pretrained
 
@@ -60,10 +59,7 @@ class InterpolationLab(Lab):
             "models": [
                 {
                     "title": title,
-                    "layers": pack_dense(
-                        model.decoder, block, round_network(model.decoder, practice, model.likelihood)
-                    ),
-                    "likelihood": model.config["likelihood"],
+                    **pack_decoder(model, block, practice),
                     "codes": block.add(codes, "float32"),
                 }
                 for model, codes, practice, title in zip(

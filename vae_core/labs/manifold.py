@@ -10,9 +10,8 @@ from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
 from vae_core.labs.images import square_grey, titles
-from vae_core.labs.pack import Block, pack_dense
+from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
-from vae_core.labs.rounding import Rounded, round_network
 from vae_core.models import VAE, LatentModel, load_pretrained
 
 CODES = 1000
@@ -41,10 +40,6 @@ class Plane:
         """Points of this model, (4000, 2), at which its decoder must be true to itself in six bits: codes and all around."""
         anywhere = REACH * (2 * torch.rand(4000 - len(self.codes), 2, generator=torch.Generator().manual_seed(0)) - 1)
         return self.to_z(torch.cat([self.codes, anywhere]))
-
-    def rounded(self) -> list[Rounded]:
-        """Its decoder in six bits."""
-        return round_network(self.model.decoder, self.practice(), self.model.likelihood)
 
     def decode(self, point: Tensor) -> Tensor:
         """The images that the model decodes at these points: (..., 2) -> (..., D) in [0, 1]."""
@@ -80,8 +75,7 @@ class ManifoldLab(Lab):
                 {
                     "title": title,
                     "subtitle": f"each image becomes a {'cloud' if isinstance(plane.model, VAE) else 'point'}",
-                    "layers": pack_dense(plane.model.decoder, block, plane.rounded()),
-                    "likelihood": plane.model.config["likelihood"],
+                    **pack_decoder(plane.model, block, plane.practice()),
                     "centre": plane.centre.tolist(),
                     "scale": plane.scale.tolist(),
                     "codes": block.add(plane.codes, "float16"),

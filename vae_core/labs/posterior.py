@@ -10,7 +10,7 @@ from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
 from vae_core.labs.images import choose, square_grey
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import Block, pack_dense
+from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
 from vae_core.losses import gaussian_kl
 from vae_core.models import VAE, LatentModel, load_pretrained
@@ -45,8 +45,7 @@ class PosteriorLab(Lab):
         spec = {
             "side": side,
             "units": model.latent_dim,
-            "layers": pack_dense(model.decoder, block),
-            "likelihood": model.config["likelihood"],
+            **pack_decoder(model, block),
             "mean": block.add(self._means, "float32"),
             "log_var": block.add(self._log_vars, "float32"),
             "images": block.add((255 * x).round(), "uint8"),
