@@ -12,7 +12,8 @@ from vae_core.labs import DimensionLab
 from vae_core.labs.dimension import DIMENSIONS
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_dense, read, unpack_dense
-from vae_core.labs.rounding import round_network
+from vae_core.labs.rounding import round_network, sensitivity
+from vae_core.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
 from vae_core.losses import reparameterize
 from vae_core.models import dense
 
@@ -43,7 +44,7 @@ def test_what_six_bits_cannot_hold_is_refused(value):
 def test_a_rounded_network_comes_back_as_integers_times_scales(bias):
     torch.manual_seed(0)
     network, block = dense((3, 40, 30), "relu", bias), Block()
-    rounded = round_network(network, torch.randn(500, 3))
+    rounded = round_network(network, torch.randn(500, 3), Bernoulli())
     back = unpack_dense(pack_dense(network, block, rounded), block.data)
     for number, (weight, scale, shift) in enumerate(rounded):
         layer = back.get_submodule(str(2 * number))
@@ -58,11 +59,11 @@ def test_rounding_together_beats_rounding_each_by_itself():
     torch.manual_seed(0)
     network = dense((4, 60, 50), "relu")
     z = torch.randn(1000, 4)
-    (_, scale, _) = round_network(network, z)[1]
+    (_, scale, _) = round_network(network, z, Bernoulli())[1]
     x, weight = network[:2](z), network.get_parameter("2.weight")
     alone = (weight / scale[:, None]).round().clamp(-32, 31) * scale[:, None]
     block = Block()
-    back = unpack_dense(pack_dense(network, block, round_network(network, z)), block.data)
+    back = unpack_dense(pack_dense(network, block, round_network(network, z, Bernoulli())), block.data)
     with torch.no_grad():
         ours, theirs = (back(z) - network(z)).square().mean(), (x @ (alone - weight).T).square().mean()
     assert ours < theirs / 2
@@ -73,8 +74,34 @@ def test_inputs_that_are_always_zero_do_no_harm():
     network = dense((2, 6, 5), "relu")
     weights = network.state_dict()
     weights["0.weight"][:3], weights["0.bias"][:3] = 0.0, -1.0  # three units that never fire
-    rounded = round_network(network, torch.randn(50, 2))
+    rounded = round_network(network, torch.randn(50, 2), Bernoulli())
     assert all(torch.isfinite(part).all() for layer in rounded for part in layer)
+
+
+@pytest.mark.parametrize("likelihood", [*LIKELIHOODS.values(), Gaussian(std=0.1)], ids=str)
+def test_an_error_counts_as_the_models_own_likelihood_counts_it(likelihood):
+    """Against what −log p, expected where the decoder is right, gains when its output is off by a little to either side."""
+    outputs = torch.linspace(-4, 4, 33, dtype=torch.float64)[None]
+    x, off = likelihood.mean(outputs)[..., None], 1e-3
+    cost = [-likelihood.log_prob(x, outputs[..., None] + step) for step in (-off, 0, off)]
+    measured = (cost[0] - 2 * cost[1] + cost[2])[0] / off**2
+    torch.testing.assert_close(sensitivity(likelihood, outputs), measured, rtol=1e-4, atol=1e-6)
+
+
+def test_rows_are_rounded_as_their_likelihood_feels_it():
+    """A Gaussian's mean far from zero is no certain coin: taken for one, its row would be rounded too coarsely."""
+    torch.manual_seed(0)
+    network, z = dense((4, 60, 50), "relu"), torch.randn(1000, 4)
+    network.get_parameter("2.bias").data[:25] = 8.0
+    gaussian = LIKELIHOODS["gaussian"]
+
+    def lost(counted_as):
+        block = Block()
+        back = unpack_dense(pack_dense(network, block, round_network(network, z, counted_as)), block.data)
+        with torch.no_grad():
+            return (gaussian.log_prob(network(z), network(z)) - gaussian.log_prob(network(z), back(z))).mean().item()
+
+    assert lost(gaussian) < lost(Bernoulli()) / 2
 
 
 @pytest.mark.parametrize("latent_dim", DIMENSIONS)
@@ -82,7 +109,8 @@ def test_six_bits_cost_little(latent_dim, images):
     """Less than half a nat an image, of 80 and more, on draws from the posteriors of test images."""
     model, block = load_pretrained(f"vae-{latent_dim}"), Block()
     practice = torch.randn(4000, latent_dim, generator=torch.Generator().manual_seed(0))
-    small = unpack_dense(pack_dense(model.decoder, block, round_network(model.decoder, practice)), block.data)
+    rounded = round_network(model.decoder, practice, model.likelihood)
+    small = unpack_dense(pack_dense(model.decoder, block, rounded), block.data)
     x = to_pixels(images.test[:1000])
     with torch.no_grad():
         mean, log_var = model.encode(x)

@@ -1,19 +1,23 @@
 """The labs' Python side: what they ship, what can be read back, and how they fail."""
 
+import gc
 import gzip
 import json
 import re
 import shutil
 import subprocess
+import weakref
 from pathlib import Path
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets.widget import _instances
+from PIL import Image, ImageDraw
 
 from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
-from vae_core.labs import LABS, ManifoldLab, PosteriorLab, base
+from vae_core.labs import LABS, ElboLab, InterpolationLab, ManifoldLab, PosteriorLab, base, picture
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider
@@ -184,14 +188,66 @@ def test_a_page_is_told_where_the_controls_stand(posterior):
     assert values == {"digit": posterior.controls["digit"].index, "unit": 0, "shift": 1.5, "stretch": 1.0, "draw": 0}
 
 
-def test_a_script_cannot_be_ended_from_inside():
-    class Closing(PosteriorLab):
-        def html(self):
-            self.canvas.spec = {**self.canvas.spec, "title": "</script><b>"}
-            return super().html()
+def test_no_words_of_a_lab_are_taken_for_html():
+    """A script element ends at </script>, and after <!--<script at a second one: so no "<" may stand in the data."""
 
+    class Worded(Lab):
+        module = "posterior.mjs"
+
+    words = "</script><b> <!--<script> <!---->"
+    lab = Worded([], {"title": words}, b"", (Image.new("L", (4, 4)), "x"))
+    inside = re.search(r'application/json">(.*?)</script>', lab.html(), re.DOTALL)
+    assert inside and "<" not in inside[1]
+    assert json.loads(inside[1])["spec"]["title"] == words
+
+
+def drawn_words(make, monkeypatch) -> list[str]:
+    """All that is written into still pictures while `make` makes labs."""
+    written, text = [], ImageDraw.ImageDraw.text
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda pen, at, words, **how: written.append(words) or text(pen, at, words, **how))  # fmt: skip
+    make()
+    return written
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_a_still_shows_no_box_for_a_sign_that_its_font_lacks(lab_class, monkeypatch):
+    signs = set("".join(drawn_words(lab_class, monkeypatch)))
+    box, *looks = ([*picture.font(15).getmask(sign)] for sign in ("\uffff", *signs))  # pyright: ignore
+    assert signs and box not in looks
+
+
+PAIRS = [
+    ((Autoencoder, VAE), ["Autoencoder", "VAE"]),
+    ((VAE, Autoencoder), ["VAE", "Autoencoder"]),
+    ((VAE, VAE), ["VAE 1", "VAE 2"]),
+]
+
+
+@pytest.mark.parametrize(("kinds", "titles"), PAIRS)
+@pytest.mark.parametrize("lab_class", [InterpolationLab, ManifoldLab])
+def test_models_are_called_what_they_are(lab_class, kinds, titles, digits, monkeypatch):
+    """On the canvas, in the still picture and in its words, whatever pair is given."""
     torch.manual_seed(0)
-    assert Closing(VAE(hidden_dims=(4,), latent_dim=2)).html().count("</script>") == 2
+    models = [kind(hidden_dims=(16,), latent_dim=2) for kind in kinds]
+    made = []
+    drawn = drawn_words(lambda: made.append(lab_class(*models, digits)), monkeypatch)
+    spec, alt = made[0].canvas.spec, re.findall(r'alt="(.*?)"', made[0].canvas.fallback)[0]
+    parts = spec["models" if lab_class is InterpolationLab else "planes"]
+    assert [part["title"] for part in parts] == list(filter(None, drawn)) == titles
+    assert f"{titles[0]} and {titles[1]}" in alt
+    if lab_class is ManifoldLab:
+        clouds = [part["subtitle"] == "each image becomes a cloud" for part in parts]
+        assert clouds == [kind is VAE for kind in kinds]
+
+
+def test_the_manifolds_picture_says_how_far_the_codes_are_from_its_point(digits):
+    """Two models that are one and the same have no hole where the other has none."""
+    torch.manual_seed(0)
+    model = VAE(hidden_dims=(16,), latent_dim=2)
+    lab = ManifoldLab(model, model, digits)
+    point = torch.tensor([[lab.values["z1"], lab.values["z2"]]])
+    far = torch.cdist(point, lab.planes[0].codes).min().item()
+    assert lab.canvas.fallback.count(f"{far:.2f} σ") == 2
 
 
 # --- the live form ---
@@ -285,6 +341,50 @@ def test_manifold_lab_draws_in_six_bits_what_its_models_draw(images):
         with torch.no_grad():
             drawn = unpack_dense(spec["layers"], lab.canvas.data)(plane.to_z(points)).sigmoid()
         assert (drawn - plane.decode(points)).abs().mean() < 0.01
+
+
+def test_decoders_are_rounded_as_their_own_likelihood_counts_errors(digits):
+    """To a Gaussian's mean every pixel is worth the same, however far from zero: one scale for all rows."""
+    torch.manual_seed(0)
+    ae, vae = (kind(hidden_dims=(16,), latent_dim=2, likelihood="gaussian") for kind in (Autoencoder, VAE))
+    ae.get_parameter("decoder.layers.2.bias").data[:392] = 8.0
+    interpolation, manifold = InterpolationLab(ae, vae, digits), ManifoldLab(ae, vae, digits)
+    for lab, key in ((interpolation, "models"), (manifold, "planes")):
+        scale = read(lab.canvas.data, lab.canvas.spec[key][0]["layers"][-1]["scale"])
+        assert len(scale) == 784 and (scale == scale[0]).all()
+
+
+# --- at its end ---
+
+
+def living() -> int:
+    """How many widgets the kernel holds."""
+    return len(_instances)
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_a_closed_lab_leaves_nothing_behind(lab_class):
+    """As many widgets as before it was made, nobody told of anything any more, and the memory free once it is let go."""
+    before = living()
+    lab, heard = lab_class(), []
+    assert living() > before + 10
+    lab.observe(heard.append, "values")
+    slider = next(widget for widget in lab.controls.values() if isinstance(widget, ipywidgets.FloatSlider))
+    canvas = weakref.ref(lab.canvas)
+    lab.close()
+    assert living() == before
+    assert lab.canvas.comm is None and all(part.comm is None for part in [*lab.controls.values(), *lab.links])
+    slider.value = slider.min
+    assert heard == []
+    del lab, slider
+    gc.collect()
+    assert canvas() is None
+
+
+def test_closing_twice_is_closing_once():
+    lab = ElboLab()
+    lab.close()
+    lab.close()
 
 
 # --- bad arguments ---

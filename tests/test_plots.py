@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from vae_core import VAE, History
-from vae_core.labs.images import describe
 from vae_core.losses import Elbo
 from vae_core.plots import data_note, overview, show_codes, show_grid, show_history, show_plane, show_rows
 
@@ -58,10 +57,10 @@ def test_overview_is_the_same_twice(digits, tmp_path):
 
 
 def test_a_page_and_a_lab_call_a_set_by_one_name(digits):
-    assert digits.title == describe(digits) == "scikit-learn's small digits"
+    assert digits.title == "scikit-learn's small digits"
     assert f"<strong>{escape(digits.title)}, which stand in where MNIST" in str(data_note(digits).data)
     mine = replace(digits, name="folder <mine>")
-    assert mine.title == describe(mine) == "folder <mine>"
+    assert mine.title == "folder <mine>"
     assert "<strong>folder &lt;mine&gt;</strong>: 1,500 training and 297 test images." in str(data_note(mine).data)
 
 

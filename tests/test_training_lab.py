@@ -78,6 +78,13 @@ def test_what_is_packed_is_the_album(album):
     assert spec["terms"] == album.terms
 
 
+def test_the_pictures_words_hold_of_any_run(album):
+    """Of how often it was drawn, and of the loss before and after, whichever way that went."""
+    first, last = (sum(album.terms["test"][i]) for i in (0, -1))
+    words = TrainingLab(album).canvas.fallback
+    assert f"after {album.steps[-1]} steps" in words and f"from {first:.1f} to {last:.1f} nats" in words
+
+
 def test_the_lab_reads_back_where_it_stands(album):
     lab = TrainingLab(album)
     lab.controls["snapshot"].value = 2.0

@@ -19,6 +19,12 @@ z = torch.randn(5, lab.canvas.spec["layers"][0]["inputs"], generator=torch.Gener
 assert unpack_dense(lab.canvas.spec["layers"], lab.canvas.data)(z).shape == (5, 784)
 lab.controls["stretch"].value = 2.0
 assert lab.values == {{"stretch": 2.0, "draw": 0}}
+try:
+    mine.StretchLab(vae_core.ConvVAE())  # whose size is known, and whose layers a lab cannot take
+except ValueError as refused:
+    assert "dense layers" in str(refused), refused
+else:
+    raise AssertionError("convolutions were taken for dense layers")
 print(mine.StretchLab().html())
 """
 

@@ -399,6 +399,18 @@ def test_a_lab_that_fails_later_goes_back_to_its_picture(small, open_page):
     assert has_failed(page.locator(".vae-lab").first, "a result is not a number")
 
 
+def test_words_that_look_like_html_break_no_page(open_page):
+    """A class named so that a browser would take what follows for a script in a comment: lab and page are whole."""
+    torch.manual_seed(0)
+    model = VAE(hidden_dims=(4,), latent_dim=2)
+    lab = PosteriorLab(model)
+    lab.canvas.spec = {**lab.canvas.spec, "caption": "</script> <!--<script> & <b>"}
+    page = open_page(lab.html(), "<p id=after>after</p>", lab.html())
+    assert page.locator("body > #after").count() == 1
+    page.wait_for_function("document.querySelectorAll('.vae-lab[data-ready=true]').length === 2")
+    assert page.locator(".vae-lab-caption").all_text_contents() == 2 * ["</script> <!--<script> & <b>"]
+
+
 def test_without_scripts_the_picture_stands(small, browser, tmp_path):
     (tmp_path / "page.html").write_text(HEAD + small, encoding="utf-8")
     context = browser.new_context(java_script_enabled=False)

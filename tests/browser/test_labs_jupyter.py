@@ -14,7 +14,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from nbconvert import HTMLExporter
 from notebook_server import running, until
-from screen import READY, drag, looks, press, wait_for_change
+from screen import READY, drag, looks, press, settle, wait_for_change
 from traitlets.config import Config
 
 from vae_core.labs import LABS, ElboLab, ManifoldLab
@@ -70,6 +70,27 @@ for lab in made.values():
         damaged.append(twin(lab, damage if refs(lab.canvas.spec) else added_to))  # formulas alone have no arrays
 display(*damaged, made["PosteriorLab"])
 """
+TWICE = "display(made['ManifoldLab'], made['ManifoldLab'])"
+AGAIN = """
+from ipywidgets import Label
+from vae_core.labs import ManifoldLab
+kept = [*globals().get("kept", []), ManifoldLab(*(plane.model for plane in made["ManifoldLab"].planes))]
+news = Label("none")
+display(news, kept[-1])
+"""
+CELLS = [MAKE, *(f"made['{lab_class.__name__}']" for lab_class in LABS), DAMAGE, TWICE, AGAIN]
+
+# how many views follow the size of their lab, and how often one has asked for a frame
+COUNT = """{
+  window.views = new Set()
+  window.asked = 0
+  const frame = requestAnimationFrame
+  window.requestAnimationFrame = act => { if (act.name === 'tick') asked++; return frame(act) }
+  window.ResizeObserver = class extends ResizeObserver {
+    observe(element, ...rest) { if (element.classList.contains('vae-lab')) views.add(this); super.observe(element, ...rest) }
+    disconnect() { views.delete(this); super.disconnect() }
+  }
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +149,13 @@ class Notebook:
 
 @pytest.fixture(scope="module")
 def notebook(jupyter, watch):
-    """One notebook that makes every lab in its first cell and shows one in each further cell; the last damages them all."""
-    shown = [f"made['{lab_class.__name__}']" for lab_class in LABS]
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (MAKE, *shown, DAMAGE)])
+    """One notebook that makes every lab in its first cell and shows one in each further cell; then one damages them all."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, jupyter.notebooks / "labs.ipynb")
     with watch(jupyter.url, height=1500) as watched:
         page = watched.page
+        page.add_init_script(COUNT)
         page.goto(f"{jupyter.url}/lab/tree/labs.ipynb?token={jupyter.token}&reset")
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         (connection,) = (jupyter.notebooks.parent / "runtime").glob("kernel-*.json")
@@ -201,7 +222,7 @@ def test_a_value_set_in_python_reaches_the_canvas(notebook):
 
 def test_bad_weights_leave_the_picture_and_one_sentence(notebook):
     """Every lab, damaged in three ways, above one that is whole, all in one cell."""
-    cell = notebook.run(1 + len(LABS))
+    cell = notebook.run(CELLS.index(DAMAGE))
     count = 3 * len(LABS)
     cell.locator(READY).wait_for(state="attached")
     failed = cell.locator(".vae-lab[data-failed]")
@@ -220,6 +241,57 @@ def test_bad_weights_leave_the_picture_and_one_sentence(notebook):
     whole.locator(".noUi-handle").first.focus()
     press(notebook.page, "ArrowRight")
     wait_for_change(whole.locator(".vae-lab"), before)
+
+
+def test_one_lab_shown_twice_stays_in_step(notebook):
+    """A slider of the one and the canvas of the other move both."""
+    cell = notebook.run(CELLS.index(TWICE))
+    until(cell.locator(READY).count, lambda count: count == 2)
+    first, second = cell.locator(".vae-lab-live").all()
+
+    def both_changed(before):
+        shown = until(
+            lambda: [looks(lab) for lab in (first, second)],
+            lambda now: now[0] == now[1] != before,
+        )
+        return shown[0]
+
+    start = both_changed(None)
+    first.locator(".noUi-handle").first.focus()
+    press(notebook.page, "ArrowRight", 3)
+    moved = both_changed(start)
+    canvas = second.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    x, y = box["x"] + 0.25 * box["width"], box["y"] + 150
+    drag(notebook.page, (x, y), (x + 20, y + 10), steps=5)
+    both_changed(moved)
+
+
+def test_a_cell_run_again_leaves_nothing_of_what_it_showed_and_a_closed_lab_nothing_at_all(notebook):
+    """No view but the last, and no listener of one that is gone: the earlier labs' controls move, and nobody asks to paint."""
+    page, asked = notebook.page, lambda: notebook.page.evaluate("asked")
+    others = page.evaluate("views.size")
+    cell = page.locator(".jp-CodeCell").nth(CELLS.index(AGAIN))
+    for _ in range(3):
+        notebook.run(CELLS.index(AGAIN))
+        cell.locator(READY).wait_for()
+        until(lambda: page.evaluate("views.size"), lambda count: count == others + 1)
+        assert cell.locator(".vae-lab").count() == 1
+    settle(page)
+    before = asked()
+    notebook.kernel.execute("for lab in kept[:-1]: lab.controls['z1'].value = -2.0")
+    notebook.kernel.execute("news.value = 'moved'")
+    cell.get_by_text("moved", exact=True).wait_for()
+    settle(page)
+    assert notebook.ask("[lab.values['z1'] for lab in kept[:-1]]") == [-2.0, -2.0] and asked() == before
+    notebook.kernel.execute("kept[-1].controls['z1'].value = -2.0")
+    until(lambda: cell.locator("canvas").get_attribute("aria-label"), lambda said: "z₁ = −2.00" in said)
+    assert asked() > before
+
+    notebook.kernel.execute("for lab in kept: lab.close()")
+    until(lambda: page.evaluate("views.size"), lambda count: count == others)
+    assert cell.locator(".vae-lab-live, .vae-lab, .noUi-handle").count() == 0
 
 
 def test_a_front_end_that_prefers_html_gets_the_static_twin(watched_page, tmp_path):

@@ -17,7 +17,7 @@ To add a lab, write two files:
 
            def __init__(self, model=None):
                block = Block()
-               spec = {"layers": pack_dense(model.decoder, block), "codes": block.add(codes, "float16")}
+               spec = {**pack_decoder(model, block), "codes": block.add(codes, "float16")}
                controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Press("draw", "Draw new ε")]
                super().__init__(controls, spec, block.data, picture=(image, "alt text: what the picture shows"))
 
@@ -122,6 +122,16 @@ class Lab(widgets.VBox):
     def _press(self, name: str) -> None:
         setattr(self.canvas, name, getattr(self.canvas, name) + 1)
 
+    def close(self) -> None:
+        """Close all that the lab opened, and tell nobody anything any more: controls, canvas and numbers, links, looks."""
+        if self.comm is None:
+            return  # closed already, or refused before it was open: Python's `del` closes too
+        for widget in (*self.links, *self.controls.values(), *self.children, self):
+            widget.unobserve_all()
+            for look in {"layout", "style"} & set(widget.keys):
+                getattr(widget, look).close()
+            widgets.Widget.close(widget)
+
     def state(self) -> dict[str, Any]:
         """Every value as the browser has it: a Choice is an index, a Press a count."""
         state = {control.name: getattr(self.canvas, control.name) for control in self.specification}
@@ -138,7 +148,7 @@ class Lab(widgets.VBox):
         data = base64.b64encode(self.canvas.data).decode()
         contents = {"spec": self.canvas.spec, "values": self.state(), "data": data}
         payload = json.dumps(contents, sort_keys=True, allow_nan=False)  # a browser's JSON knows no NaN
-        payload = payload.replace("</", "<\\/")  # nothing inside may end the script element
+        payload = payload.replace("<", "\\u003c")  # no "</script" may end it early, no "<!--<script" late
         script = bundle("host.mjs", self.module)
         mark = hashlib.sha256((payload + script).encode()).hexdigest()[:12]
         place = "--vae-phone: {}px; --vae-desk: {}px".format(*self.tall)

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.Image import Image
 from torch import Tensor
 
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import describe, square_grey
+from vae_core.labs.images import choose, square_grey
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import Block, pack_dense
-from vae_core.labs.picture import ACCENT, INK, paste_digit, sheet
-from vae_core.labs.posterior import choose
-from vae_core.labs.rounding import round_network
+from vae_core.labs.pack import Block, pack_decoder
+from vae_core.labs.picture import ACCENT, Sheet
 from vae_core.metrics import active_units, posteriors, rate_per_unit
 from vae_core.models import VAE, load_pretrained
 
@@ -66,8 +64,7 @@ class DimensionLab(Lab):
             spec["models"].append(
                 {
                     "units": model.latent_dim,
-                    "layers": pack_dense(model.decoder, block, round_network(model.decoder, practice)),
-                    "likelihood": model.config["likelihood"],
+                    **pack_decoder(model, block, practice),
                     "mean": block.add(mean, "float32"),
                     "log_var": block.add(log_var, "float32"),
                     "order": sorted(range(model.latent_dim), key=lambda unit: (not active[unit], -nats[unit])),
@@ -88,13 +85,13 @@ class DimensionLab(Lab):
             picture=draw_still(models, x[start], [mean[start] for mean, _ in self._posteriors]),
             caption="At noise 1 the draws are from the posterior that the encoder chose; at 0 all are its mean, at an "
             "infinite rate. Distortion: mean of the four draws. Active: the unit's mean varies over the test set by a variance "
-            f"of more than 0.01. Digits from the test set ({describe(images)}).",
+            f"of more than 0.01. Digits from the test set ({images.title}).",
         )
 
     @property
     def z(self) -> list[np.ndarray]:
         """The draws that the images are decoded from, model by model: float32 (4, L) each, the large image's first."""
-        row, codes = self.controls["digit"].index, []
+        row, codes = self.state()["digit"], []
         for mean, log_var in self._posteriors:
             epsilon = normals(self.values["draw"] + 1, DRAWS * mean.shape[1]).reshape(DRAWS, -1)
             codes.append(
@@ -109,18 +106,14 @@ class DimensionLab(Lab):
         return [model.draw(torch.from_numpy(z)).numpy() for model, z in zip(self.models, self.z, strict=True)]
 
 
-def draw_still(models: Sequence[VAE], x: Tensor, means: Sequence[Tensor]) -> tuple[Image.Image, str]:
+def draw_still(models: Sequence[VAE], x: Tensor, means: Sequence[Tensor]) -> tuple[Image, str]:
     """The lab as it begins, for a page whose script does not run: x (D,), the mean of each model's posterior (L,)."""
-    image, pen = sheet(130 + 100 * len(models), 150)
-    pen.text((10, 12), "input x", fill=INK, font_size=15)
-    paste_digit(image, x.numpy(), 10, 40, 84)
+    sheet = Sheet(130 + 100 * len(models), 150)
+    sheet.show("input x", x[None], 10, 40, 84)
     for i, (model, mean) in enumerate(zip(models, means, strict=True)):
         left = 130 + 100 * i
-        pen.text((left, 12), f"{model.latent_dim} dims", fill=INK, font_size=15)
-        paste_digit(image, model.draw(mean).numpy(), left, 40, 84)
-        pen.rectangle((left, 132, left + 84 * model.latent_dim / max(m.latent_dim for m in models), 138), fill=ACCENT)
+        sheet.show(f"{model.latent_dim} dims", model.draw(mean[None]), left, 40, 84)
+        share = model.latent_dim / max(m.latent_dim for m in models)
+        sheet.rectangle((left, 132, left + 84 * share, 138), fill=ACCENT)
     sizes = ", ".join(str(model.latent_dim) for model in models)
-    return (
-        image,
-        f"A handwritten digit, and beside it the same digit redrawn by VAEs with latent dimension {sizes}: from blurred to sharp.",
-    )
+    return sheet.image, f"A test image, and beside it the same image redrawn by VAEs with latent dimension {sizes}."

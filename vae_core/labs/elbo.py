@@ -2,14 +2,13 @@
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.Image import Image
 
 from vae_core.exact import EXACT_MODELS, ExactModel
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.picture import ACCENT, GREY, INK, sheet
+from vae_core.labs.picture import ACCENT, GREY, INK, ORANGE, Sheet
 
-ORANGE = "#e8860c"
 X = Slider("x", "Observed x", -3, 3, 0.25, 1.0)
 
 
@@ -52,7 +51,7 @@ class ElboLab(Lab):
     @property
     def exact_model(self) -> ExactModel:
         """The model of the chosen decoder."""
-        return list(EXACT_MODELS.values())[self.controls["decoder"].index]
+        return EXACT_MODELS[self.values["decoder"]]
 
     def answer(self) -> dict[str, float]:
         """What PyTorch makes of the same q and x, in nats: log_marginal, elbo, gap, rate and distortion."""
@@ -68,26 +67,22 @@ def least_gap(model: ExactModel, x: torch.Tensor) -> list[float]:
     return [abs(round(gap, 5)) for gap in gaps.tolist()]
 
 
-def draw_still() -> tuple[Image.Image, str]:
+def draw_still() -> tuple[Image, str]:
     """The lab as it begins, for a page whose script does not run."""
-    image, pen = sheet(720, 300)
+    sheet = Sheet(720, 300)
     z = np.linspace(-4, 4, 161)
-
-    def curve(mean: float, std: float, colour: str, width: int) -> None:
+    curves = (("prior", 20, 0, 1, GREY), ("posterior", 110, 0.8, 0.6, INK), ("q", 230, -0.5, 1.2, ACCENT))
+    for name, left, mean, std, colour in curves:
         heights = np.exp(-0.5 * ((z - mean) / std) ** 2) / std
-        pen.line([(20 + 85 * (a + 4), 190 - 85 * h) for a, h in zip(z, heights, strict=True)], fill=colour, width=width)
-
-    curve(0, 1, GREY, 1)
-    curve(0.8, 0.6, INK, 3)
-    curve(-0.5, 1.2, ACCENT, 3)
-    pen.line((20, 190, 700, 190), fill=GREY)
-    for left, words, colour in ((20, "prior", GREY), (110, "posterior", INK), (230, "q", ACCENT)):
-        pen.text((left, 12), words, fill=colour, font_size=17)
-    pen.text((20, 206), "log p(x) = ELBO + KL(q ‖ posterior)", fill=INK, font_size=16)
-    pen.rectangle((20, 234, 600, 250), fill=GREY)
-    pen.rectangle((20, 260, 330, 276), fill=ACCENT)
-    pen.rectangle((331, 260, 600, 276), fill=ORANGE)
-    return image, (
+        sheet.line(
+            list(zip(360 + 85 * z, 190 - 85 * heights, strict=True)), fill=colour, width=1 if colour == GREY else 3
+        )
+        sheet.write(name, left, 12, colour, 17)
+    sheet.line((20, 190, 700, 190), fill=GREY)
+    sheet.write("log p(x) = ELBO + KL(q ‖ posterior)", 20, 206, size=16)
+    for left, top, right, colour in ((20, 234, 600, GREY), (20, 260, 330, ACCENT), (331, 260, 600, ORANGE)):
+        sheet.rectangle((left, top, right, top + 16), fill=colour)
+    return sheet.image, (
         "Three bell curves: the prior, the posterior, and a Gaussian q that does not match it. Below, a bar for log p(x) and one "
         "of the same length in two parts, the ELBO and the Kullback-Leibler divergence from q to the posterior."
     )

@@ -2,15 +2,14 @@
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.Image import Image
 
-from vae_core.gradients import FUNCTIONS, Cost, pathwise, score_function
+from vae_core.gradients import FUNCTIONS, pathwise, score_function
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
 from vae_core.labs.noise import normals
-from vae_core.labs.picture import ACCENT, GREY, INK, sheet
+from vae_core.labs.picture import ACCENT, GREY, INK, ORANGE, Sheet
 
-ORANGE = "#e8860c"
 BATCHES, MOST = 200, 64  # estimates, and the most draws of each
 
 
@@ -66,46 +65,36 @@ class GradientLab(Lab):
     @property
     def exact(self) -> float:
         """The chosen gradient, exactly."""
-        return self._cost.exact_gradient(self.values["mean"], self.values["std"])[self._by].item()
+        at = self.state()
+        return FUNCTIONS[at["f"]].exact_gradient(at["mean"], at["std"])[at["by"]].item()
 
     def answer(self) -> np.ndarray:
         """What PyTorch's autograd makes of the same draws: pathwise, score function, with baseline. float64 (3, 200)."""
-        mean, std = (torch.tensor([self.values[name]], dtype=torch.float64) for name in ("mean", "std"))
-        given = (self._cost.value, mean, std, torch.from_numpy(self.epsilon))
+        at = self.state()
+        mean, std = (torch.tensor([at[name]], dtype=torch.float64) for name in ("mean", "std"))
+        given = (FUNCTIONS[at["f"]].value, mean, std, torch.from_numpy(self.epsilon))
         kinds = (pathwise(*given), score_function(*given), score_function(*given, baseline=True))
-        return torch.stack(kinds)[:, self._by, :, 0].numpy()
-
-    @property
-    def _cost(self) -> Cost:
-        return FUNCTIONS[self.controls["f"].index]
-
-    @property
-    def _by(self) -> int:
-        return self.controls["by"].index
+        return torch.stack(kinds)[:, at["by"], :, 0].numpy()
 
 
-def draw_still() -> tuple[Image.Image, str]:
+def draw_still() -> tuple[Image, str]:
     """The lab as it begins, for a page whose script does not run."""
-    mean, std, reach, left, right = 1.0, 0.6, 5, 40, 700
-    image, pen = sheet(720, 300)
-    epsilon = normals(1, 8)
+    sheet = Sheet(720, 300)
 
     def across(z: float) -> float:
-        return left + (right - left) * (z + reach) / (2 * reach)
+        return 370 + 66 * z
 
+    sheet.write("z = mean + std · ε", 40, 10, size=16)
     for name, y in (("ε", 44), ("z", 96)):
-        pen.text((16, y - 9), name, fill=INK, font_size=16)
-        pen.line((left, y, right, y), fill=GREY)
-    pen.text((left, 10), "z = mean + std · ε", fill=INK, font_size=16)
-    curve = [(across(z), 280 - 16 * z**2) for z in np.linspace(-3.2, 3.2, 80)]
-    pen.line(curve, fill=INK, width=2)
-    for e in epsilon:
-        z = mean + std * e
-        pen.line((across(e), 44, across(z), 96), fill="#c9ced6")
-        pen.circle((across(e), 44), 4, fill=ORANGE)
-        pen.circle((across(z), 96), 4, fill=ACCENT)
-        pen.circle((across(z), 280 - 16 * z**2), 4, fill=ACCENT)
-    return image, (
+        sheet.write(name, 16, y - 9, size=16)
+        sheet.line((40, y, 700, y), fill=GREY)
+    sheet.line([(across(z), 280 - 16 * z**2) for z in np.linspace(-3.2, 3.2, 80)], fill=INK, width=2)
+    for e in normals(1, 8):
+        z = 1.0 + 0.6 * e
+        sheet.line((across(e), 44, across(z), 96), fill="#c9ced6")
+        for x, y, colour in ((e, 44, ORANGE), (z, 96, ACCENT), (z, 280 - 16 * z**2, ACCENT)):
+            sheet.circle((across(x), y), 4, fill=colour)
+    return sheet.image, (
         "Eight draws of noise on one axis, lines from each to the z it becomes on a second axis, and the same draws as dots "
         "on the curve f(z) = z²."
     )

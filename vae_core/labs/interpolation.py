@@ -1,25 +1,24 @@
 """`InterpolationLab`: a walk from one digit to another, through the codes of an autoencoder and of a VAE."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL.Image import Image
 from torch import Tensor
 
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.images import describe, square_grey
-from vae_core.labs.pack import Block, pack_dense
-from vae_core.labs.picture import INK, paste_digit, sheet
-from vae_core.labs.posterior import choose
-from vae_core.labs.rounding import round_network
+from vae_core.labs.images import choose, square_grey, titles
+from vae_core.labs.pack import Block, pack_decoder
+from vae_core.labs.picture import Sheet
 from vae_core.latent import lerp, slerp
 from vae_core.models import LatentModel, load_pretrained
 
 LIBRARY = 1000  # real images that a drawing is compared with
-TITLES = ("Autoencoder", "VAE")
-PATHS = ("lerp (line)", "slerp (arc)", "pixels (blend)")
+PATHS = {"lerp (line)": lerp, "slerp (arc)": slerp, "pixels (blend)": None}
 STEP = 0.01
 
 
@@ -60,11 +59,12 @@ class InterpolationLab(Lab):
             "models": [
                 {
                     "title": title,
-                    "layers": pack_dense(model.decoder, block, round_network(model.decoder, practice)),
-                    "likelihood": model.config["likelihood"],
+                    **pack_decoder(model, block, practice),
                     "codes": block.add(codes, "float32"),
                 }
-                for model, codes, practice, title in zip(self.models, self._codes, practices, TITLES, strict=True)
+                for model, codes, practice, title in zip(
+                    self.models, self._codes, practices, titles(self.models), strict=True
+                )
             ],
         }
         start, end = (names.index(name) if name in names else i for i, name in enumerate(("4", "9")))
@@ -72,7 +72,7 @@ class InterpolationLab(Lab):
             Slider("t", "Position t", 0, 1, STEP, 0.5),
             Choice("from", "From", names, start),
             Choice("to", "To", names, end),
-            Choice("path", "Path", PATHS),
+            Choice("path", "Path", tuple(PATHS)),
         ]
         wide = {model.latent_dim for model in self.models}
         codes = f"{wide.pop()} numbers a code" if len(wide) == 1 else "codes of different lengths"
@@ -80,56 +80,36 @@ class InterpolationLab(Lab):
             controls,
             spec,
             block.data,
-            picture=self._draw_still(start, end),
+            picture=self._draw_still(names, start, end),
             caption=f"Both networks have {codes}. Distances are to the nearest of {len(library):,} training images "
-            f"({describe(images)}), seen at half size; 1 is the distance at which a real test image typically lies.",
+            f"({images.title}), seen at half size; 1 is the distance at which a real test image typically lies.",
         )
 
     @property
     def z(self) -> list[np.ndarray]:
-        """Where the walk stands, autoencoder first: two float32 arrays (L,); empty where pixels are blended."""
-        if self._path == 2:
-            return []
-        walk = (lerp, slerp)[self._path]
-        return [walk(codes[self._from], codes[self._to], self._steps + 1)[self._step].numpy() for codes in self._codes]
+        """Where the walk stands, by model: two float32 arrays (L,); empty where pixels are blended."""
+        walk = PATHS[self.values["path"]]
+        return [self._reached(walk, codes) for codes in self._codes] if walk else []
 
-    @torch.no_grad()
     def answer(self) -> list[np.ndarray]:
         """What the PyTorch models draw there, on their own device: two float32 arrays (D,) in [0, 1]."""
-        if self._path == 2:
-            ends = [self.models[i].draw(codes[[self._from, self._to]]) for i, codes in enumerate(self._codes)]
-            return [lerp(start, end, self._steps + 1)[self._step].numpy() for start, end in ends]
-        return [model.draw(torch.from_numpy(z)).numpy() for model, z in zip(self.models, self.z, strict=True)]
+        if PATHS[self.values["path"]]:
+            return [model.draw(torch.from_numpy(z)).numpy() for model, z in zip(self.models, self.z, strict=True)]
+        return [self._reached(lerp, model.draw(codes)) for model, codes in zip(self.models, self._codes, strict=True)]
 
-    _steps = round(1 / STEP)
+    def _reached(self, walk: Callable[..., Tensor], points: Tensor) -> np.ndarray:
+        """Where a walk between the chosen two of these points (N, D) stands: (D,)."""
+        at, steps = self.state(), round(1 / STEP)
+        return walk(points[at["from"]], points[at["to"]], steps + 1)[round(at["t"] * steps)].numpy()
 
-    @property
-    def _step(self) -> int:
-        return round(self.values["t"] * self._steps)
-
-    @property
-    def _from(self) -> int:
-        return self.controls["from"].index
-
-    @property
-    def _to(self) -> int:
-        return self.controls["to"].index
-
-    @property
-    def _path(self) -> int:
-        return self.controls["path"].index
-
-    def _draw_still(self, start: int, end: int) -> tuple[Image.Image, str]:
+    def _draw_still(self, names: Sequence[str], start: int, end: int) -> tuple[Image, str]:
         """The lab as it begins, for a page whose script does not run."""
-        image, pen = sheet(690, 260)
-        for i, (codes, title) in enumerate(zip(self._codes, TITLES, strict=True)):
-            top = 30 + 116 * i
-            pen.text((8, top - 20), title, fill=INK, font_size=15)
-            walk = self.models[i].draw(lerp(codes[start], codes[end], 9))
-            for k, pixels in enumerate(walk):
-                paste_digit(image, pixels.numpy(), 8 + 75 * k, top, 70)
-        alt = "Two rows of nine drawings, an autoencoder's and a VAE's, on a straight walk from one digit's code to another's."
-        return image, alt
+        sheet = Sheet(690, 260)
+        called = titles(self.models)
+        for top, title, model, codes in zip((30, 146), called, self.models, self._codes, strict=True):
+            sheet.show(title, model.draw(lerp(codes[start], codes[end], 9)), 8, top, 70)
+        walk = f"on a straight walk from the code of a {names[start]} to that of a {names[end]}"
+        return sheet.image, f"Two rows of nine drawings, {called[0]} and {called[1]}, {walk}."
 
 
 def halve(x: Tensor) -> Tensor:

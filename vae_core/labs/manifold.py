@@ -2,24 +2,22 @@
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.Image import Image
 from torch import Tensor
 
 from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.images import describe, square_grey
-from vae_core.labs.pack import Block, pack_dense
-from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
-from vae_core.labs.rounding import round_network
-from vae_core.models import LatentModel, load_pretrained
+from vae_core.labs.images import square_grey, titles
+from vae_core.labs.pack import Block, pack_decoder
+from vae_core.labs.picture import ACCENT, GREY, Sheet
+from vae_core.models import VAE, LatentModel, load_pretrained
 
 CODES = 1000
 REACH = 3.0  # standard deviations to either side
 HOLE = 0.25  # standard deviations; 19 of 20 codes of either model have a neighbour nearer than this
 STEP = 0.02
-WORDS = (("Autoencoder", "each image becomes a point"), ("VAE", "each image becomes a cloud"))
 
 
 class Plane:
@@ -52,7 +50,7 @@ class ManifoldLab(Lab):
     """Drag one point over two latent planes and watch both decoders: holes against smoothness.
 
     z₁ and z₂ count standard deviations of each model's own codes, from their middle, so that one point
-    means the same in both planes. It starts where the autoencoder has a hole and decodes rubbish.
+    means the same in both planes. It starts where the first model has a hole and the second has none, if there is such a place.
 
     Raises:
         ValueError: a model whose latent space is not a plane, or images that are not square and grey.
@@ -65,6 +63,7 @@ class ManifoldLab(Lab):
         images, side = square_grey(images)
         x, labels = to_pixels(images.test[:CODES]), images.test_labels[:CODES]
         self.planes = [Plane(ae or load_pretrained("ae-2"), x), Plane(vae or load_pretrained("vae-2"), x)]
+        called = titles([plane.model for plane in self.planes])
         start = find_hole(self.planes, x)
         block = Block()
         spec = {
@@ -75,17 +74,14 @@ class ManifoldLab(Lab):
             "planes": [
                 {
                     "title": title,
-                    "subtitle": subtitle,
-                    "layers": pack_dense(
-                        plane.model.decoder, block, round_network(plane.model.decoder, plane.practice())
-                    ),
-                    "likelihood": plane.model.config["likelihood"],
+                    "subtitle": f"each image becomes a {'cloud' if isinstance(plane.model, VAE) else 'point'}",
+                    **pack_decoder(plane.model, block, plane.practice()),
                     "centre": plane.centre.tolist(),
                     "scale": plane.scale.tolist(),
                     "codes": block.add(plane.codes, "float16"),
                     "names": name_places(plane.codes, labels),
                 }
-                for plane, (title, subtitle) in zip(self.planes, WORDS, strict=True)
+                for plane, title in zip(self.planes, called, strict=True)
             ],
         }
         controls = [
@@ -97,14 +93,14 @@ class ManifoldLab(Lab):
             controls,
             spec,
             block.data,
-            picture=draw_still(self.planes, labels, start),
-            caption=f"Dots: {len(x):,} test images ({describe(images)}), coloured by class. σ: standard deviations of each "
+            picture=draw_still(self.planes, called, labels, start),
+            caption=f"Dots: {len(x):,} test images ({images.title}), coloured by class. σ: standard deviations of each "
             "model's own codes, counted from their middle. The disc around the point holds no real code.",
         )
 
     @property
     def z(self) -> list[np.ndarray]:
-        """The point in each model's own units, autoencoder first: two float32 arrays (2,)."""
+        """The point in each model's own units, by plane: two float32 arrays (2,)."""
         return [plane.to_z(self._point).numpy() for plane in self.planes]
 
     def answer(self) -> list[np.ndarray]:
@@ -145,23 +141,19 @@ def find_hole(planes: list[Plane], x: Tensor) -> tuple[float, float]:
     return round(grid[best, 0].item(), 2), round(grid[best, 1].item(), 2)
 
 
-def draw_still(planes: list[Plane], labels: Tensor, start: tuple[float, float]) -> tuple[Image.Image, str]:
+def draw_still(planes: list[Plane], called: list[str], labels: Tensor, start: tuple[float, float]) -> tuple[Image, str]:
     """The lab as it begins, for a page whose script does not run."""
-    image, pen = sheet(720, 490)
-    for i, (plane, (title, _)) in enumerate(zip(planes, WORDS, strict=True)):
-        left, top, size = 40 + 340 * i, 34, 300
-        pen.text((left, 10), title, fill=INK, font_size=16)
-        pen.rectangle((left, top, left + size, top + size), outline=GREY)
-
-        def place(u: float, v: float, left: int = left, top: int = top, size: int = size) -> tuple[float, float]:
-            return left + size * (u + REACH) / (2 * REACH), top + size * (REACH - v) / (2 * REACH)
-
-        for (u, v), label in zip(plane.codes.tolist(), labels.tolist(), strict=True):
-            if max(abs(u), abs(v)) < REACH:
-                pen.circle(place(u, v), 1.6, fill=CLASS_COLOURS[label % 10])
-        pen.circle(place(*start), 8, fill=ACCENT, outline="white", width=2)
-        paste_digit(image, plane.decode(torch.tensor(start)).numpy(), left + 80, top + size + 14, 140)
-    return image, (
-        "Two scatter plots of encoded digits coloured by class, an autoencoder's and a VAE's, with one point marked in both. "
-        "There the autoencoder decodes an unreadable shape and the VAE a digit."
+    sheet, point, far = Sheet(720, 490), torch.tensor([start]), []
+    for left, plane, title in zip((40, 380), planes, called, strict=True):
+        sheet.write(title, left, 10, size=16)
+        sheet.rectangle((left, 34, left + 300, 334), outline=GREY)
+        shown = plane.codes.abs().amax(1) < REACH
+        for (u, v), label in zip(plane.codes[shown].tolist(), labels[shown].tolist(), strict=True):
+            sheet.circle((left + 150 + 50 * u, 184 - 50 * v), 1.6, fill=CLASS_COLOURS[label % 10])
+        sheet.circle((left + 150 + 50 * start[0], 184 - 50 * start[1]), 8, fill=ACCENT, outline="white", width=2)
+        sheet.show("", plane.decode(point), left + 80, 348, 140)
+        far.append(f"{torch.cdist(point, plane.codes).min():.2f} σ")
+    return sheet.image, (
+        f"The codes of test images in two planes, {called[0]} and {called[1]}, coloured by class, with one point marked in both; "
+        f"below, what is decoded there. The nearest code is {far[0]} away in the first plane and {far[1]} in the second."
     )

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vae_core.labs.rounding import Rounded
-from vae_core.models import ACTIVATIONS
+from vae_core.labs.rounding import Rounded, round_network
+from vae_core.models import ACTIVATIONS, LatentModel
 
 ALIGNMENT = 12  # of 4, for a Float32Array may lie on any array; of 3, for its base64 begins with a letter of its own
 DTYPES = {"uint8": np.uint8, "int8": np.int8, "int6": np.int8, "float16": np.float16, "float32": np.float32}
@@ -104,6 +104,12 @@ def pack_dense(network: nn.Module, block: Block, rounded: Sequence[Rounded] = ()
     if not packed:
         raise ValueError("a lab can take dense layers to the browser, and this network has none")
     return packed
+
+
+def pack_decoder(model: LatentModel, block: Block, codes: Tensor | None = None) -> dict[str, Any]:
+    """A model's decoder and what its outputs mean; in six bits a weight where codes (N, L) are given to hold it to."""
+    rounded = () if codes is None else round_network(model.decoder, codes, model.likelihood)
+    return {"layers": pack_dense(model.decoder, block, rounded), "likelihood": model.config["likelihood"]}
 
 
 def _round_to_8_bits(layer: nn.Linear) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -1,20 +1,40 @@
 """The still pictures that stand in for a lab until its script has run: drawn with Pillow, a few kilobytes each."""
 
-import numpy as np
-from PIL import Image, ImageDraw
+from functools import cache
+from pathlib import Path
 
-PAPER, INK, GREY, ACCENT = "#ffffff", "#1f2430", "#6e7887", "#0a6a80"
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+PAPER, INK, GREY, ACCENT, ORANGE = "#ffffff", "#1f2430", "#6e7887", "#0a6a80", "#e8860c"
+GAP = 6  # pixels between pictures in a row
+FONT = (
+    Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+)  # it has ε, σ and ‖, as Pillow's own has not
 
 
-def sheet(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """A white sheet and something to draw on it with."""
-    image = Image.new("RGB", (width, height), PAPER)
-    return image, ImageDraw.Draw(image)
+class Sheet(ImageDraw.ImageDraw):
+    """A white sheet of paper to draw on; `image` is what stands there."""
+
+    def __init__(self, width: int, height: int):
+        self.image = Image.new("RGB", (width, height), PAPER)
+        super().__init__(self.image)
+
+    def write(self, words: str, x: float, y: float, colour: str = INK, size: int = 14) -> None:
+        self.text((x, y), words, fill=colour, font=font(size))
+
+    def show(self, title: str, pictures: Tensor, x: int, y: int, size: int) -> None:
+        """A title and, from (x, y) on, a row of square pictures (N, D) in [0, 1], dark on light, `size` pixels wide."""
+        self.write(title, x, y - 24)
+        side = round(pictures.shape[1] ** 0.5)
+        for shades in (255 * (1 - pictures.clamp(0, 1))).round().byte().numpy():
+            drawn = Image.fromarray(shades.reshape(side, side)).resize((size, size), Image.Resampling.NEAREST)
+            self.image.paste(drawn, (x, y))
+            self.rectangle((x - 1, y - 1, x + size, y + size), outline=GREY)
+            x += size + GAP
 
 
-def paste_digit(image: Image.Image, pixels: np.ndarray, x: int, y: int, size: int) -> None:
-    """A square picture with values in [0, 1], dark on light, `size` pixels wide."""
-    side = round(pixels.size**0.5)
-    shades = (255 * (1 - pixels.reshape(side, side).clip(0, 1))).round().astype(np.uint8)
-    image.paste(Image.fromarray(shades).resize((size, size), Image.Resampling.NEAREST), (x, y))
-    ImageDraw.Draw(image).rectangle((x - 1, y - 1, x + size, y + size), outline=GREY)
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(FONT, size)

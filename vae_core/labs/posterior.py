@@ -2,20 +2,18 @@
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.Image import Image
 from torch import Tensor
 
-from vae_core.data import ImageSet, to_pixels
+from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import describe, square_grey
+from vae_core.labs.images import choose, square_grey
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import Block, pack_dense
-from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
+from vae_core.labs.pack import Block, pack_decoder
+from vae_core.labs.picture import ACCENT, GREY, Sheet
 from vae_core.losses import gaussian_kl
 from vae_core.models import VAE, LatentModel, load_pretrained
-
-SHOWN = 2  # images of each class
 
 
 class PosteriorLab(Lab):
@@ -47,8 +45,7 @@ class PosteriorLab(Lab):
         spec = {
             "side": side,
             "units": model.latent_dim,
-            "layers": pack_dense(model.decoder, block),
-            "likelihood": model.config["likelihood"],
+            **pack_decoder(model, block),
             "mean": block.add(self._means, "float32"),
             "log_var": block.add(self._log_vars, "float32"),
             "images": block.add((255 * x).round(), "uint8"),
@@ -68,19 +65,19 @@ class PosteriorLab(Lab):
             block.data,
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
             caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
-            f"prior. Digits from the test set ({describe(images)}).",
+            f"prior. Digits from the test set ({images.title}).",
         )
 
     @property
     def mean(self) -> np.ndarray:
         """The mean of the posterior as it stands, shifted: float32 (L,)."""
-        return (self._means[self._digit] + self._touched * self.values["shift"]).numpy()
+        return (self._means[self.state()["digit"]] + self._touched * self.values["shift"]).numpy()
 
     @property
     def log_var(self) -> np.ndarray:
         """The log variance of the posterior as it stands, float32 (L,): −inf where it was stretched to a point."""
         stretch = 1 + self._touched * (self.values["stretch"] - 1)
-        return (self._log_vars[self._digit] + stretch.log()).numpy()
+        return (self._log_vars[self.state()["digit"]] + stretch.log()).numpy()
 
     @property
     def z(self) -> np.ndarray:
@@ -93,39 +90,23 @@ class PosteriorLab(Lab):
         return self.model.draw(torch.from_numpy(self.z)).numpy()
 
     @property
-    def _digit(self) -> int:
-        return self.controls["digit"].index
-
-    @property
     def _touched(self) -> Tensor:
         """1 for the units that the sliders act on, 0 for the others: float32 (L,)."""
-        unit = self.controls["unit"].index
-        every = torch.ones(self.model.latent_dim)
-        return every if unit == 0 else torch.nn.functional.one_hot(torch.tensor(unit - 1), len(every)).float()
+        unit, units = self.state()["unit"], self.model.latent_dim
+        return torch.ones(units) if unit == 0 else torch.eye(units)[unit - 1]
 
 
-def choose(images: ImageSet) -> tuple[Tensor, tuple[str, ...]]:
-    """The first test images of each class: x (N, D) in [0, 1], and a name for each."""
-    rows, names = [], []
-    for label in images.test_labels.unique()[:10].tolist():
-        for count, row in enumerate((images.test_labels == label).nonzero()[:SHOWN, 0].tolist()):
-            rows.append(row)
-            names.append(f"{label}" if count == 0 else f"{label}, another")
-    return to_pixels(images.test[rows]), tuple(names)
-
-
-def draw_still(model: VAE, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Image.Image, str]:
+def draw_still(model: VAE, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Image, str]:
     """The lab as it begins, for a page whose script does not run. All of one image: x (D,), mean and log_var (L,)."""
-    image, pen = sheet(640, 240)
-    for left, words in ((10, "input x"), (160, "posterior q(z | x), a bar a unit"), (452, "decoded")):
-        pen.text((left, 12), words, fill=INK, font_size=15)
-    paste_digit(image, x.numpy(), 10, 66, 112)
-    paste_digit(image, model.draw(mean).numpy(), 452, 38, 168)
+    sheet = Sheet(640, 240)
+    sheet.show("input x", x[None], 10, 38, 112)
+    sheet.write("posterior q(z | x), a bar a unit", 160, 14)
+    sheet.show("decoded", model.draw(mean[None]), 452, 38, 168)
     for i, (middle, std) in enumerate(zip(mean.tolist(), (0.5 * log_var).exp().tolist(), strict=True)):
         y = 44 + 160 * i / len(mean)
         left, right = (286 + 32 * min(4, max(-4, middle + sign * std)) for sign in (-1, 1))
-        pen.line((160, y, 412, y), fill="#e4e7ec")
-        pen.rectangle((left, y - 3, right, y + 3), fill=ACCENT)
-    pen.line((286, 38, 286, 206), fill=GREY)
-    alt = "A digit, its posterior as one bar for each latent unit, and the digit decoded from the posterior's mean."
-    return image, alt
+        sheet.line((160, y, 412, y), fill="#e4e7ec")
+        sheet.rectangle((left, y - 3, right, y + 3), fill=ACCENT)
+    sheet.line((286, 38, 286, 206), fill=GREY)
+    alt = "An image, its posterior as one bar for each latent unit, and what is decoded from the posterior's mean."
+    return sheet.image, alt

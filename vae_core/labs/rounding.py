@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vae_core.likelihoods import Likelihood
+
 LEVELS = 31  # integers from −32 to 31
 DAMPING = 0.01
 FINENESS = 0.15  # of the outputs' rows: the step, in standard deviations of the layer's weights
@@ -24,15 +26,28 @@ class Rounded(NamedTuple):
     bias: Tensor
 
 
-@torch.no_grad()
-def round_network(network: nn.Module, z: Tensor) -> list[Rounded]:
-    """The linear layers of a decoder of Bernoulli pixels in six bits, true to it at codes like z: (N, L).
+def sensitivity(likelihood: Likelihood, outputs: Tensor) -> Tensor:
+    """What a small error in a decoder's output costs, in nats per its square over two: (N, D) -> (D,).
 
-    Pixels that are certain at all of these codes get coarser weights: a logit's error hurts by p(1 − p).
+    It is the Fisher information, the curvature of −log p at the image the output stands for: p(1 − p) for the logit
+    of a coin, 1/std² for the mean of a Gaussian, and (p(1 − p))²/std² if that mean is the sigmoid of the output.
+    """
+    with torch.enable_grad():
+        outputs = outputs.detach().requires_grad_()
+        log_prob = likelihood.log_prob(likelihood.mean(outputs).detach(), outputs).sum()
+        (slope,) = torch.autograd.grad(log_prob, outputs, create_graph=True)
+        (curvature,) = torch.autograd.grad(slope.sum(), outputs)  # each pixel depends on its own output alone
+    return -curvature.mean(0)
+
+
+@torch.no_grad()
+def round_network(network: nn.Module, z: Tensor, likelihood: Likelihood) -> list[Rounded]:
+    """The linear layers of a decoder in six bits, true to it at codes like z, (N, L), as its likelihood counts errors.
+
+    Pixels that hardly feel an error at any of these codes, such as coins that are certain, get coarser weights.
     """
     network = copy.deepcopy(nn.Sequential(*getattr(network, "layers", network).children())).float().cpu()
-    certainty = network(z).sigmoid()
-    sensitivity = (certainty * (1 - certainty)).mean(0)
+    felt = sensitivity(likelihood, network(z))
     last = [layer for layer in network if isinstance(layer, nn.Linear)][-1]
     rounded: list[Rounded] = []
     x = z
@@ -40,7 +55,7 @@ def round_network(network: nn.Module, z: Tensor) -> list[Rounded]:
         if isinstance(layer, nn.Linear):
             scale = layer.weight.abs().amax(1) / LEVELS
             if layer is last:
-                worth = sensitivity / sensitivity.mean()
+                worth = felt / felt.mean()
                 scale = scale.maximum(FINENESS * layer.weight.std() / worth.clamp_min(1e-3).sqrt())
             layer, integers = _round(layer, scale.clamp_min(1e-6).half().float(), x)  # a scale travels as float16
             rounded.append(integers)

@@ -6,15 +6,15 @@ from functools import cache
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.Image import Image
 from torch import Tensor
 
 from vae_core.data import ImageSet, load_images, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Control, Slider
-from vae_core.labs.images import describe, square_grey
+from vae_core.labs.images import square_grey
 from vae_core.labs.pack import Block
-from vae_core.labs.picture import ACCENT, GREY, INK, paste_digit, sheet
+from vae_core.labs.picture import ACCENT, GREY, ORANGE, Sheet
 from vae_core.metrics import evaluate
 from vae_core.models import VAE, LatentModel, evaluating
 from vae_core.presets import get_preset
@@ -23,7 +23,6 @@ from vae_core.training import History, Run, TrainConfig
 SHOWN = 10  # digits drawn again, and as many invented
 MEASURED = 1000  # training and test images that each snapshot is measured on
 EARLY = (1, 2, 5, 10, 20, 40, 80)  # steps within the first epoch, where most of the learning happens
-ORANGE = "#e8860c"
 
 
 class Album:
@@ -117,7 +116,7 @@ class TrainingLab(Lab):
         if sum(step >= album.steps_per_epoch for step in album.steps) > 1:
             controls.append(Choice("span", "From", ("the first step on", "the first epoch on")))
         images = album.images
-        counts = f"{len(images.train):,} training images of {describe(images)}"
+        counts = f"{len(images.train):,} training images of {images.title}"
         super().__init__(
             controls,
             spec,
@@ -167,29 +166,24 @@ def one_of_each(labels: Tensor) -> Tensor:
     return torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()[:SHOWN]])
 
 
-def draw_still(album: Album, start: int) -> tuple[Image.Image, str]:
+def draw_still(album: Album, start: int) -> tuple[Image, str]:
     """The lab as it begins, for a page whose script does not run."""
-    image, pen = sheet(720, 430)
-    rows = {
-        "test images": (255 * album.x).round(),
-        f"drawn again after {album.steps[start]} steps": album.drawn[start][: len(album.x)],
-        f"drawn again after {album.steps[-1]} steps": album.drawn[-1][: len(album.x)],
-    }
-    for i, (words, pictures) in enumerate(rows.items()):
-        top = 10 + 98 * i
-        pen.text((10, top), words, fill=INK, font_size=15)
-        for k, pixels in enumerate(pictures):
-            paste_digit(image, pixels.numpy() / 255, 10 + 70 * k, top + 24, 62)
+    sheet = Sheet(720, 430)
+    early, late = (f"after {album.steps[i]} steps" for i in (start, -1))
+    sheet.show("test images", album.x, 10, 34, 62)
+    for top, when, i in ((132, early, start), (230, late, -1)):
+        sheet.show(f"drawn again {when}", album.drawn[i][: len(album.x)] / 255, 10, top, 62)
     left, right, top, bottom = 60, 700, 318, 410
-    pen.line((left, top, left, bottom, right, bottom), fill=GREY)
+    sheet.line((left, top, left, bottom, right, bottom), fill=GREY)
+    losses = {name: torch.tensor(terms).sum(1) for name, terms in album.terms.items()}
+    across = torch.tensor(album.steps).log1p() / math.log1p(album.steps[-1])
     for name, colour in (("train", ORANGE), ("test", ACCENT)):
-        values = [rate + distortion for rate, distortion in album.terms[name]]
-        across = [left + (right - left) * math.log1p(s) / math.log1p(album.steps[-1]) for s in album.steps]
-        scale = (bottom - top) / max(values)
-        pen.line([(x, bottom - scale * v) for x, v in zip(across, values, strict=True)], fill=colour, width=2)
-    pen.text((left + 8, bottom - 24), "loss, step by step", fill=INK, font_size=14)
-    alt = (
-        "Ten test digits; below them the same ten as drawn by a network early in its training, all one smudge, and at its end, "
-        "readable; and its loss, falling steeply and then slowly."
+        heights = losses[name] / losses[name].max()
+        points = torch.stack([left + (right - left) * across, bottom - (bottom - top) * heights], 1)
+        sheet.line(points.flatten().tolist(), fill=colour, width=2)
+    sheet.write("loss, step by step", left + 8, bottom - 24)
+    first, last = (losses["test"][i].item() for i in (0, -1))
+    return sheet.image, (
+        f"Ten test images; below them the same ten as the network draws them {early} and {late}; and its loss on training and "
+        f"test images, step by step: on the latter from {first:.1f} to {last:.1f} nats."
     )
-    return image, alt
