@@ -1,6 +1,6 @@
 """What each published system reaches here: trains every preset and writes results/presets.json.
 
-python benchmarks/presets.py                 # all of them, about half an hour on two CPU cores
+python benchmarks/presets.py                 # all of them, some seven minutes on two CPU cores
 python benchmarks/presets.py relu-200-10     # one; the others' rows stay
 """
 
