@@ -1,29 +1,35 @@
 // Dragging on a canvas, by mouse, pen or finger.
 
 /**
- * @param grab    from a place in CSS pixels: null, or what turns the places that follow into new values
+ * @param size    of the picture on the canvas, which may be shown smaller: [width, height]
+ * @param grab    from a place in the picture: null, or what turns the places that follow into new values
  * @param take    is given those values
  * @param signal  ends it all when aborted
  */
-export function followDrags(canvas, grab, take, signal) {
-  let move = null;
+export function followDrags(canvas, size, grab, take, signal) {
+  let move = null, held = 0; // what is dragged, and by which pointer: no other has a say until it ends
   const place = ({ clientX, clientY }) => {
     const box = canvas.getBoundingClientRect();
-    return [clientX - box.left, clientY - box.top];
+    const [width, height] = size();
+    return [((clientX - box.left) * width) / box.width, ((clientY - box.top) * height) / box.height];
   };
   const on = (event, listener) => canvas.addEventListener(event, listener, { signal, passive: false });
 
   on("pointerdown", (event) => {
-    move = event.isPrimary && event.button === 0 ? grab(...place(event)) : null;
+    if (move || !event.isPrimary || event.button !== 0) return;
+    move = grab(...place(event));
     if (!move) return;
-    canvas.setPointerCapture(event.pointerId);
+    held = event.pointerId;
+    canvas.setPointerCapture(held);
     take(move(...place(event)));
   });
   on("pointermove", (event) => {
-    if (move) take(move(...place(event)));
-    else if (event.pointerType === "mouse") canvas.style.cursor = grab(...place(event)) ? "grab" : "";
+    if (move && event.pointerId === held) take(move(...place(event)));
+    else if (!move && event.pointerType === "mouse") canvas.style.cursor = grab(...place(event)) ? "grab" : "";
   });
-  for (const event of ["pointerup", "pointercancel"]) on(event, () => (move = null));
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    on(end, ({ pointerId }) => pointerId === held && (move = null));
+  }
   // a finger on something to drag drags it; anywhere else it scrolls the page
   on("touchstart", (event) => {
     if (event.touches.length === 1 && grab(...place(event.touches[0]))) event.preventDefault();

@@ -64,7 +64,7 @@ export class Pen {
       Object.assign(this, { width, height, ratio });
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(height * ratio);
-      this.canvas.style.height = `${height}px`;
+      this.canvas.style.width = `${width}px`; // and the height in proportion, also where there is less room (lab.css)
       this.layers.clear();
     }
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);

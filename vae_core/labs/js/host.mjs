@@ -168,7 +168,7 @@ function start(create, root, model, controls) {
     patch = values;
     schedule();
   };
-  if (lab.grab) followDrags(canvas, (x, y) => lab.grab(x, y), take, signal);
+  if (lab.grab) followDrags(canvas, () => [pen.width, pen.height], (x, y) => lab.grab(x, y), take, signal);
   schedule();
   return stop;
 }
