@@ -83,7 +83,7 @@ check: $(READY)
 	$(PY) -m pyright
 	$(call say,JavaScript: node --test tests/js/)
 	@command -v node >/dev/null || { echo "Node.js 18 or newer is needed to test the labs' JavaScript; on Debian: apt-get install nodejs"; exit 1; }
-	node --test $(wildcard tests/js/*.mjs)
+	node --test $(wildcard tests/js/*.test.mjs)
 	$(call say,Workflows: their schema and zizmor)
 	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	.venv/bin/zizmor --offline --quiet --persona=pedantic .github

@@ -153,6 +153,15 @@ def test_python_draws_the_noise_that_the_browser_draws():
     np.testing.assert_allclose([normals(seed, 9) for seed in (1, 77, -3)], theirs, atol=1e-14)
 
 
+def test_a_value_has_as_many_decimals_in_jupyter_as_in_a_page():
+    steps = [1, 0.5, 0.25, 0.05, 0.1, 1e-3, 2.5e-3, 1e-7, 1e-10, 1e-11, 100]
+    script = "import { decimals } from './controls.mjs'; console.log(JSON.stringify([%s].map(decimals)))"
+    listed = ",".join(map(str, steps))
+    theirs = json.loads(subprocess.check_output([node(), "--input-type=module", "-e", script % listed], cwd=JS))
+    sliders = [Slider("x", "x", 0, 1000, step, 0.0) for step in steps]
+    assert [slider.widget().readout_format for slider in sliders] == [f".{count}f" for count in theirs]
+
+
 # --- the published form ---
 
 

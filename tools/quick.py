@@ -67,7 +67,7 @@ def main() -> int:
         [f"{tool}/ruff", "check", "--quiet", "."],
         [f"{tool}/ruff", "format", "--quiet", "--check", "."],
         [f"{tool}/pyright"],
-        ["node", "--test", *sorted(map(str, (ROOT / "tests" / "js").glob("*.mjs")))] if _touches_js(files) else [],
+        ["node", "--test", *sorted(map(str, (ROOT / "tests" / "js").glob("*.test.mjs")))] if _touches_js(files) else [],
         [*pytest, *two(tests), *tests] if tests else [],
         [*pytest, *two(notebooks), *NBVAL, *notebooks] if notebooks else [],
     ]

@@ -8,7 +8,7 @@ const slider = { min: -3, max: 3, step: 0.02, unit: "σ" };
 
 test("a slider's value has its step's decimals, a true minus and its unit", () => {
   assert.equal(decimals(0.02), 2);
-  assert.equal(decimals(1), 0);
+  assert.deepEqual([1, 0.5, 0.25, 1e-7, 100, 2.5e-3, 1e-11].map(decimals), [0, 1, 2, 7, 0, 4, 0]);
   assert.equal(show(slider, -0.4), "−0.40\u2009σ");
   assert.equal(show({ step: 1, unit: "" }, 7), "7");
 });
@@ -18,6 +18,7 @@ test("snap stays on the slider's steps and within its ends", () => {
   assert.equal(snap(slider, 99), 3);
   assert.equal(snap(slider, -99), -3);
   assert.equal(snap({ min: 0, max: 1, step: 0.3 }, 1), 0.9);
+  assert.equal(snap({ min: 2, max: 64, step: 1 }, 7.999999999999999), 8); // as Jupyter's slider says it
 });
 
 test("ticks are round, inside, and without rounding's dust", () => {

@@ -5,8 +5,8 @@
 /** @typedef {{kind: "press", name: string, label: string, value: number}} Press  value counts the presses */
 /** @typedef {{kind: "state", name: string, value: any}} State  what only the canvas sets: no control */
 
-/** How many decimals a slider's value needs: as many as its step has. */
-export const decimals = (step) => (String(step).split(".")[1] ?? "").length;
+/** How many decimals a slider's value needs: as many as its step has, of ten (controls.py counts the same). */
+export const decimals = (step) => step.toFixed(10).split(".")[1].replace(/0+$/, "").length;
 
 /** A value as its slider shows it: "−0.40 σ". */
 export function show({ step, unit }, value) {

@@ -65,10 +65,10 @@ export function create(spec, read) {
   let place = arrange(640, count);
   let drawn = -1, shown = -1, most = 0, tallest = 0;
 
-  /** Scales that stay where they are while the noise moves: set by the image's own posteriors. */
+  /** Scales that stay where they are while the noise moves: set by the image's own posteriors, at the first draw of all. */
   function setScales(row, x) {
     const before = models.map((model) => {
-      const { rate, distortion, kl } = measure(model, row, x, 1, model.epsilon);
+      const { rate, distortion, kl } = measure(model, row, x, 1, normals(1, DRAWS * model.units));
       return [rate + distortion, Math.max(...kl)];
     });
     most = 1.15 * Math.max(...before.map(([cost]) => cost));
@@ -143,7 +143,7 @@ export function create(spec, read) {
         drawn = draw;
       }
       if (digit !== shown) setScales(digit, x);
-      pen.layer(`ground ${tallest}`, 0, 0, width, place.height, () => paintGround(pen));
+      pen.layer("ground", tallest, 0, 0, width, place.height, () => paintGround(pen));
       pen.digit(x, place.input.x, place.input.y, place.input.size, { side });
       const words = models.map((model, i) => {
         const result = measure(model, digit, x, noise, model.epsilon);

@@ -71,11 +71,11 @@ export class Pen {
     this.context.clearRect(0, 0, width, height);
   }
 
-  /** Put down something costly that rarely changes: painted once under this key, until size or colours change. */
-  layer(key, x, y, width, height, paint) {
-    let canvas = this.layers.get(key);
-    if (!canvas) {
-      canvas = document.createElement("canvas");
+  /** Put down something costly that rarely changes: painted when its key, the size or the colours have changed. */
+  layer(name, key, x, y, width, height, paint) {
+    let layer = this.layers.get(name);
+    if (layer?.key !== key) {
+      const canvas = layer?.canvas ?? document.createElement("canvas");
       canvas.width = Math.round(width * this.ratio);
       canvas.height = Math.round(height * this.ratio);
       const main = this.context;
@@ -83,9 +83,10 @@ export class Pen {
       this.context.setTransform(this.ratio, 0, 0, this.ratio, -x * this.ratio, -y * this.ratio);
       paint();
       this.context = main;
-      this.layers.set(key, canvas);
+      layer = { key, canvas };
+      this.layers.set(name, layer);
     }
-    this.context.drawImage(canvas, x, y, width, height);
+    this.context.drawImage(layer.canvas, x, y, width, height);
   }
 
   text(words, x, y, { size = 13, colour = "ink", align = "left", weight = 400, halo = false, base = "alphabetic" } = {}) {

@@ -273,8 +273,7 @@ export function create(spec) {
   return {
     height: (width) => arrange(width).height,
 
-    paint(pen, given, width) {
-      const values = { ...given, samples: Math.round(given.samples) }; // a slider in Jupyter says 7.999999999999999
+    paint(pen, values, width) {
       const { f: chosen, by, mean, std, samples, draw } = values;
       place = arrange(width);
       if (draw !== drawn) [epsilon, drawn] = [normals(draw + 1, BATCHES * MOST), draw];

@@ -84,6 +84,14 @@ function start(create, root, model, controls) {
     fail(root, error);
   };
   const resizes = new ResizeObserver(schedule);
+  /** On a screen of another ratio all sizes in CSS pixels stay, and nothing else tells of it. */
+  function followRatio() {
+    const change = () => {
+      followRatio();
+      schedule();
+    };
+    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", change, { once: true, signal });
+  }
 
   function tick() {
     try {
@@ -98,7 +106,7 @@ function start(create, root, model, controls) {
   function paint() {
     if (!stage.isConnected) show();
     applyPatch();
-    const values = Object.fromEntries(spec.controls.map(({ name }) => [name, model.get(name)]));
+    const values = Object.fromEntries(spec.controls.map(({ name }) => [name, settled(name, model.get(name))]));
     const width = Math.max(240, Math.floor(stage.clientWidth) || 640); // 640: hidden for now, in a closed fold
     pen.begin(width, lab.height(width));
     const { summary, tiles: contents = [] } = lab.paint(pen, values, width);
@@ -115,11 +123,14 @@ function start(create, root, model, controls) {
     if (spec.caption) root.append(element("p", "vae-lab-caption", spec.caption));
   }
 
+  /** A slider's value at its step, which labs may rely on: Jupyter's says 0.9999999999999999. */
+  const settled = (name, value) => (specOf[name].kind === "slider" ? snap(specOf[name], value) : value);
+
   /** What was dragged since the last frame: here and not at each pointer event, so at most once a frame. */
   function applyPatch() {
     if (!patch) return;
     for (const [name, value] of Object.entries(patch)) {
-      model.set(name, specOf[name].kind === "slider" ? snap(specOf[name], value) : value);
+      model.set(name, settled(name, value));
     }
     patch = null;
     model.save_changes();
@@ -158,6 +169,7 @@ function start(create, root, model, controls) {
   for (const { name } of spec.controls) model.on(`change:${name}`, schedule);
   model.on("change:data", remake);
   resizes.observe(root);
+  followRatio();
   // .vae-lab has a transition of 1 ms on its colours: its end tells of every kind of change of theme
   root.addEventListener("transitionend", (event) => {
     if (event.target !== root) return;

@@ -99,17 +99,16 @@ export function create(spec, read) {
     const network = new Network(model.layers, read, STEPS + 1);
     const [codes, { pixel }] = [read(model.codes), likelihood(model.likelihood)];
     const code = (row) => codes.subarray(row * network.inputs, (row + 1) * network.inputs);
-    return { ...model, network, pixel, code, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), curve: [] };
+    return { ...model, network, pixel, code, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), ends: new Float64Array(2 * size), curve: [] };
   });
   let where = arrange(640);
   let walked = "";
 
   /** Pixels at the places `ts` of the walk, image after image into `into`. */
-  function decode({ network, pixel, code, walk }, { from, to, path }, ts, into) {
+  function decode({ network, pixel, code, ends }, { from, to, path }, ts, into) {
     if (PATHS[path] === "pixels") {
-      // between the two decoded ends, which the walk already holds
       ts.forEach((t, k) => {
-        for (let i = 0; i < size; i++) into[k * size + i] = (1 - t) * walk[i] + t * walk[STEPS * size + i];
+        for (let i = 0; i < size; i++) into[k * size + i] = (1 - t) * ends[i] + t * ends[size + i];
       });
       return;
     }
@@ -131,7 +130,7 @@ export function create(spec, read) {
     walked = key;
     const ts = Array.from({ length: STEPS + 1 }, (_, k) => k / STEPS);
     for (const model of models) {
-      if (PATHS[values.path] === "pixels") decode(model, { ...values, path: 0 }, ts, model.walk); // for its ends
+      if (PATHS[values.path] === "pixels") decode(model, { ...values, path: 0 }, [0, 1], model.ends);
       decode(model, values, ts, model.walk);
       model.curve = ts.map((t, k) => measure(model.walk, k * size).distance);
     }

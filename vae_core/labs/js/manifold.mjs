@@ -104,7 +104,7 @@ export function create(spec, read) {
         const { x, y, side, digit } = place;
         pen.text(plane.title, x, y - 25, { size: 17, weight: 700 });
         pen.text(plane.subtitle, x, y - 8, { size: 13, colour: "muted" });
-        pen.layer(`${i} ${backdrop}`, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop));
+        pen.layer(`plane ${i}`, backdrop, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop));
 
         const { index, distance } = nearest(plane.codes, z1, z2);
         const at = [x + (side * (z1 + reach)) / (2 * reach), y + (side * (reach - z2)) / (2 * reach)];

@@ -93,7 +93,7 @@ export function create(spec, read) {
   function paintBars(pen, chosen) {
     const { x, y, width, height, pitch, unit } = place.bars;
     const bar = Math.min(9, pitch - 5);
-    pen.layer("axis", x - 8, y - 44, width + 52, height + 84, () => paintAxis(pen));
+    pen.layer("axis", "", x - 8, y - 44, width + 52, height + 84, () => paintAxis(pen));
     for (let i = 0; i < units; i++) {
       const middle = y + (i + 0.5) * pitch;
       const mine = chosen === i + 1 ? { weight: 700, colour: "accent" } : {};

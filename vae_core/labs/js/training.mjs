@@ -115,14 +115,13 @@ export function create(spec, read) {
   return {
     height: (width) => arrange(width, counts).height,
 
-    paint(pen, { snapshot, curves: which, span = 0 }, width) {
+    paint(pen, { snapshot: now, curves: which, span = 0 }, width) {
       place = arrange(width, counts);
       const { cell, groups, plot } = place;
-      const now = Math.round(snapshot);
       const step = steps[now];
       const said = progress(step, perEpoch);
       const headings = ["test images", step ? `drawn again after ${step} ${step === 1 ? "step" : "steps"}` : "drawn again, untrained", "invented, from ten random z"];
-      pen.layer("images", 0, 0, width, groups[1].heading - 16, () => {
+      pen.layer("images", "", 0, 0, width, groups[1].heading - 16, () => {
         pen.text(headings[0], 1, groups[0].heading, HEADING);
         for (let i = 0; i < counts[0]; i++) pen.digit(images, ...groups[0].place(i), cell, { side, at: i * size, pixel });
       });
@@ -140,7 +139,7 @@ export function create(spec, read) {
       const [one, other] = curves.map(({ name, colour }) => [name, { ...HEADING, colour: colour === "orange" ? "warm" : colour }]);
       const words = [["nats per image: ", HEADING], ...(which === 0 ? [["−ELBO, ", HEADING]] : []), one, [" and ", HEADING], other];
       pen.words(words, 1, plot.y - 12);
-      pen.layer(`curves ${which} ${span}`, 0, plot.y - 6, width, plot.height + 48, () => paintCurves(pen, curves, toY, ends, fromFirstEpoch));
+      pen.layer("curves", `${which} ${span}`, 0, plot.y - 6, width, plot.height + 48, () => paintCurves(pen, curves, toY, ends, fromFirstEpoch));
       if (places[now] < 0) pen.text("‹ before this", toX(0), plot.y + 14, { size: 13, weight: 700, colour: "accent", halo: true });
       else {
         const at = toX(places[now]);
