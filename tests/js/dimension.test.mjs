@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DRAWS, arrange, create, measure, unpack } from "../../vae_core/labs/js/dimension.mjs";
+import { arrange, create, measure, unpack } from "../../vae_core/labs/js/dimension.mjs";
 import { fromBase64, tensorReader, unpackSix } from "../../vae_core/labs/js/tensors.mjs";
 import { scribe } from "./scribe.mjs";
 
@@ -19,7 +19,8 @@ const packed = () => {
   const layers = [{ inputs: 2, outputs: 3, activation: "identity", weight: [1, 2, -1, 0, 3, 1], scale: Float32Array.from([1, 0.5, 2]), bias: Float32Array.from([0, 0.5, -1]) }];
   return { units: 2, layers, likelihood: "bernoulli", mean: [9, 9, 0.5, -1], log_var: [9, 9, Math.log(0.25), Math.log(0.04)], order: [1, 0], active: [true, true] };
 };
-const toy = () => unpack(packed(), (values) => values);
+const DRAWS = 4;
+const toy = () => unpack(packed(), (values) => values, DRAWS);
 const EPSILON = [1, -1, 0, 0, -2, 0.5, 0.3, 0.7];
 const X = [1, 0, 0.4];
 
@@ -41,7 +42,7 @@ test("no noise: every draw is the mean, at an infinite rate", () => {
 
 test("the same settings look the same, however one arrived there", () => {
   const layers = [{ inputs: 2, outputs: 4, activation: "identity", weight: [1, 2, -1, 0, 3, 1, 2, -2], scale: Float32Array.from([9, 9, 9, 9]), bias: null }];
-  const spec = { side: 2, images: [255, 0, 100, 30, 0, 255, 0, 9], models: [{ ...packed(), layers }], controls: [{ options: ["a", "b"] }] };
+  const spec = { side: 2, draws: DRAWS, images: [255, 0, 100, 30, 0, 255, 0, 9], models: [{ ...packed(), layers }], controls: [{ options: ["a", "b"] }] };
   const paths = [[[0, 0], [0, 3], [1, 3]], [[0, 0], [1, 0], [1, 3]], [[1, 3]]];
   const looks = paths.map((path) => {
     const lab = create(spec, (values) => values);
@@ -58,7 +59,7 @@ test("the same settings look the same, however one arrived there", () => {
 test("everything inside, nothing on top of anything, at every width", () => {
   for (const width of [240, 309, 343, 519, 559, 560, 640, 768]) {
     for (const models of [1, 3, 4, 6]) {
-      const { input, cell, thumb, tall, columns, height } = arrange(width, models);
+      const { input, cell, thumb, tall, columns, height } = arrange(width, models, DRAWS);
       const say = `at ${width} with ${models}`;
       columns.forEach(({ x, y }, i) => {
         assert.ok(x >= 1 && x + cell <= width && y > input.y + input.size, `inside ${say}`);

@@ -9,7 +9,7 @@ function blindPen() {
   const canvas = () => ({ style: {}, width: 0, height: 0, getContext: context });
   globalThis.document = { createElement: () => (made.push(canvas()), made.at(-1)) };
   const pen = new Pen(canvas(), null);
-  pen.colours = {};
+  pen.stale = false;
   pen.begin(300, 200);
   return { pen, made };
 }

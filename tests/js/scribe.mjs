@@ -1,20 +1,29 @@
 /** A pen that notes what it is asked to draw: every call in `calls`, and of some what they put down. */
 export function scribe() {
-  const calls = [], digits = [], words = [];
-  const pen = {
-    colours: {},
-    context: { measureText: (text) => ({ width: 7 * text.length }), beginPath() {}, moveTo() {}, lineTo() {}, fill() {} },
-    digit: (values, x, y, size, { at = 0, pixel = (v) => v } = {}) => {
+  /** @type {unknown[][]} */
+  const calls = [];
+  /** @type {number[]} */
+  const digits = [];
+  /** @type {string[]} */
+  const words = [];
+  /** @type {Record<string, unknown>} */
+  const noted = {
+    context: { measureText: (/** @type {string} */ text) => ({ width: 7 * text.length }) },
+    /** @type {Pen["digit"]} */
+    digit(values, x, y, size, { at = 0, pixel = Number } = {}) {
       calls.push(["digit", x, y, size]);
       digits.push(pixel(values[at]));
     },
-    text: (text, ...rest) => {
+    /** @type {Pen["text"]} */
+    text(text, ...rest) {
       calls.push(["text", text, ...rest]);
       words.push(text);
     },
-    layer: (name, key, x, y, width, height, paint) => paint(),
-    clip: (x, y, width, height, paint) => paint(),
+    layer: (/** @type {Parameters<Pen["layer"]>} */ ...given) => given[6](),
+    clip: (/** @type {Parameters<Pen["clip"]>} */ ...given) => given[1](),
   };
-  for (const name of ["words", "line", "box", "disc", "area"]) pen[name] = (...rest) => calls.push([name, ...rest]);
-  return { pen, calls, digits, words };
+  for (const name of ["words", "line", "box", "disc", "area", "frame"]) noted[name] = (/** @type {unknown[]} */ ...rest) => calls.push([name, ...rest]);
+  /** @type {Pen["axes"]} */
+  noted.axes = (box, axes) => Object.values(axes).forEach(({ ticks, to }) => calls.push(["axis", box, ...[...ticks].map(to)]));
+  return { pen: /** @type {Pen} */ (/** @type {unknown} */ (noted)), calls, digits, words };
 }
