@@ -2,7 +2,8 @@
 //   stdin   {mathjax: folder, macros: {…}, formulas: [[tex, display], …]}
 //   stdout  {set: [html, …], css: every rule that any formula may need}
 
-const { mathjax, macros, formulas } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const process = require("node:process");
+const { mathjax, macros, formulas } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
 
 async function main() {
   const MathJax = await require(`${mathjax}/node-main.js`).init({
@@ -14,7 +15,7 @@ async function main() {
     tex: {
       macros,
       packages: { "[-]": ["noundefined", "noerrors"] }, // a misspelt formula fails the build, and is not shown in red
-      formatError: (_, error) => { throw error; },
+      formatError: (/** @type {unknown} */ _, /** @type {Error} */ error) => { throw error; },
     },
     chtml: { fontURL: "fonts", adaptiveCSS: false, matchFontHeight: false },
   });
@@ -24,7 +25,7 @@ async function main() {
     try {
       set.push(adaptor.outerHTML(await MathJax.tex2chtmlPromise(tex, { display })));
     } catch (error) {
-      throw new Error(`${error.message}: ${tex}`);
+      throw new Error(`${error instanceof Error ? error.message : error}: ${tex}`);
     }
   }
   return { set, css: adaptor.textContent(MathJax.chtmlStylesheet()) };

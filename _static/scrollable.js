@@ -1,10 +1,10 @@
 // What scrolls sideways on a narrow screen can be reached with the keyboard, for as long as it does.
 document.addEventListener("DOMContentLoaded", () => {
-  const scrolls = (part) =>
+  const scrolls = (/** @type {Element} */ part) =>
     part.scrollWidth > part.clientWidth && ["auto", "scroll"].includes(getComputedStyle(part).overflowX);
   const watch = new ResizeObserver((entries) => {
     for (const { target } of entries) {
-      if (scrolls(target)) target.tabIndex = 0;
+      if (scrolls(target)) target.setAttribute("tabindex", "0");
       else target.removeAttribute("tabindex");
     }
   });

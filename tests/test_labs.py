@@ -92,15 +92,16 @@ def test_what_cannot_be_packed_is_refused():
 
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
 def test_the_bundle_is_the_sources(lab_class):
-    """Every line of every module, in order, but for import lines and the word `export`; each after what it imports."""
+    """Every line of every module, in order, but for imports, `export` and comments on types; each after what it imports."""
     text = bundle("host.mjs", lab_class.module)
     names = re.findall(r"^// ---- (.+) ----$", text, re.MULTILINE)
     parts = re.split(r"^// ---- .+ ----\n", text, flags=re.MULTILINE)[1:]
     assert len(set(names)) == len(names) and {"host.mjs", lab_class.module} <= set(names)
+    assert "/**" not in text and "@param" not in text
     for i, (name, part) in enumerate(zip(names, parts, strict=True)):
         source = (JS / name).read_text()
         kept = [line.removeprefix("export ") for line in source.splitlines() if not line.startswith("import ")]
-        assert part.split() == "\n".join(kept).split()
+        assert part.split() == re.sub(r"/\*\*.*?\*/ ?", "", "\n".join(kept), flags=re.DOTALL).split()
         assert set(re.findall(r'from "\./(.+?)"', source)) <= set(names[:i])
 
 
@@ -155,6 +156,17 @@ def test_python_draws_the_noise_that_the_browser_draws():
     )
     theirs = json.loads(subprocess.check_output([node(), "--input-type=module", "-e", script], cwd=JS))
     np.testing.assert_allclose([normals(seed, 9) for seed in (1, 77, -3)], theirs, atol=1e-14)
+
+
+def test_a_value_has_as_many_decimals_in_jupyter_as_in_a_page():
+    steps = [1, 0.5, 0.25, 0.05, 0.1, 1e-3, 2.5e-3, 1e-7, 1e-10, 1e-11, 100]
+    script = "import { decimals } from './controls.mjs'; console.log(JSON.stringify([%s].map(decimals)))"
+    listed = ",".join(map(str, steps))
+    theirs = json.loads(subprocess.check_output([node(), "--input-type=module", "-e", script % listed], cwd=JS))
+    sliders = [Slider("x", "x", 0, 1000, step, 0.0) for step in steps]
+    assert [slider.widget().trait_values()["readout_format"] for slider in sliders] == [
+        f".{count}f" for count in theirs
+    ]
 
 
 # --- the published form ---

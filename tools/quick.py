@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=1200"]
 NBVAL += ["--nbval-sanitize-with", "tests/notebooks/sanitize.cfg"]
+JAVASCRIPT = (".mjs", ".js", ".cjs", ".d.ts", "deno.json")
 SLOW = ("tests/browser", "tests/faults")  # run only where they have changed themselves
 
 
@@ -67,7 +68,7 @@ def main() -> int:
         [f"{tool}/ruff", "check", "--quiet", "."],
         [f"{tool}/ruff", "format", "--quiet", "--check", "."],
         [f"{tool}/pyright"],
-        ["node", "--test", *sorted(map(str, (ROOT / "tests" / "js").glob("*.mjs")))] if _touches_js(files) else [],
+        *(javascript(tool) if any(name.endswith(JAVASCRIPT) for name in files) else []),
         [*pytest, *two(tests), *tests] if tests else [],
         [*pytest, *two(notebooks), *NBVAL, *notebooks] if notebooks else [],
     ]
@@ -75,7 +76,9 @@ def main() -> int:
     failed = []
     for command in filter(None, commands):
         print(f"\n== {' '.join(Path(word).name if word.startswith('/') else word for word in command)}", flush=True)
-        if subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode:
+        if subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", "DENO_NO_UPDATE_CHECK": "1"}
+        ).returncode:
             failed.append(Path(command[0]).name if "-m" not in command else "pytest")
     print(f"\n{'failed: ' + ', '.join(failed) if failed else 'Fine so far; make test checks the rest'}")
     return 1 if failed else 0
@@ -86,8 +89,14 @@ def two(files: list[str]) -> list[str]:
     return ["-n", "2", "--dist", "loadfile"] if len(files) > 2 else []
 
 
-def _touches_js(files: set[str]) -> bool:
-    return any(name.endswith(".mjs") for name in files)
+def javascript(tool: str) -> list[list[str]]:
+    """As `make check` has it."""
+    sources = ["vae_core/labs/js", "_static", "_ext"]
+    return [
+        [f"{tool}/deno", "lint", "--quiet", *sources, "tests/js"],
+        [f"{tool}/deno", "check", "--quiet", "--no-remote", "--no-npm", *sources, "tests/js/scribe.mjs"],
+        ["node", "--test", *sorted(map(str, (ROOT / "tests" / "js").glob("*.test.mjs")))],
+    ]
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_it_counts_as_pytorch_counts(lab, open_lab, digit, noise, draw):
             const size = spec.side ** 2;
             const x = Float32Array.from(read(spec.images).subarray(digit * size, (digit + 1) * size), (v) => v / 255);
             return spec.models.map((packed) => {
-                const model = unpack(packed, read);
+                const model = unpack(packed, read, spec.draws);
                 const { rate, distortion, outputs } = measure(model, digit, x, noise, normals(draw + 1, 4 * model.units));
                 return { rate, distortion, pixels: [...outputs].map(sigmoid) };
             });

@@ -11,10 +11,10 @@ from vae_core.labs.bundle import bundle
 from vae_core.labs.gradient import BATCHES, MOST, GradientLab
 from vae_core.labs.noise import normals
 
-ESTIMATES = """async ({ module, f, by, mean, std, samples, seed }) => {
-    const { normals, estimates, FUNCTIONS, BATCHES, MOST } =
+ESTIMATES = """async ({ module, batches, most, f, by, mean, std, samples, seed }) => {
+    const { normals, estimates, FUNCTIONS } =
         await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
-    const found = estimates(normals(seed, BATCHES * MOST), FUNCTIONS[f], by, mean, std, [samples])[samples];
+    const found = estimates(normals(seed, batches * most), most, FUNCTIONS[f], by, mean, std, [samples])[samples];
     return { three: found.map(kind => [...kind]), exact: FUNCTIONS[f].exact[by](mean, std) } }"""
 
 
@@ -41,7 +41,8 @@ def choose(page, name, index):
 def test_the_browser_estimates_as_pytorch_does(f, by, page):
     """All 600 estimates and the exact value within 1e-6 of autograd's, and what the page shows of them."""
     lab = GradientLab()
-    module = bundle("host.mjs", lab.module) + "\nexport { normals, estimates, FUNCTIONS, BATCHES, MOST };"
+    module = bundle("host.mjs", lab.module) + "\nexport { normals, estimates, FUNCTIONS };"
+    given = {"module": module, "batches": BATCHES, "most": MOST}
     lab.controls["f"].index, lab.controls["by"].index = f, by
     choose(page, "f(z) =", f)
     choose(page, "Gradient by", by)
@@ -50,7 +51,7 @@ def test_the_browser_estimates_as_pytorch_does(f, by, page):
         for name, value in place.items():
             lab.controls[name].value = value
             set_slider(page, {"samples": "Draws of z"}.get(name, name), value)
-        theirs = page.evaluate(ESTIMATES, {"module": module, "f": f, "by": by, "seed": seed, **place})
+        theirs = page.evaluate(ESTIMATES, {**given, "f": f, "by": by, "seed": seed, **place})
         ours = lab.answer()
         np.testing.assert_allclose(theirs["three"], ours, atol=1e-6, rtol=1e-9)
         assert theirs["exact"] == pytest.approx(lab.exact, abs=1e-6)

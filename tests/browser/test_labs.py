@@ -20,6 +20,7 @@ from screen import (
     wait_for_change,
     wait_for_look,
     with_payload,
+    words,
 )
 
 from vae_core import VAE
@@ -185,6 +186,15 @@ def test_a_point_has_an_infinite_rate(labs, open_page):
     assert (rate, elbo) == ("∞", "−∞") and math.isfinite(float(distortion))
 
 
+def test_a_slider_that_is_off_by_a_rounding_stands_at_its_step(labs, open_page):
+    """Jupyter's slider says 0.9999999999999999, and means 1: the posterior is untouched."""
+    page = open_page(
+        with_payload(labs[PosteriorLab].html, lambda c: c["values"].update(stretch=1 - 1e-16, shift=-1e-17))
+    )
+    page.wait_for_selector(READY)
+    assert "before it was touched" not in words(page)
+
+
 # --- pointers ---
 
 
@@ -251,6 +261,104 @@ def test_a_units_bar_can_be_dragged(labs, open_page):
     settle(page)
     assert page.get_by_role("combobox", name="Change").evaluate("e => e.selectedIndex") == 4
     assert float(page.get_by_role("slider", name="Shift").input_value()) != 0
+
+
+def test_a_second_finger_neither_moves_nor_ends_a_drag(labs, open_page):
+    page = open_page(labs[ManifoldLab].html, width=375)
+    page.wait_for_selector(READY)
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    slider = page.get_by_role("slider", name="z₁")
+    x, y = plane_centre(page)
+    touch(session, "touchStart", (x, y))
+    settle(page)
+    begun = float(slider.input_value())
+    touch(session, "touchStart", (x, y), (x + 60, y + 20))
+    touch(session, "touchMove", (x, y), (x + 80, y + 20))
+    settle(page)
+    assert float(slider.input_value()) == begun
+    touch(session, "touchMove", (x - 30, y), (x + 80, y + 20))
+    settle(page)
+    moved = float(slider.input_value())
+    assert moved < begun - 0.3
+    touch(session, "touchMove", (x - 30, y))  # the second is lifted
+    touch(session, "touchMove", (x, y))
+    touch(session, "touchEnd")
+    settle(page)
+    assert float(slider.input_value()) == pytest.approx(begun, abs=0.021)
+
+
+def test_a_drag_ends_with_its_capture(labs, open_page):
+    page = open_page(labs[ManifoldLab].html)
+    page.wait_for_selector(READY)
+    slider = page.get_by_role("slider", name="z₁")
+    x, y = plane_centre(page)
+    canvas = page.locator("canvas")
+    canvas.evaluate("e => e.addEventListener('pointerdown', event => { window.pointer = event.pointerId })")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    settle(page)
+    begun = slider.input_value()
+    canvas.evaluate("e => e.releasePointerCapture(window.pointer)")
+    page.mouse.move(x + 50, y, steps=3)
+    settle(page)
+    assert slider.input_value() == begun
+    page.mouse.up()
+
+
+# --- sizes ---
+
+SHOWN = """() => { const canvas = document.querySelector('canvas'), box = canvas.getBoundingClientRect();
+  return { wide: canvas.width, shown: box.width, tall: canvas.height / box.height / (canvas.width / box.width) } }"""
+
+
+def move_to_screen(page, ratio):
+    """No CSS pixel changes but for the window's height, without which emulation tells no media query of the ratio."""
+    size = {**page.viewport_size, "height": 900 + int(10 * ratio)}
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": ratio, "mobile": False})
+
+
+def test_on_a_screen_of_another_ratio_the_lab_is_painted_again(labs, open_page):
+    """Dragged from one screen to another, and to a third, a window keeps its size in CSS pixels."""
+    page = open_page(labs[ManifoldLab].html)
+    page.wait_for_selector(READY)
+    shown = page.evaluate(SHOWN)["shown"]
+    for ratio in (2, 1, 1.5):
+        move_to_screen(page, ratio)
+        page.wait_for_function(f"document.querySelector('canvas').width === {round(shown * ratio)}")
+        assert page.evaluate(SHOWN)["shown"] == shown
+
+
+STOPPED = """async module => {
+  const { render, staticModel, element } = await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
+  const el = element("div"), painted = [];
+  document.body.append(el);
+  const create = () => ({ height: () => 50, paint: () => { painted.push(devicePixelRatio); return { summary: "a lab" } } });
+  const model = staticModel({ fallback: "", spec: { controls: [], bytes: 0 }, data: new Uint8Array(0) });
+  window.painted = painted;
+  window.stop = render(create, { model, el });
+}"""
+
+
+def test_a_lab_that_was_stopped_follows_no_screen(open_page):
+    page = open_page("")
+    page.evaluate(STOPPED, bundle("host.mjs") + "\nexport { render, staticModel, element };")
+    page.wait_for_selector(READY)
+    for ratio, painted in ((2, 2), (3, 2)):
+        move_to_screen(page, ratio)
+        page.wait_for_function(f"devicePixelRatio === {ratio}")
+        settle(page)
+        assert page.evaluate("painted.at(-1)") == painted
+        page.evaluate("stop()")
+
+
+def test_narrower_than_it_can_be_drawn_a_lab_shrinks_as_a_whole(labs, open_page):
+    page = open_page(labs[ManifoldLab].html, width=240)
+    page.wait_for_selector(READY)
+    size = page.evaluate(SHOWN)
+    assert size["wide"] == 240 and size["shown"] < 220
+    assert size["tall"] == pytest.approx(1, abs=0.01)
 
 
 # --- themes ---

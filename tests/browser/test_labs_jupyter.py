@@ -186,7 +186,7 @@ def test_each_control_moves_the_canvas_and_python_reads_it_back(lab_class, noteb
             control.click()
         else:
             control.focus()
-            press(notebook.page, "ArrowRight", 5)
+            press(notebook.page, "ArrowRight")  # once: of several, some might reach Python among the next control's
         wait_for_change(lab.locator(".vae-lab"), before)
         after = until(lambda: notebook.values(lab_class), lambda now, values=values: now != values)
         assert len({name for name in after if after[name] != values[name]}) == 1
@@ -202,13 +202,17 @@ def test_dragging_on_the_canvas_moves_slider_and_python(notebook):
     box = canvas.bounding_box()
     x, y = box["x"] + 0.25 * box["width"], box["y"] + 150
     drag(notebook.page, (x, y), (x + 20, y + 10), steps=5)
-    moved = until(
-        lambda: notebook.values(ManifoldLab), lambda now: all(now[name] != start[name] for name in ("z1", "z2"))
-    )
     readouts = lab.locator(".widget-readout")
+
+    def both():  # asked together: on a busy machine what was dragged arrives in parts
+        shown = [float(text.replace("−", "-")) for text in readouts.all_text_contents()]
+        now = notebook.values(ManifoldLab)
+        return shown, [now["z1"], now["z2"]]
+
+    begun = [start["z1"], start["z2"]]
     until(
-        lambda: [float(text.replace("−", "-")) for text in readouts.all_text_contents()],
-        lambda shown: shown == pytest.approx([moved["z1"], moved["z2"]]),
+        both,
+        lambda found: found[0] == pytest.approx(found[1]) and all(a != b for a, b in zip(begun, found[1], strict=True)),
     )
 
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DRAWS, arrange, measure, unpack } from "../../vae_core/labs/js/dimension.mjs";
+import { arrange, create, measure, unpack } from "../../vae_core/labs/js/dimension.mjs";
 import { fromBase64, tensorReader, unpackSix } from "../../vae_core/labs/js/tensors.mjs";
+import { scribe } from "./scribe.mjs";
 
 test("six bits: a letter of base64 a number, at every remainder of four", () => {
   const bytes = fromBase64("AB/+gf+AAAAA");
@@ -14,10 +15,12 @@ test("six bits: a letter of base64 a number, at every remainder of four", () => 
 });
 
 /** Two units, one layer, three pixels; the reader is the identity. */
-const toy = () => {
+const packed = () => {
   const layers = [{ inputs: 2, outputs: 3, activation: "identity", weight: [1, 2, -1, 0, 3, 1], scale: Float32Array.from([1, 0.5, 2]), bias: Float32Array.from([0, 0.5, -1]) }];
-  return unpack({ units: 2, layers, likelihood: "bernoulli", mean: [9, 9, 0.5, -1], log_var: [9, 9, Math.log(0.25), Math.log(0.04)], order: [1, 0], active: [true, true] }, (values) => values);
+  return { units: 2, layers, likelihood: "bernoulli", mean: [9, 9, 0.5, -1], log_var: [9, 9, Math.log(0.25), Math.log(0.04)], order: [1, 0], active: [true, true] };
 };
+const DRAWS = 4;
+const toy = () => unpack(packed(), (values) => values, DRAWS);
 const EPSILON = [1, -1, 0, 0, -2, 0.5, 0.3, 0.7];
 const X = [1, 0, 0.4];
 
@@ -37,10 +40,26 @@ test("no noise: every draw is the mean, at an infinite rate", () => {
   for (let k = 0; k < DRAWS; k++) assert.deepEqual([...outputs.subarray(3 * k, 3 * k + 3)], [0.5 - 2, 0.5 - 0.25, -1 + 2 * (1.5 - 1)]);
 });
 
+test("the same settings look the same, however one arrived there", () => {
+  const layers = [{ inputs: 2, outputs: 4, activation: "identity", weight: [1, 2, -1, 0, 3, 1, 2, -2], scale: Float32Array.from([9, 9, 9, 9]), bias: null }];
+  const spec = { side: 2, draws: DRAWS, images: [255, 0, 100, 30, 0, 255, 0, 9], models: [{ ...packed(), layers }], controls: [{ options: ["a", "b"] }] };
+  const paths = [[[0, 0], [0, 3], [1, 3]], [[0, 0], [1, 0], [1, 3]], [[1, 3]]];
+  const looks = paths.map((path) => {
+    const lab = create(spec, (values) => values);
+    return path.map(([digit, draw]) => {
+      const { pen, calls } = scribe();
+      lab.paint(pen, { digit, noise: 1, draw }, 640);
+      return calls;
+    }).at(-1);
+  });
+  assert.deepEqual(looks[1], looks[0]);
+  assert.deepEqual(looks[2], looks[0]);
+});
+
 test("everything inside, nothing on top of anything, at every width", () => {
   for (const width of [240, 309, 343, 519, 559, 560, 640, 768]) {
     for (const models of [1, 3, 4, 6]) {
-      const { input, cell, thumb, tall, columns, height } = arrange(width, models);
+      const { input, cell, thumb, tall, columns, height } = arrange(width, models, DRAWS);
       const say = `at ${width} with ${models}`;
       columns.forEach(({ x, y }, i) => {
         assert.ok(x >= 1 && x + cell <= width && y > input.y + input.size, `inside ${say}`);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arrange, BATCHES, bell, brief, create, estimates, FUNCTIONS, MOST, power, roundUp, spread } from "../../vae_core/labs/js/gradient.mjs";
+import { arrange, bell, brief, create, estimates, FUNCTIONS, power, spread } from "../../vae_core/labs/js/gradient.mjs";
 import { normals } from "../../vae_core/labs/js/vae.mjs";
+import { scribe } from "./scribe.mjs";
 
 const near = (a, b, within = 1e-9) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
 const average = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
+const BATCHES = 200, MOST = 64; // as GradientLab has them
 const [SQUARE, LIFTED, WELLS, WAVE, STEP] = FUNCTIONS;
 
 /** E[g(z)] for z ~ N(m, s²) as a sum over an even grid of ε. */
@@ -39,11 +41,11 @@ test("each slope is the slope of its f", () => {
 test("two draws, by hand", () => {
   const epsilon = new Float64Array(BATCHES * MOST);
   epsilon.set([1, -2]); // the first estimate's; z = 2 and −1 at mean 1, std 1
-  const [path, score, baseline] = estimates(epsilon, SQUARE, 0, 1, 1, [2])[2];
+  const [path, score, baseline] = estimates(epsilon, MOST, SQUARE, 0, 1, 1, [2])[2];
   near(path[0], (2 * 2 + 2 * -1) / 2);
   near(score[0], (4 * 1 + 1 * -2) / 2);
   near(baseline[0], ((4 - 1) * 1 + (1 - 4) * -2) / 2); // each counted from the other
-  const [byStd, scoreStd, baselineStd] = estimates(epsilon, SQUARE, 1, 1, 1, [2])[2];
+  const [byStd, scoreStd, baselineStd] = estimates(epsilon, MOST, SQUARE, 1, 1, 1, [2])[2];
   near(byStd[0], (2 * 2 * 1 + 2 * -1 * -2) / 2);
   near(scoreStd[0], (4 * (1 - 1) + 1 * (4 - 1)) / 2);
   near(baselineStd[0], ((4 - 1) * 0 + (1 - 4) * 3) / 2);
@@ -51,8 +53,8 @@ test("two draws, by hand", () => {
 
 test("the count that is asked for is made of the first draws, whatever else is asked for", () => {
   const epsilon = normals(3, BATCHES * MOST);
-  const all = estimates(epsilon, WELLS, 1, -0.4, 0.9, [2, 5, 64]);
-  assert.deepEqual(all[5], estimates(epsilon, WELLS, 1, -0.4, 0.9, [5])[5]);
+  const all = estimates(epsilon, MOST, WELLS, 1, -0.4, 0.9, [2, 5, 64]);
+  assert.deepEqual(all[5], estimates(epsilon, MOST, WELLS, 1, -0.4, 0.9, [5])[5]);
   assert.deepEqual(Object.keys(all), ["2", "5", "64"]);
 });
 
@@ -61,7 +63,7 @@ test("the estimators are right on average, and the pathwise one is not where f h
   for (const [index, cost] of FUNCTIONS.entries()) {
     for (const by of [0, 1]) {
       const [m, s] = [0.7, 0.8];
-      estimates(epsilon, cost, by, m, s, [64])[64].forEach((values, kind) => {
+      estimates(epsilon, MOST, cost, by, m, s, [64])[64].forEach((values, kind) => {
         const { mean, variance } = spread(values);
         const off = Math.abs(mean - cost.exact[by](m, s));
         if (index === 4 && kind === 0) assert.ok(mean === 0 && variance === 0 && off > 0.1);
@@ -73,7 +75,7 @@ test("the estimators are right on average, and the pathwise one is not where f h
 
 test("for z² the variances are those of the formulas", () => {
   const [m, s] = [1, 0.6];
-  const found = estimates(normals(2, BATCHES * MOST), SQUARE, 0, m, s, [16, 64]);
+  const found = estimates(normals(2, BATCHES * MOST), MOST, SQUARE, 0, m, s, [16, 64]);
   for (const count of [16, 64]) {
     const formulas = [4 * s * s, m ** 4 / s ** 2 + 14 * m * m + 15 * s * s].map((one) => one / count);
     formulas.forEach((formula, kind) => {
@@ -86,7 +88,7 @@ test("for z² the variances are those of the formulas", () => {
 
 test("10 added to f leaves the slope and the baseline's estimate alone", () => {
   const epsilon = normals(5, BATCHES * MOST);
-  const [plain, lifted] = [SQUARE, LIFTED].map((cost) => estimates(epsilon, cost, 0, 1, 0.6, [8])[8]);
+  const [plain, lifted] = [SQUARE, LIFTED].map((cost) => estimates(epsilon, MOST, cost, 0, 1, 0.6, [8])[8]);
   assert.deepEqual(plain[0], lifted[0]);
   plain[2].forEach((value, i) => near(value, lifted[2][i], 1e-9));
   assert.ok(spread(lifted[1]).variance > 10 * spread(plain[1]).variance);
@@ -108,21 +110,15 @@ test("numbers in words", () => {
   assert.equal(power(0), "10⁰");
   assert.equal(power(12), "10¹²");
   assert.deepEqual([0, -0, 0.0173, -0.25, 9.9996, 12.34, -250.7].map(brief), ["0", "0", "0.017", "−0.25", "10.0", "12.3", "−251"]);
-  assert.deepEqual([0.03, 1, 2.1, 7, 60].map((v) => Number(roundUp(v).toPrecision(3))), [0.05, 1, 5, 10, 100]);
 });
 
-/** A pen that draws nothing. */
-const blank = new Proxy({}, { get: (_, name) => (name === "clip" ? (x, y, w, h, paint) => paint() : name === "context" ? blank : name === "colours" ? {} : () => {}), set: () => true });
-
-test("Jupyter's slider says 7.999999999999999, and means 8", () => {
+test("the estimates are made of as many draws as the slider says", () => {
   const options = ["z²", "z² + 10", "(z² − 1)²", "sin 8z", "1 if z > 0, else 0"];
-  const lab = create({ controls: [{ name: "f", options }] });
+  const lab = create({ batches: BATCHES, most: MOST, controls: [{}, {}, {}, { name: "f", options }] });
   const values = { mean: 1, std: 0.6, f: 0, by: 0, draw: 0 };
-  const said = [8, 7.999999999999999, 8.000000000000002, 5.000000000000001].map((samples) => lab.paint(blank, { ...values, samples }, 640).summary);
+  const said = [8, 5].map((samples) => lab.paint(scribe().pen, { ...values, samples }, 640).summary);
   assert.match(said[0], /^8 draws of z .* 1,600 draws in all: pathwise 2\.01, spread 0\.41; score function 1\.99/);
-  assert.equal(said[1], said[0]);
-  assert.equal(said[2], said[0]);
-  assert.match(said[3], /1,000 draws in all/);
+  assert.match(said[1], /1,000 draws in all/);
 });
 
 test("everything inside, nothing on top of anything, at every width", () => {

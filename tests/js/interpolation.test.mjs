@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arrange, halve, judge, place } from "../../vae_core/labs/js/interpolation.mjs";
+import { arrange, create, halve, judge, place, STEPS } from "../../vae_core/labs/js/interpolation.mjs";
+import { Network } from "../../vae_core/labs/js/nn.mjs";
+import { scribe } from "./scribe.mjs";
 
 const near = (a, b, within = 1e-12) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
 const at = (path, start, end, t) => {
@@ -76,4 +78,26 @@ test("the nearest of a library, and the vote of the nearest ten", () => {
 test("of a tie the nearest wins, and a small library votes as a whole", () => {
   const { label, votes } = judge([0.1], [1, 0, 2, 3], [4, 9, 9, 4]);
   assert.deepEqual([label, votes], [9, 2]);
+});
+
+test("a blend decodes its two ends, a walk every place, and what is known already nothing but its own place", () => {
+  const layers = [{ inputs: 1, outputs: 4, activation: "identity", weight: [1, 2, -1, 0], scale: null, bias: null }];
+  const model = { title: "One", layers, likelihood: "bernoulli", codes: Float32Array.from([-2, 3]) };
+  const spec = { side: 2, names: ["a", "b"], images: [255, 0, 0, 9, 0, 9, 255, 0], library: [0, 100, 255], labels: [0, 1, 1], typical: 0.5, models: [model, model] };
+  const lab = create(spec, (values) => values);
+  const run = Network.prototype.run;
+  const decoded = (values) => {
+    let count = 0;
+    Network.prototype.run = function (rows) {
+      count += rows;
+      return run.call(this, rows);
+    };
+    lab.paint(scribe().pen, { from: 0, to: 1, t: 0.5, path: 0, ...values }, 640);
+    Network.prototype.run = run;
+    return count / spec.models.length;
+  };
+  assert.equal(decoded({ path: 2 }), 2);
+  assert.equal(decoded({ path: 2, t: 0.7 }), 0);
+  assert.equal(decoded({ path: 1 }), STEPS + 1 + 1);
+  assert.equal(decoded({ path: 1, t: 0.7 }), 1);
 });

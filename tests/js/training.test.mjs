@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { along, arrange, create, curvesOf, nearestSnapshot, progress, range } from "../../vae_core/labs/js/training.mjs";
+import { scribe } from "./scribe.mjs";
 
 const near = (a, b, within = 1e-12) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
 
@@ -58,20 +59,6 @@ test("how far the training is, in words", () => {
   assert.equal(progress(118.5, 79), "1.5 epochs");
   assert.equal(progress(790, 79), "10 epochs");
 });
-
-/** A pen that notes what it is asked to draw. */
-function scribe() {
-  const digits = [], words = [];
-  const pen = new Proxy({}, {
-    get: (_, name) => {
-      if (name === "digit") return (values, x, y, cell, { at, pixel }) => digits.push(pixel(values[at]));
-      if (name === "layer") return (key, x, y, w, h, paint) => paint();
-      if (name === "text") return (text) => words.push(text);
-      return () => {};
-    },
-  });
-  return { pen, digits, words };
-}
 
 const SPEC = {
   side: 1, steps: [0, 3, 10, 20], steps_per_epoch: 10, images: "images", again: "again", invented: "invented",

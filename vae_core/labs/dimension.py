@@ -21,7 +21,7 @@ DIMENSIONS = (2, 5, 8, 10, 20, 50)
 """The latent dimensions that are compared, each a shipped model "vae-…"."""
 
 FIRST = 3  # models that a page shows while the others are on their way: a phone's first row
-DRAWS = 4  # of each posterior, as in js/dimension.mjs
+DRAWS = 4  # of each posterior: one shown large, the others small below it
 PRACTICE = 4000  # codes from the prior, at which the rounded decoders must be true to their models
 
 
@@ -52,7 +52,7 @@ class DimensionLab(Lab):
         start = names.index("3, another") if "3, another" in names else 0  # a digit that gains up to ten dimensions
         block = Block()
         self._posteriors = []
-        spec = {"side": side, "models": [], "images": block.add((255 * x).round(), "uint8")}
+        spec = {"side": side, "draws": DRAWS, "models": [], "images": block.add((255 * x).round(), "uint8")}
         for model in models:
             with torch.no_grad():
                 mean, log_var = (part.float().cpu() for part in model.encode(x.to(model.device)))

@@ -33,7 +33,7 @@ class GradientLab(Lab):
         ]
         super().__init__(
             controls,
-            {},
+            {"batches": BATCHES, "most": MOST},
             b"",
             picture=draw_still(),
             caption=f"Each estimator makes {BATCHES} estimates, all three from the same draws of ε and no others. The large "

@@ -1,45 +1,86 @@
-// A pen for one canvas: sharp on every screen, in the colours of the page it stands on.
+// A pen for one canvas: sharp on every screen, in the colours of the page it stands on. And what is needed to place things.
 
 const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "orange", "good", "bad"];
 
-/** About `count` round numbers from low to high. */
+/** The styles that most words in a lab have. */
+export const HEADING = { weight: 700, size: 14 };
+export const SMALL = { size: 12, colour: "muted" };
+
+/**
+ * The straight line that takes the first two numbers to the other two.
+ * @param {number[]} domain @param {number[]} range
+ */
+export const scale = ([low, high], [from, to]) => (/** @type {number} */ value) => from + ((value - low) / (high - low)) * (to - from);
+
+/**
+ * The smallest of `steps`, times a power of `base`, that is not below this.
+ * @param {number} value
+ */
+export function roundUp(value, steps = [1, 2, 5], base = 10) {
+  const power = base ** Math.floor(Math.log(value) / Math.log(base) + 1e-9);
+  return power * (steps.find((step) => step * power >= value * (1 - 1e-9)) ?? base);
+}
+
+/**
+ * `make`, which runs again only where it is given something else than the last time.
+ * @template {unknown[]} Given @template Made @param {(...given: Given) => Made} make @returns {(...given: Given) => Made}
+ */
+export function remember(make) {
+  /** @type {{given: Given, made: Made} | undefined} */
+  let last;
+  return (...given) => {
+    if (!last?.given.every((value, i) => Object.is(value, given[i]))) last = { given, made: make(...given) };
+    return last.made;
+  };
+}
+
+/**
+ * About `count` round numbers from low to high.
+ * @param {number} low @param {number} high
+ */
 export function ticks(low, high, count = 5) {
-  const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find((m) => m * power >= rough) ?? 10);
+  const step = roundUp((high - low) / count);
   const first = Math.ceil(low / step - 1e-9);
   const values = [];
   for (let i = first; i * step <= high + 1e-9 * step; i++) values.push(Number((i * step).toPrecision(12)));
   return values;
 }
 
-/** A number with a true minus sign. What is none is not shown as one: it ends the lab that computed it. */
+/**
+ * A number with a true minus sign. What is none is not shown as one: it ends the lab that computed it.
+ * @param {number} value
+ */
 export function number(value, digits = 1) {
   if (Number.isNaN(value)) throw new Error("a result is not a number");
   return Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : value > 0 ? "∞" : "−∞";
 }
 
 export class Pen {
-  /** @param root  the lab's element, whose CSS variables --vae-… and font the pen takes on */
+  /** @param {HTMLCanvasElement} canvas @param {HTMLElement} root  the lab's, whose CSS variables --vae-… and font the pen takes on */
   constructor(canvas, root) {
     this.canvas = canvas;
     this.root = root;
-    this.context = canvas.getContext("2d");
+    this.context = contextOf(canvas);
+    /** @type {Map<string, {key: unknown, canvas: HTMLCanvasElement}>} */
     this.layers = new Map();
+    /** @type {Map<number, {canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, image: ImageData, shades: Uint32Array}>} */
     this.stamps = new Map();
     this.width = this.height = this.ratio = 0;
-    this.colours = null;
+    /** @type {Record<string, string>} */
+    this.colours = {};
+    this.shades = new Uint32Array(256); // from paper to ink, a whole pixel each
+    this.font = "";
+    this.stale = true;
   }
 
   /** Look up the page's colours again before the next frame. */
   forgetColours() {
-    this.colours = null;
+    this.stale = true;
   }
 
   #takeColours() {
     const probe = document.createElement("span");
     this.root.append(probe);
-    this.colours = {};
     for (const name of COLOURS) {
       probe.style.color = `var(--vae-${name})`;
       this.colours[name] = getComputedStyle(probe).color;
@@ -52,42 +93,48 @@ export class Pen {
       const at = Math.floor(i / 4) / 255;
       return i % 4 === 3 ? 255 : paper[i % 4] * (1 - at) + ink[i % 4] * at;
     });
-    this.shades = new Uint32Array(bytes.buffer); // a whole pixel each
+    this.shades = new Uint32Array(bytes.buffer);
     this.layers.clear();
+    this.stale = false;
   }
 
-  /** Start a frame of this many CSS pixels, blank. */
+  /** Start a frame of this many CSS pixels, blank. @param {number} width @param {number} height */
   begin(width, height) {
-    if (!this.colours) this.#takeColours();
+    if (this.stale) this.#takeColours();
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 3);
     if (width !== this.width || height !== this.height || ratio !== this.ratio) {
       Object.assign(this, { width, height, ratio });
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(height * ratio);
-      this.canvas.style.height = `${height}px`;
+      this.canvas.style.width = `${width}px`; // and the height in proportion, also where there is less room (lab.css)
       this.layers.clear();
     }
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, width, height);
   }
 
-  /** Put down something costly that rarely changes: painted once under this key, until size or colours change. */
-  layer(key, x, y, width, height, paint) {
-    let canvas = this.layers.get(key);
-    if (!canvas) {
-      canvas = document.createElement("canvas");
+  /**
+   * Put down something costly that rarely changes: painted when its key, the size or the colours have changed.
+   * @param {string} name @param {unknown} key
+   * @param {number} x @param {number} y @param {number} width @param {number} height @param {() => void} paint
+   */
+  layer(name, key, x, y, width, height, paint) {
+    const last = this.layers.get(name);
+    const canvas = last?.canvas ?? document.createElement("canvas");
+    if (last?.key !== key) {
       canvas.width = Math.round(width * this.ratio);
       canvas.height = Math.round(height * this.ratio);
       const main = this.context;
-      this.context = canvas.getContext("2d");
+      this.context = contextOf(canvas);
       this.context.setTransform(this.ratio, 0, 0, this.ratio, -x * this.ratio, -y * this.ratio);
       paint();
       this.context = main;
-      this.layers.set(key, canvas);
+      this.layers.set(name, { key, canvas });
     }
     this.context.drawImage(canvas, x, y, width, height);
   }
 
+  /** @param {string} words @param {number} x @param {number} y @param {TextStyle} style */
   text(words, x, y, { size = 13, colour = "ink", align = "left", weight = 400, halo = false, base = "alphabetic" } = {}) {
     const c = this.context;
     c.font = `${weight} ${size}px ${this.font}`;
@@ -103,7 +150,7 @@ export class Pen {
     c.fillText(words, x, y);
   }
 
-  /** Words of different styles on one line: [[words, style], …]. */
+  /** Words of different styles on one line. @param {[string, TextStyle][]} parts @param {number} x @param {number} y */
   words(parts, x, y) {
     for (const [words, style] of parts) {
       this.text(words, x, y, style);
@@ -111,10 +158,10 @@ export class Pen {
     }
   }
 
+  /** @param {number[][]} points @param {LineStyle} style */
   line(points, { colour = "line", width = 1, dash = [] } = {}) {
     const c = this.context;
-    c.beginPath();
-    points.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+    this.#trace(points);
     c.setLineDash(dash);
     c.lineWidth = width;
     c.strokeStyle = this.colours[colour] ?? colour;
@@ -122,21 +169,58 @@ export class Pen {
     c.setLineDash([]);
   }
 
-  box(x, y, width, height, { fill, stroke, line = 1, alpha = 1, radius = 0 } = {}) {
+  /** What lies between a line and the level `bottom`. @param {number[][]} points @param {number} bottom @param {FillStyle} style */
+  area(points, bottom, { fill, alpha = 1 }) {
+    this.#trace([[points[0][0], bottom], ...points, [points[points.length - 1][0], bottom]]);
+    this.#finish({ fill, alpha });
+  }
+
+  /** @param {number} x @param {number} y @param {number} width @param {number} height @param {FillStyle} style */
+  box(x, y, width, height, { radius = 0, ...style }) {
     const c = this.context;
     c.beginPath();
     if (radius) c.roundRect(x, y, width, height, radius);
     else c.rect(x, y, width, height);
-    this.#finish(fill, stroke, line, alpha);
+    this.#finish(style);
   }
 
-  disc(x, y, radius, { fill, stroke, line = 1, alpha = 1 } = {}) {
+  /** A line around a box, just outside. @param {Box} box */
+  frame({ x, y, width, height }, colour = "line") {
+    this.box(x - 0.5, y - 0.5, width + 1, height + 1, { stroke: colour });
+  }
+
+  /**
+   * Numbers below a box and to its left, and lines across it where an axis has a `rule`.
+   * @param {Box} box @param {{x?: Axis, y?: Axis}} axes
+   */
+  axes({ x, y, width, height }, { x: across, y: up }) {
+    for (const tick of across?.ticks ?? []) {
+      const { to, words = whole, rule, align = () => "center" } = /** @type {Axis} */ (across);
+      if (rule) this.line([[to(tick), y], [to(tick), y + height]], rule(tick));
+      this.text(words(tick), to(tick), y + height + 16, { ...SMALL, align: align(tick) });
+    }
+    for (const tick of up?.ticks ?? []) {
+      const { to, words = whole, rule } = /** @type {Axis} */ (up);
+      if (rule) this.line([[x, to(tick)], [x + width, to(tick)]], rule(tick));
+      this.text(words(tick), x - 7, to(tick), { ...SMALL, align: "right", base: "middle" });
+    }
+  }
+
+  /** @param {number} x @param {number} y @param {number} radius @param {FillStyle} style */
+  disc(x, y, radius, style) {
     this.context.beginPath();
     this.context.arc(x, y, radius, 0, 2 * Math.PI);
-    this.#finish(fill, stroke, line, alpha);
+    this.#finish(style);
   }
 
-  #finish(fill, stroke, line, alpha) {
+  /** @param {number[][]} points */
+  #trace(points) {
+    this.context.beginPath();
+    points.forEach(([x, y], i) => (i ? this.context.lineTo(x, y) : this.context.moveTo(x, y)));
+  }
+
+  /** @param {FillStyle} style */
+  #finish({ fill, stroke, line = 1, alpha = 1 }) {
     const c = this.context;
     if (fill) {
       c.globalAlpha = alpha;
@@ -151,8 +235,8 @@ export class Pen {
     }
   }
 
-  /** Run `paint` with everything outside the rectangle left alone. */
-  clip(x, y, width, height, paint) {
+  /** Run `paint` with everything outside the box left alone. @param {Box} box @param {() => void} paint */
+  clip({ x, y, width, height }, paint) {
     const c = this.context;
     c.save();
     c.beginPath();
@@ -162,7 +246,10 @@ export class Pen {
     c.restore();
   }
 
-  /** A square picture of side², values from 0 (paper) to 1 (ink), from values[at] on; `pixel` maps raw outputs there. */
+  /**
+   * A square picture of side², values from 0 (paper) to 1 (ink), from values[at] on; `pixel` maps raw outputs there.
+   * @param {ArrayLike<number>} values @param {number} x @param {number} y @param {number} size @param {DigitStyle} style
+   */
   digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line" } = {}) {
     const { canvas, context, image, shades } = this.#stamp(side);
     for (let i = 0; i < shades.length; i++) shades[i] = this.shades[(255 * pixel(values[at + i]) + 0.5) | 0];
@@ -170,26 +257,39 @@ export class Pen {
     // few pixels, shown large: as squares while they are large, smoothly where they must shrink
     this.context.imageSmoothingEnabled = size * this.ratio < 1.5 * side;
     this.context.drawImage(canvas, x, y, size, size);
-    if (frame) this.box(x - 0.5, y - 0.5, size + 1, size + 1, { stroke: frame });
+    if (frame) this.frame({ x, y, width: size, height: size }, frame);
   }
 
+  /** @param {number} side */
   #stamp(side) {
-    if (!this.stamps.has(side)) {
+    let stamp = this.stamps.get(side);
+    if (!stamp) {
       const canvas = document.createElement("canvas");
       canvas.width = canvas.height = side;
-      const context = canvas.getContext("2d", { willReadFrequently: true });
+      const context = contextOf(canvas, { willReadFrequently: true });
       const image = context.createImageData(side, side);
-      this.stamps.set(side, { canvas, context, image, shades: new Uint32Array(image.data.buffer) });
+      stamp = { canvas, context, image, shades: new Uint32Array(image.data.buffer) };
+      this.stamps.set(side, stamp);
     }
-    return this.stamps.get(side);
+    return stamp;
   }
 }
 
-/** Any CSS colour as red, green, blue: painted and read back, since it may be written in many ways. */
+/** @param {number} tick */
+const whole = (tick) => number(tick, 0);
+
+/** @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings] */
+function contextOf(canvas, settings) {
+  const context = canvas.getContext("2d", settings);
+  if (!context) throw new Error("this browser gives no canvas to draw on");
+  return context;
+}
+
+/** Any CSS colour as red, green, blue: painted and read back, since it may be written in many ways. @param {string} colour */
 function pixelOf(colour) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = contextOf(canvas, { willReadFrequently: true });
   context.fillStyle = colour;
   context.fillRect(0, 0, 1, 1);
   return context.getImageData(0, 0, 1, 1).data;

@@ -2,30 +2,33 @@
 // line. They are taken by the trapezoidal rule, which for such functions is exact (vae_core/exact.py says the same in PyTorch).
 
 import { unitKl } from "./vae.mjs";
-import { number, ticks } from "./draw.mjs";
+import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.mjs";
+
+/**
+ * @typedef {{f: (z: number) => number, std: number}} Decoder
+ * @typedef {{least: number[][], controls: [Slider, Slider, Slider, Choice]}} ElboSpec  mean, std, x and decoder
+ */
 
 const REACH = 10; // of the integrals, in standard deviations
 const NODES = 1000;
 const SHOWN = 4; // how far the axis of z goes to both sides
 const COARSE = 400; // nodes for the curve p(x), which is only looked at
 const ALONG = 90; // points of it
-const SCALES = [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
-const HEADING = { weight: 700, size: 14 };
-const SMALL = { size: 12, colour: "muted" };
 
-/** In the order of EXACT_MODELS in exact.py: the decoder f, and the noise of x about f(z). */
+/** In the order of EXACT_MODELS in exact.py: the decoder f, and the noise of x about f(z). @type {Decoder[]} */
 export const DECODERS = [
   { f: (z) => 0.8 * z, std: 0.6 },
   { f: (z) => 2 * Math.tanh(z), std: 0.5 },
   { f: (z) => z * z, std: 0.5 },
 ];
 
-/** log N(z; mean, std²) */
+/** log N(z; mean, std²) @param {number} z @param {number} mean @param {number} std */
 export const logNormal = (z, mean, std) => -0.5 * (Math.log(2 * Math.PI) + ((z - mean) / std) ** 2) - Math.log(std);
 
+/** @param {Decoder} decoder @param {number} x @param {number} z */
 const logJoint = ({ f, std }, x, z) => logNormal(x, f(z), std) + logNormal(z, 0, 1);
 
-/** log p(x), from this many nodes. */
+/** log p(x), from this many nodes. @param {Decoder} decoder @param {number} x */
 export function logMarginal(decoder, x, nodes = NODES) {
   const step = (2 * REACH) / nodes;
   let most = -Infinity, sum = 0;
@@ -34,7 +37,10 @@ export function logMarginal(decoder, x, nodes = NODES) {
   return most + Math.log(sum * step);
 }
 
-/** What there is to know about q = N(mean, std²) as a stand-in for the posterior at x, all in nats. */
+/**
+ * What there is to know about q = N(mean, std²) as a stand-in for the posterior at x, all in nats.
+ * @param {Decoder} decoder @param {number} x @param {number} mean @param {number} std
+ */
 export function measure(decoder, x, mean, std) {
   const evidence = logMarginal(decoder, x);
   const step = (2 * REACH) / NODES;
@@ -50,41 +56,44 @@ export function measure(decoder, x, mean, std) {
   return { evidence, rate, distortion, elbo: -(rate + distortion), gap: Math.max(0, gap) };
 }
 
-/** Where things stand at this width: the curves over z beside p(x), on a phone above it; then the bars. */
+/** Where things stand at this width: the curves over z beside p(x), on a phone above it; then the bars. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
   const curves = { x: 1, y: narrow ? 58 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 170 : 214 };
   const left = narrow ? 1 : curves.x + curves.width + 28;
   const chart = { x: left, y: narrow ? curves.y + curves.height + 56 : curves.y, width: width - 1 - left, height: narrow ? 76 : curves.height };
   const label = 80;
-  const bars = { x: label, y: chart.y + chart.height + 78, width: width - label - 10, row: 24 };
-  bars.height = 3 * bars.row + 6;
+  const row = 24;
+  const bars = { x: label, y: chart.y + chart.height + 78, width: width - label - 10, row, height: 3 * row + 6 };
   return { narrow, curves, chart, bars, height: bars.y + bars.height + 26 };
 }
 
+/** @type {Create<ElboSpec>} */
 export function create(spec) {
-  const { options } = spec.controls.find(({ name }) => name === "decoder");
-  const { min: low, max: high, step } = spec.controls.find(({ name }) => name === "x");
-  const drawn = new Map(); // p(x) by decoder
+  const [, , { min: low, max: high, step }, { options }] = spec.controls;
   let place = arrange(640);
+  /** @type {Values} */
   let now = { mean: 0, std: 1, x: 0 };
 
-  const toX = (z) => place.curves.x + ((z + SHOWN) / (2 * SHOWN)) * place.curves.width;
-  const toColumn = (x) => place.chart.x + 10 + ((x - low) / (high - low)) * (place.chart.width - 20);
+  const across = () => [place.curves.x, place.curves.x + place.curves.width];
+  const along = () => [place.chart.x + 10, place.chart.x + place.chart.width - 10];
+  const toX = (/** @type {number} */ z) => scale([-SHOWN, SHOWN], across())(z);
+  const toZ = (/** @type {number} */ px) => scale(across(), [-SHOWN, SHOWN])(px);
+  const toColumn = (/** @type {number} */ x) => scale([low, high], along())(x);
 
-  /** The least gap that any Gaussian reaches at x: looked up, for exact.py has searched. */
+  /** The least gap that any Gaussian reaches at x: looked up, for exact.py has searched. @param {Values} values */
   const leastGap = ({ decoder, x }) => spec.least[decoder][Math.round((x - low) / step)];
 
-  function density(which) {
-    if (!drawn.has(which)) {
-      const at = Array.from({ length: ALONG + 1 }, (_, i) => low + ((high - low) * i) / ALONG);
-      drawn.set(which, at.map((x) => [x, Math.exp(logMarginal(DECODERS[which], x, COARSE))]));
-    }
-    return drawn.get(which);
-  }
+  /** p(x), by decoder. */
+  const density = remember((/** @type {number} */ which) => {
+    const at = Array.from({ length: ALONG + 1 }, (_, i) => low + ((high - low) * i) / ALONG);
+    return at.map((x) => [x, Math.exp(logMarginal(DECODERS[which], x, COARSE))]);
+  });
 
+  /** @param {Pen} pen */
   function paintLegend(pen) {
     const { curves, narrow } = place;
+    /** @type {[string, LineStyle, string][]} */
     const entries = [
       ["prior p(z)", { colour: "muted", width: 1.5, dash: [6, 4] }, "muted"],
       ["likelihood p(x | z)", { colour: "good", width: 2, dash: [2, 3] }, "good"],
@@ -101,6 +110,7 @@ export function create(spec) {
     });
   }
 
+  /** @param {Pen} pen @param {Values} values @param {number} evidence */
   function paintCurves(pen, { decoder: which, x, mean, std }, evidence) {
     const { curves } = place;
     const decoder = DECODERS[which];
@@ -109,24 +119,17 @@ export function create(spec) {
     const at = Array.from({ length: count + 1 }, (_, i) => -SHOWN + (2 * SHOWN * i) / count);
     const likelihood = at.map((z) => Math.exp(logNormal(x, decoder.f(z), decoder.std)));
     const posterior = at.map((z) => Math.exp(logJoint(decoder, x, z) - evidence));
-    const q = (z) => Math.exp(logNormal(z, mean, std));
+    const q = (/** @type {number} */ z) => Math.exp(logNormal(z, mean, std));
     const peak = Math.max(...posterior, Math.min(q(mean), 2 * Math.max(...posterior)), 0.5);
     const up = (0.9 * curves.height) / peak;
-    const path = (heights, scale) => at.map((z, i) => [toX(z), bottom - heights[i] * scale]);
+    /** @param {number[]} heights @param {number} unit */
+    const path = (heights, unit) => at.map((z, i) => [toX(z), bottom - heights[i] * unit]);
 
     paintLegend(pen);
     if (!place.narrow) pen.text("over z", curves.x, curves.y - 12, HEADING);
-    pen.clip(curves.x, curves.y, curves.width, curves.height, () => {
-      const c = pen.context;
+    pen.clip(curves, () => {
       const shape = path(at.map(q), up);
-      c.beginPath();
-      c.moveTo(toX(-SHOWN), bottom);
-      for (const point of shape) c.lineTo(...point);
-      c.lineTo(toX(SHOWN), bottom);
-      c.globalAlpha = 0.2;
-      c.fillStyle = pen.colours.accent;
-      c.fill();
-      c.globalAlpha = 1;
+      pen.area(shape, bottom, { fill: "accent", alpha: 0.2 });
       pen.line(path(at.map((z) => Math.exp(logNormal(z, 0, 1))), up), { colour: "muted", width: 1.5, dash: [6, 4] });
       // not a density over z, so its height is its own: it is made to fill two thirds
       const tallest = Math.max(...likelihood);
@@ -140,15 +143,14 @@ export function create(spec) {
       pen.disc(toX(mean + std), side, 6, { fill: "paper", stroke: "accent", line: 2.5 });
     }
     pen.disc(toX(mean), top, 8, { fill: "accent", stroke: "paper", line: 2.5 });
-    for (let tick = -SHOWN; tick <= SHOWN; tick += 2) {
-      const align = tick === -SHOWN ? "left" : tick === SHOWN ? "right" : "center";
-      pen.text(number(tick, 0), toX(tick), bottom + 16, { ...SMALL, align });
-    }
+    pen.axes(curves, {
+      x: { to: toX, ticks: ticks(-SHOWN, SHOWN, 4), align: (tick) => (tick === -SHOWN ? "left" : tick === SHOWN ? "right" : "center") },
+    });
     pen.text("z", toX(1), bottom + 16, { ...SMALL, colour: "ink", weight: 700, align: "center" });
-    pen.box(curves.x - 0.5, curves.y - 0.5, curves.width + 1, curves.height + 1, { stroke: "line" });
+    pen.frame(curves);
   }
 
-  /** p(x): where the observed x stands under the model's own curve. */
+  /** p(x): where the observed x stands under the model's own curve. @param {Pen} pen @param {Values} values @param {number} evidence */
   function paintChart(pen, { decoder: which, x }, evidence) {
     const { chart } = place;
     const bottom = chart.y + chart.height;
@@ -160,34 +162,42 @@ export function create(spec) {
     const top = bottom - up * Math.exp(evidence);
     pen.line([[toColumn(x), bottom], [toColumn(x), top]], { colour: "ink", width: 1.5, dash: [3, 3] });
     pen.disc(toColumn(x), top, 7, { fill: "ink", stroke: "paper", line: 2 });
-    for (const tick of ticks(low, high, 4)) pen.text(number(tick, 0), toColumn(tick), bottom + 16, { ...SMALL, align: "center" });
+    pen.axes(chart, { x: { to: toColumn, ticks: ticks(low, high, 4) } });
     pen.text("x", toColumn(1), bottom + 16, { ...SMALL, colour: "ink", weight: 700, align: "center" });
-    pen.box(chart.x - 0.5, chart.y - 0.5, chart.width + 1, chart.height + 1, { stroke: "line" });
+    pen.frame(chart);
   }
 
-  /** Nats from left to right, zero at the right end: what adds up to log p(x), and what the ELBO is made of. */
-  function paintBars(pen, { evidence, elbo, gap, rate, distortion }) {
+  /** Nats from left to right, zero at the right end: what adds up to log p(x), and what the ELBO is made of. @param {Pen} pen @param {ReturnType<typeof measure>} found */
+  function paintBars(pen, { evidence, elbo, rate, distortion }) {
     const { x, y, width, row, height } = place.bars;
-    const worst = 1.02 * Math.max(-elbo, -evidence);
-    const scale = SCALES.find((s) => s >= worst) ?? worst;
-    const at = (nats) => x + width * (1 + Math.max(-scale, nats) / scale);
+    const most = roundUp(Math.max(2, 1.02 * Math.max(-elbo, -evidence)), [1], 2);
+    const at = (/** @type {number} */ nats) => scale([-most, 0], [x, x + width])(Math.max(-most, nats));
+    /** @param {number} i @param {number} from @param {number} to @param {FillStyle} style */
     const bar = (i, from, to, style) => pen.box(at(from), y + i * row, Math.max(1, at(to) - at(from)), row - 8, style);
     pen.words([
       ["log p(x)", HEADING], [" = ", HEADING], ["ELBO", { ...HEADING, colour: "accent" }], [" + ", HEADING],
       ["KL(q ‖ posterior)", { ...HEADING, colour: "warm" }],
     ], 1, y - 32);
     pen.words([["−ELBO", { ...SMALL, colour: "accent", weight: 700 }], [" = distortion + rate. All in nats.", SMALL]], 1, y - 14);
-    for (const tick of ticks(-scale, 0, place.narrow ? 4 : 6)) {
-      pen.line([[at(tick), y - 4], [at(tick), y + height]], { colour: "line" });
-      pen.text(number(tick, scale < 4 ? 1 : 0), at(tick), y + height + 15, { ...SMALL, align: tick === 0 ? "right" : "center" });
-    }
+    pen.axes({ x, y: y - 4, width, height: height + 4 }, {
+      x: {
+        to: at,
+        ticks: ticks(-most, 0, place.narrow ? 4 : 6),
+        words: (tick) => number(tick, most < 4 ? 1 : 0),
+        rule: () => ({}),
+        align: (tick) => (tick === 0 ? "right" : "center"),
+      },
+    });
     ["log p(x)", "ELBO + KL", "−ELBO"].forEach((words, i) => {
       pen.text(words, x - 8, y + i * row + (row - 8) / 2, { size: 12, align: "right", base: "middle" });
     });
-    bar(0, -scale, evidence, { fill: "muted", alpha: 0.55 });
-    bar(1, -scale, elbo, { fill: "accent" });
+    bar(0, -most, evidence, { fill: "muted", alpha: 0.55 });
+    bar(1, -most, elbo, { fill: "accent" });
     bar(1, elbo, evidence, { fill: "orange" });
-    [["rate", elbo, elbo + rate, 0.16], ["distortion", elbo + rate, elbo + rate + distortion, 0.36]].forEach(([words, from, to, alpha]) => {
+    for (const { words, from, to, alpha } of [
+      { words: "rate", from: elbo, to: elbo + rate, alpha: 0.16 },
+      { words: "distortion", from: elbo + rate, to: elbo + rate + distortion, alpha: 0.36 },
+    ]) {
       bar(2, from, to, { fill: "ink", alpha });
       bar(2, from, to, { stroke: "muted" });
       if (at(to) - at(from) > 8 * words.length) {
@@ -195,7 +205,7 @@ export function create(spec) {
       } else if (words === "rate" && at(elbo) > x + 34) {
         pen.text(words, at(elbo) - 6, y + 2 * row + (row - 8) / 2, { size: 12, align: "right", base: "middle" });
       }
-    });
+    }
     pen.line([[at(evidence), y - 4], [at(evidence), y + 2 * row - 4]], { colour: "ink", width: 2 });
     pen.line([[at(elbo), y + row - 2], [at(elbo), y + height]], { colour: "accent", width: 1.5, dash: [3, 3] });
   }
@@ -231,17 +241,16 @@ export function create(spec) {
     grab(px, py) {
       const { curves, chart } = place;
       if (py >= chart.y && py <= chart.y + chart.height && Math.abs(px - toColumn(now.x)) < 22) {
-        return (at) => ({ x: low + ((at - chart.x - 10) / (chart.width - 20)) * (high - low) });
+        return (at) => ({ x: scale(along(), [low, high])(at) });
       }
       if (py < curves.y || py > curves.y + curves.height || px < curves.x || px > curves.x + curves.width) return null;
-      const z = ((px - curves.x) / curves.width) * 2 * SHOWN - SHOWN;
       const away = Math.abs(px - toX(now.mean)), aside = Math.abs(px - toX(now.mean + now.std));
       if (aside < 16 && aside < away) {
-        return (at) => ({ std: ((at - toX(now.mean)) / curves.width) * 2 * SHOWN });
+        return (at) => ({ std: toZ(at) - now.mean });
       }
-      if (away > 22 && Math.abs(z - now.mean) > now.std) return null;
+      if (away > 22 && Math.abs(toZ(px) - now.mean) > now.std) return null;
       const held = toX(now.mean) - px;
-      return (at) => ({ mean: ((at + held - curves.x) / curves.width) * 2 * SHOWN - SHOWN });
+      return (at) => ({ mean: toZ(at + held) });
     },
   };
 }

@@ -2,7 +2,12 @@
 
 import { Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
-import { number, ticks } from "./draw.mjs";
+import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
+
+/**
+ * @typedef {{title: string, layers: Layer[], likelihood: string, codes: Ref}} PackedModel
+ * @typedef {{side: number, names: string[], images: Ref, library: Ref, labels: Ref, typical: number, models: PackedModel[]}} InterpolationSpec
+ */
 
 export const STEPS = 24; // the walk is measured at STEPS + 1 places; a strip shows some of them
 const NEIGHBOURS = 10;
@@ -11,10 +16,8 @@ const MARKS = [
   { fill: "orange", word: "warm" },
   { fill: "accent", word: "accent" },
 ];
-const HEADING = { weight: 700, size: 14 };
-const SMALL = { size: 12, colour: "muted" };
 
-/** Where frames, strips and curves stand at this width. A strip's cells and the curves share one axis of t. */
+/** Where frames, strips and curves stand at this width. A strip's cells and the curves share one axis of t. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
   const cells = narrow ? 7 : 9;
@@ -37,7 +40,10 @@ export function arrange(width) {
   return { narrow, frames, strips, ends, curves, height: curves.y + curves.height + 40 };
 }
 
-/** The place at `t` of a walk between codes, as vae_core.latent.lerp and slerp have it, into out[at …]. */
+/**
+ * The place at `t` of a walk between codes, as vae_core.latent.lerp and slerp have it, into out[at …].
+ * @param {string} path @param {ArrayLike<number>} start @param {ArrayLike<number>} end @param {number} t @param {Float64Array} out
+ */
 export function place(path, start, end, t, out, at = 0) {
   let [a, b] = [1 - t, t];
   if (path === "slerp") {
@@ -58,7 +64,7 @@ export function place(path, start, end, t, out, at = 0) {
   for (let i = 0; i < start.length; i++) out[at + i] = a * start[i] + b * end[i];
 }
 
-/** An image at half its width: the mean of each two by two pixels, into out. */
+/** An image at half its width: the mean of each two by two pixels, into out. @param {ArrayLike<number>} pixels @param {number} at @param {number} side @param {Float64Array} out */
 export function halve(pixels, at, side, out) {
   const half = side >> 1;
   for (let row = 0; row < half; row++) {
@@ -69,13 +75,16 @@ export function halve(pixels, at, side, out) {
   }
 }
 
-/** The real images nearest to one: distance and index of the first, and how the nearest ten are labelled: {label, votes}. */
+/**
+ * The real images nearest to one: distance and index of the first, and how the nearest ten are labelled: {label, votes}.
+ * @param {ArrayLike<number>} image @param {ArrayLike<number>} library @param {ArrayLike<number>} labels
+ */
 export function judge(image, library, labels) {
   const size = image.length;
   const best = Array(Math.min(NEIGHBOURS, labels.length)).fill(Infinity), rows = best.map(() => -1);
   for (let row = 0; row < labels.length; row++) {
     let squared = 0;
-    const worst = best.at(-1);
+    const worst = best[best.length - 1];
     for (let i = 0, at = row * size; i < size && squared < worst; i++, at++) squared += (image[i] - library[at]) ** 2;
     if (squared >= worst) continue;
     let k = best.length - 1;
@@ -88,6 +97,7 @@ export function judge(image, library, labels) {
   return { distance: Math.sqrt(best[0]), row: rows[0], label, votes };
 }
 
+/** @type {Create<InterpolationSpec>} */
 export function create(spec, read) {
   const { side, names } = spec;
   const size = side * side, half = (side >> 1) ** 2;
@@ -98,18 +108,19 @@ export function create(spec, read) {
   const models = spec.models.map((model) => {
     const network = new Network(model.layers, read, STEPS + 1);
     const [codes, { pixel }] = [read(model.codes), likelihood(model.likelihood)];
-    const code = (row) => codes.subarray(row * network.inputs, (row + 1) * network.inputs);
-    return { ...model, network, pixel, code, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), curve: [] };
+    const code = (/** @type {number} */ row) => codes.subarray(row * network.inputs, (row + 1) * network.inputs);
+    return { ...model, network, pixel, code, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), ends: new Float64Array(2 * size) };
   });
   let where = arrange(640);
-  let walked = "";
 
-  /** Pixels at the places `ts` of the walk, image after image into `into`. */
-  function decode({ network, pixel, code, walk }, { from, to, path }, ts, into) {
+  /**
+   * Pixels at the places `ts` of the walk, image after image into `into`.
+   * @param {typeof models[0]} model @param {number} from @param {number} to @param {number} path @param {number[]} ts @param {Float64Array} into
+   */
+  function decode({ network, pixel, code, ends }, from, to, path, ts, into) {
     if (PATHS[path] === "pixels") {
-      // between the two decoded ends, which the walk already holds
       ts.forEach((t, k) => {
-        for (let i = 0; i < size; i++) into[k * size + i] = (1 - t) * walk[i] + t * walk[STEPS * size + i];
+        for (let i = 0; i < size; i++) into[k * size + i] = (1 - t) * ends[i] + t * ends[size + i];
       });
       return;
     }
@@ -118,45 +129,42 @@ export function create(spec, read) {
     for (let i = 0, n = ts.length * size; i < n; i++) into[i] = pixel(outputs[i]);
   }
 
+  /** @param {Float64Array} pixels @param {number} at */
   function measure(pixels, at) {
     halve(pixels, at, side, small);
     const found = judge(small, library, labels);
     return { ...found, distance: found.distance / spec.typical };
   }
 
-  /** Decode and judge the whole walk; only needed when the digits or the path change. */
-  function walk(values) {
-    const key = `${values.from} ${values.to} ${values.path}`;
-    if (key === walked) return;
-    walked = key;
+  /** Decode and judge the whole walk: the curve of distances, by model. @type {(from: number, to: number, path: number) => number[][]} */
+  const walk = remember((from, to, path) => models.map((model) => {
     const ts = Array.from({ length: STEPS + 1 }, (_, k) => k / STEPS);
-    for (const model of models) {
-      if (PATHS[values.path] === "pixels") decode(model, { ...values, path: 0 }, ts, model.walk); // for its ends
-      decode(model, values, ts, model.walk);
-      model.curve = ts.map((t, k) => measure(model.walk, k * size).distance);
-    }
-  }
+    if (PATHS[path] === "pixels") decode(model, from, to, 0, [0, 1], model.ends);
+    decode(model, from, to, path, ts, model.walk);
+    return ts.map((_, k) => measure(model.walk, k * size).distance);
+  }));
 
-  function paintCurves(pen, t) {
+  /** @param {Pen} pen @param {number[][]} curves @param {number} t */
+  function paintCurves(pen, curves, t) {
     const { x, y, width, height } = where.curves;
-    const most = Math.max(1.5, ...models.flatMap(({ curve }) => curve));
-    const toX = (s) => x + s * width;
-    const toY = (distance) => y + height * (1 - distance / most);
+    const most = Math.max(1.5, ...curves.flat());
+    const toX = scale([0, 1], [x, x + width]), toY = scale([0, most], [y + height, y]);
     pen.text("distance to the nearest real digit", 1, y - 14, HEADING);
-    for (const tick of ticks(0, most, 3)) {
-      pen.line([[x, toY(tick)], [x + width, toY(tick)]], { colour: "line", dash: tick === 1 ? [5, 4] : [] });
-      pen.text(number(tick, 1), x - 7, toY(tick), { ...SMALL, align: "right", base: "middle" });
-    }
-    for (const tick of [0, 0.25, 0.5, 0.75, 1]) pen.text(`${tick || "t = 0"}`, toX(tick), y + height + 17, { ...SMALL, align: "center" });
-    models.forEach(({ curve }, i) => {
+    pen.axes(where.curves, {
+      x: { to: toX, ticks: [0, 0.25, 0.5, 0.75, 1], words: (tick) => `${tick || "t = 0"}` },
+      y: { to: toY, ticks: ticks(0, most, 3), words: number, rule: (tick) => ({ dash: tick === 1 ? [5, 4] : [] }) },
+    });
+    curves.forEach((curve, i) => {
       pen.line(curve.map((distance, k) => [toX(k / STEPS), toY(distance)]), { colour: MARKS[i].fill, width: 2.5 });
     });
     pen.line([[toX(t), y], [toX(t), y + height]], { colour: "ink", width: 1.5 });
     return toX(t);
   }
 
+  /** @param {Pen} pen @param {Values} values @param {number} at */
   function paintStrips(pen, values, at) {
     const [above, below] = where.strips;
+    /** @type {[string, TextStyle][]} */
     const [first, second] = models.map(({ title }, i) => [title, { ...HEADING, colour: MARKS[i].word }]);
     pen.words([[`by ${PATHS[values.path]}: `, HEADING], first, [" above, ", HEADING], second, [" below", HEADING]], 1, above.y - 22);
     pen.line([[at, above.y - 6], [at, below.y + below.cell + 6]], { colour: "ink", width: 1.5 });
@@ -180,11 +188,11 @@ export function create(spec, read) {
 
     paint(pen, values, width) {
       where = arrange(width);
-      walk(values);
-      const { t } = values;
+      const { t, from, to, path } = values;
+      const curves = walk(from, to, path);
       const found = models.map((model, i) => {
         const { x, y, size: large, near } = where.frames[i];
-        decode(model, values, [t], model.now);
+        decode(model, from, to, path, [t], model.now);
         const verdict = measure(model.now, 0);
         pen.text(model.title, x, y - 11, { ...HEADING, colour: MARKS[i].word });
         pen.digit(model.now, x, y, large, { side });
@@ -193,10 +201,10 @@ export function create(spec, read) {
         lines.forEach((line, k) => pen.text(line, near.x, near.y - 8 - 16 * (lines.length - 1 - k), SMALL));
         return verdict;
       });
-      const at = paintCurves(pen, t);
+      const at = paintCurves(pen, curves, t);
       paintStrips(pen, values, at);
 
-      const note = ({ label, votes }) => `of 10 nearest, ${votes} ${votes === 1 ? "is a" : "are"} ${label}${votes === 1 ? "" : "s"}`;
+      const note = (/** @type {ReturnType<typeof measure>} */ { label, votes }) => `of 10 nearest, ${votes} ${votes === 1 ? "is a" : "are"} ${label}${votes === 1 ? "" : "s"}`;
       const tiles = models.map(({ title }, i) => ({
         name: title,
         value: number(found[i].distance, 2),
@@ -204,7 +212,7 @@ export function create(spec, read) {
         mark: MARKS[i].fill,
       }));
       const each = models.map(({ title }, i) => `${title}: ${number(found[i].distance, 2)} from the nearest real digit, ${note(found[i])}`);
-      const summary = `A walk from ${names[values.from]} to ${names[values.to]} by ${PATHS[values.path]}, at t = ${number(t, 2)}. ${each.join(". ")}.`;
+      const summary = `A walk from ${names[from]} to ${names[to]} by ${PATHS[path]}, at t = ${number(t, 2)}. ${each.join(". ")}.`;
       return { summary, tiles };
     },
 

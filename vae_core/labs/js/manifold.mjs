@@ -2,12 +2,18 @@
 
 import { Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
-import { number, ticks } from "./draw.mjs";
+import { number, scale, ticks } from "./draw.mjs";
+
+/**
+ * @typedef {{title: string, subtitle: string, layers: Layer[], likelihood: string, centre: number[], scale: number[], codes: Ref,
+ *   names: [string, number, number][]}} PackedPlane
+ * @typedef {{side: number, hole: number, colours: string[], labels: Ref, planes: PackedPlane[], controls: [Slider, Slider, Choice]}} ManifoldSpec
+ */
 
 const GRID = 15; // decoded digits along each side of a plane
 const GUTTER = 30; // room for an axis's numbers
 
-/** Where planes, digits and words stand at this width: one model a column, on a phone one a row. */
+/** Where planes, digits and words stand at this width: one model a column, on a phone one a row. @param {number} width */
 export function arrange(width) {
   const narrow = width < 520;
   const column = Math.floor(narrow ? width : (width - 24) / 2) - 1; // 1: the frame's own line
@@ -18,11 +24,14 @@ export function arrange(width) {
     const y = 46 + (narrow ? i * (side + 84) : 0);
     const digit = narrow ? { x: x + side + 14, y, size } : { x, y: y + side + 38, size };
     const words = narrow ? { x: digit.x, y: y + size + 22 } : { x: x + size + 16, y: digit.y + size / 2 - 12 };
-    return { narrow, x, y, side, digit, words, bottom: narrow ? y + Math.max(side + 24, size + 74) : digit.y + size + 4 };
+    return { narrow, x, y, side, width: side, height: side, digit, words, bottom: narrow ? y + Math.max(side + 24, size + 74) : digit.y + size + 4 };
   });
 }
 
-/** The real code nearest to a point: its index and its distance, both in standard deviations of the codes. */
+/**
+ * The real code nearest to a point: its index and its distance, in standard deviations of the codes.
+ * @param {ArrayLike<number>} codes @param {number} x @param {number} y
+ */
 export function nearest(codes, x, y) {
   let index = 0, least = Infinity;
   for (let i = 0; i < codes.length; i += 2) {
@@ -32,6 +41,7 @@ export function nearest(codes, x, y) {
   return { index, distance: Math.sqrt(least) };
 }
 
+/** @type {Create<ManifoldSpec>} */
 export function create(spec, read) {
   const reach = spec.controls[0].max; // the planes show as many standard deviations each way as the sliders
   const labels = read(spec.labels);
@@ -43,14 +53,20 @@ export function create(spec, read) {
   }));
   let places = arrange(640);
 
-  const decode = ({ network, centre, scale }, points) => {
-    points.forEach((point, i) => point.forEach((u, axis) => (network.input[2 * i + axis] = centre[axis] + scale[axis] * u)));
+  /** Where a plane's points stand in the picture. @param {Box} box */
+  const acrossOf = ({ x, width }) => scale([-reach, reach], [x, x + width]);
+  const upOf = (/** @type {Box} */ { y, height }) => scale([-reach, reach], [y + height, y]);
+
+  /** @param {typeof planes[0]} plane @param {number[][]} points */
+  const decode = ({ network, centre, scale: spread }, points) => {
+    points.forEach((point, i) => point.forEach((u, axis) => (network.input[2 * i + axis] = centre[axis] + spread[axis] * u)));
     return network.run(points.length);
   };
 
-  function paintGround(pen, plane, { x, y, side }, backdrop) {
-    const toX = (u) => x + (side * (u + reach)) / (2 * reach);
-    const toY = (u) => y + (side * (reach - u)) / (2 * reach);
+  /** @param {Pen} pen @param {typeof planes[0]} plane @param {typeof places[0]} place @param {number} backdrop */
+  function paintGround(pen, plane, place, backdrop) {
+    const { x, y, side } = place;
+    const [toX, toY] = [acrossOf(place), upOf(place)];
     if (backdrop !== 0) {
       const cell = side / GRID;
       for (let row = 0; row < GRID; row++) {
@@ -63,26 +79,23 @@ export function create(spec, read) {
     }
     if (backdrop === 2) pen.box(x, y, side, side, { fill: "paper", alpha: 0.5 });
     if (backdrop !== 1) {
-      pen.clip(x, y, side, side, () => {
+      pen.clip(place, () => {
         const radius = side > 250 ? 2.4 : 1.8;
-        labels.forEach((label, i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: spec.colours[label % spec.colours.length] }));
+        labels.forEach((/** @type {number} */ label, /** @type {number} */ i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: spec.colours[label % spec.colours.length] }));
         plane.names.forEach(([label, u, v]) => {
           pen.text(String(label), toX(u), toY(v), { size: side > 250 ? 17 : 14, weight: 700, align: "center", base: "middle", halo: true });
         });
       });
     }
-    pen.box(x - 0.5, y - 0.5, side + 1, side + 1, { stroke: "muted" });
-    [0, 1].forEach((axis) => {
-      const [low, high] = [-reach, reach].map((u) => plane.centre[axis] + plane.scale[axis] * u);
-      for (const tick of ticks(low, high, side > 250 ? 5 : 3)) {
-        const u = (tick - plane.centre[axis]) / plane.scale[axis];
-        if (axis) pen.text(number(tick, 0), x - 7, toY(u), { size: 12, colour: "muted", align: "right", base: "middle" });
-        else pen.text(number(tick, 0), toX(u), y + side + 16, { size: 12, colour: "muted", align: "center" });
-      }
+    pen.frame(place, "muted");
+    const [across, up] = [[x, x + side], [y + side, y]].map((range, axis) => {
+      const ends = [-reach, reach].map((u) => plane.centre[axis] + plane.scale[axis] * u);
+      return { to: scale(ends, range), ticks: ticks(ends[0], ends[1], side > 250 ? 5 : 3) };
     });
+    pen.axes(place, { x: across, y: up });
   }
 
-  /** Beside the digit: is the point where images live? */
+  /** Beside the digit: is the point where images live? @param {Pen} pen @param {typeof places[0]} place @param {number} distance @param {number} label */
   function say(pen, { words: { x, y }, narrow }, distance, label) {
     const hole = distance > spec.hole;
     const [verdict, colour] = hole ? ["in a hole", "bad"] : ["on the map", "good"];
@@ -104,18 +117,18 @@ export function create(spec, read) {
         const { x, y, side, digit } = place;
         pen.text(plane.title, x, y - 25, { size: 17, weight: 700 });
         pen.text(plane.subtitle, x, y - 8, { size: 13, colour: "muted" });
-        pen.layer(`${i} ${backdrop}`, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop));
+        pen.layer(`plane ${i}`, backdrop, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop));
 
         const { index, distance } = nearest(plane.codes, z1, z2);
-        const at = [x + (side * (z1 + reach)) / (2 * reach), y + (side * (reach - z2)) / (2 * reach)];
+        const [px, py] = [acrossOf(place)(z1), upOf(place)(z2)];
         const radius = (distance * side) / (2 * reach);
-        pen.clip(x, y, side, side, () => {
-          pen.line([[x, at[1]], [x + side, at[1]]], { colour: "accent", dash: [2, 4] });
-          pen.line([[at[0], y], [at[0], y + side]], { colour: "accent", dash: [2, 4] });
-          pen.disc(...at, radius, { fill: "accent", alpha: 0.22, stroke: "accent", line: 1.5 });
+        pen.clip(place, () => {
+          pen.line([[x, py], [x + side, py]], { colour: "accent", dash: [2, 4] });
+          pen.line([[px, y], [px, y + side]], { colour: "accent", dash: [2, 4] });
+          pen.disc(px, py, radius, { fill: "accent", alpha: 0.22, stroke: "accent", line: 1.5 });
         });
-        pen.disc(...at, 8, { fill: "accent", stroke: "paper", line: 2.5 });
-        if (untouched) pen.text("drag me", at[0], at[1] - 15, { size: 13, weight: 700, colour: "accent", align: "center", halo: true });
+        pen.disc(px, py, 8, { fill: "accent", stroke: "paper", line: 2.5 });
+        if (untouched) pen.text("drag me", px, py - 15, { size: 13, weight: 700, colour: "accent", align: "center", halo: true });
         pen.digit(decode(plane, [[z1, z2]]), digit.x, digit.y, digit.size, { side: spec.side, pixel: plane.pixel });
         return { title: plane.title, ...say(pen, place, distance, labels[index]) };
       });
@@ -126,10 +139,8 @@ export function create(spec, read) {
     grab(x, y) {
       const place = places.find((p) => x >= p.x && x <= p.x + p.side && y >= p.y && y <= p.y + p.side);
       if (!place) return null;
-      return (px, py) => ({
-        z1: (2 * reach * (px - place.x)) / place.side - reach,
-        z2: reach - (2 * reach * (py - place.y)) / place.side,
-      });
+      const [back, down] = [scale([place.x, place.x + place.side], [-reach, reach]), scale([place.y, place.y + place.side], [reach, -reach])];
+      return (px, py) => ({ z1: back(px), z2: down(py) });
     },
   };
 }

@@ -1,5 +1,6 @@
 // Dense networks, as PyTorch computes them: y = activation(W x + b), layer after layer.
 
+/** @type {Record<string, (y: number) => number>} */
 const ACTIVATIONS = {
   identity: (y) => y,
   relu: (y) => (y > 0 ? y : 0),
@@ -8,20 +9,17 @@ const ACTIVATIONS = {
   softplus: (y) => (y > 20 ? y : Math.log1p(Math.exp(y))),
 };
 
-export const sigmoid = (y) => 1 / (1 + Math.exp(-y));
+export const sigmoid = (/** @type {number} */ y) => 1 / (1 + Math.exp(-y));
 
-/**
- * A stack of dense layers for up to `batch` inputs at a time. Buffers are made once: `run` allocates nothing.
- * @param layers  [{inputs, outputs, activation, weight, scale, bias}], the last three as Refs; scale and bias may be null
- * @param read    from a Ref to its numbers (tensors.mjs)
- */
+/** A stack of dense layers for up to `batch` inputs at a time. Buffers are made once: `run` allocates nothing. */
 export class Network {
+  /** @param {Layer[]} layers @param {Read} read  from a Ref to its numbers (tensors.mjs) */
   constructor(layers, read, batch = 1) {
     if (!layers.length) throw new Error("weights: a network with no layers");
     this.layers = layers.map((layer, i) => prepare(layer, read, batch, layers[i - 1]));
     this.batch = batch;
     this.inputs = this.layers[0].inputs;
-    this.outputs = this.layers.at(-1).outputs;
+    this.outputs = this.layers[layers.length - 1].outputs;
     this.input = new Float64Array(batch * this.inputs);
   }
 
@@ -39,6 +37,7 @@ export class Network {
   }
 }
 
+/** @param {Layer} layer @param {Read} read @param {number} batch @param {Layer | undefined} previous */
 function prepare({ inputs, outputs, activation, weight, scale, bias }, read, batch, previous) {
   if (!Object.hasOwn(ACTIVATIONS, activation)) throw new Error(`weights: unknown layer activation ${activation}`);
   const activate = ACTIVATIONS[activation];
@@ -59,7 +58,7 @@ function prepare({ inputs, outputs, activation, weight, scale, bias }, read, bat
   return { inputs, outputs, activate, weights, biases, output: new Float64Array(batch * outputs), alive, fours };
 }
 
-/** What travelled input by input, output by output. */
+/** What travelled input by input, output by output. @param {Numbers} values @param {number} inputs @param {number} outputs */
 function turned(values, inputs, outputs) {
   const rows = new Int8Array(values.length);
   for (let i = 0; i < inputs; i++) for (let o = 0; o < outputs; o++) rows[o * inputs + i] = values[i * outputs + o];
@@ -68,6 +67,7 @@ function turned(values, inputs, outputs) {
 
 // Each weight is loaded once for four inputs: the weights are what does not fit into the nearest cache. After a ReLU
 // about half of a layer's inputs are zero, for inputs alike in the same places: those columns are left out.
+/** @param {Float64Array} x @param {number} count @param {ReturnType<typeof prepare>} layer */
 function multiply(x, count, { inputs, outputs, weights, biases, output, alive, fours }) {
   let row = 0;
   for (; row + 4 <= count; row += 4) {

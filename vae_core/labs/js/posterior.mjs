@@ -1,16 +1,15 @@
 // PosteriorLab: one image's posterior, moved and stretched by hand; what is decoded from it, and what that costs in nats.
 
 import { Network } from "./nn.mjs";
-import { likelihood, normals, unitKl } from "./vae.mjs";
-import { number, ticks } from "./draw.mjs";
+import { costOf, likelihood, normals } from "./vae.mjs";
+import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.mjs";
+
+/** @typedef {{units: number, side: number, layers: Layer[], likelihood: string, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
 
 export const DRAWS = 8;
-const HEADING = { weight: 700, size: 14 };
-const SMALL = { size: 12, colour: "muted" };
 const REACH = 4; // the bars' axis, in units of the latent space, in which the prior is N(0, 1)
-const SCALES = [50, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200, 4800];
 
-/** Where things stand at this width: image, posterior, decoded digit in a row; on a phone the posterior below the two. */
+/** Where things stand at this width: image, posterior, decoded digit in a row; on a phone the posterior below the two. @param {number} width @param {number} units */
 export function arrange(width, units) {
   const narrow = width < 560;
   const pitch = Math.max(13, Math.min(narrow ? 16 : 24, Math.floor(240 / units)));
@@ -21,9 +20,8 @@ export function arrange(width, units) {
   const input = { x: edge, y: top, size: small };
   const decoded = { x: width - edge - large, y: top, size: large };
   const left = narrow ? 26 : input.size + 72;
-  const bars = { x: left, y: narrow ? 26 + large + 54 : 46, pitch, height: tall };
-  bars.width = (narrow ? width : decoded.x - 38) - 44 - left;
-  bars.unit = bars.width / (2 * REACH);
+  const room = (narrow ? width : decoded.x - 38) - 44 - left;
+  const bars = { x: left, y: narrow ? 26 + large + 54 : 46, pitch, width: room, height: tall, unit: room / (2 * REACH) };
   if (narrow) input.y += (large - input.size) / 2;
   else for (const digit of [input, decoded]) digit.y += Math.max(0, Math.floor((tall - digit.size) / 2));
   const gap = narrow ? 5 : 12;
@@ -33,49 +31,37 @@ export function arrange(width, units) {
   return { narrow, input, decoded, bars, draws, sum, height: sum.y + 42 };
 }
 
+/** @type {Create<PosteriorSpec>} */
 export function create(spec, read) {
   const { units, side } = spec;
-  const decoder = new Network(spec.layers, read, DRAWS);
-  const { logProb, pixel } = likelihood(spec.likelihood);
+  const size = side * side;
+  const model = { decoder: new Network(spec.layers, read, DRAWS), ...likelihood(spec.likelihood) };
   const means = read(spec.mean);
   const logVars = read(spec.log_var);
   const images = Float32Array.from(read(spec.images), (v) => v / 255);
   const mean = new Float64Array(units), variance = new Float64Array(units);
-  const before = new Map(); // rate and distortion of the untouched posteriors, by image and noise
   let place = arrange(640, units);
-  let epsilon, drawn = -1, row = 0;
+  let row = 0;
 
-  /** Shift and stretch the posterior of image `row`, decode the draws and count: {rate, distortion, kl, outputs}. */
+  const noiseOf = remember((/** @type {number} */ draw) => normals(draw + 1, DRAWS * units));
+  const imageOf = (/** @type {number} */ digit) => images.subarray(digit * size, (digit + 1) * size);
+
+  /** Shift and stretch the posterior of image `row`, decode the draws and count. @param {Values} values */
   function measure({ digit, unit, shift, stretch, draw }) {
-    if (draw !== drawn) [epsilon, drawn] = [normals(draw + 1, DRAWS * units), draw];
     row = digit;
-    let rate = 0;
     for (let i = 0; i < units; i++) {
       const touched = unit === 0 || unit === i + 1;
       mean[i] = means[row * units + i] + (touched ? shift : 0);
       variance[i] = Math.exp(logVars[row * units + i]) * (touched ? stretch : 1);
-      rate += unitKl(mean[i], variance[i]);
     }
-    for (let i = 0; i < DRAWS * units; i++) decoder.input[i] = mean[i % units] + Math.sqrt(variance[i % units]) * epsilon[i];
-    const outputs = decoder.run(DRAWS);
-    const size = side * side;
-    const x = images.subarray(row * size, (row + 1) * size);
-    let distortion = 0;
-    for (let k = 0; k < DRAWS; k++) distortion -= logProb(x, outputs, k * size) / DRAWS;
-    return { rate, distortion, elbo: -(rate + distortion), outputs, x };
+    return costOf(model, imageOf(row), mean, variance, noiseOf(draw));
   }
 
-  function untouched({ digit, draw }) {
-    const key = `${digit} ${draw}`;
-    if (!before.has(key)) {
-      const { rate, distortion, elbo } = measure({ digit, draw, unit: 0, shift: 0, stretch: 1 });
-      before.set(key, { rate, distortion, elbo });
-    }
-    return before.get(key);
-  }
+  const untouched = remember((/** @type {number} */ digit, /** @type {number} */ draw) => measure({ digit, draw, unit: 0, shift: 0, stretch: 1 }));
 
-  const toX = (z) => place.bars.x + (z + REACH) * place.bars.unit;
+  const toX = (/** @type {number} */ z) => scale([-REACH, REACH], [place.bars.x, place.bars.x + place.bars.width])(z);
 
+  /** @param {Pen} pen */
   function paintAxis(pen) {
     const { x, y, width, height, unit } = place.bars;
     pen.text("posterior q(z | x)", x, y - 28, HEADING);
@@ -83,28 +69,26 @@ export function create(spec, read) {
     pen.box(toX(-2), y, 4 * unit, height, { fill: "accent", alpha: 0.07 });
     pen.box(toX(-1), y, 2 * unit, height, { fill: "accent", alpha: 0.1 });
     pen.text("prior ±1, ±2", toX(0), y - 8, { ...SMALL, align: "center" });
-    for (const tick of ticks(-REACH, REACH, 4)) {
-      pen.line([[toX(tick), y], [toX(tick), y + height]], { colour: "line" });
-      pen.text(number(tick, 0), toX(tick), y + height + 16, { ...SMALL, align: "center" });
-    }
+    pen.axes(place.bars, { x: { to: toX, ticks: ticks(-REACH, REACH, 4), rule: () => ({}) } });
     pen.text("bar: mean ± std     dot: the draw z", toX(0), y + height + 34, { ...SMALL, align: "center" });
   }
 
-  function paintBars(pen, chosen) {
+  /** @param {Pen} pen @param {number} chosen @param {ArrayLike<number>} kl */
+  function paintBars(pen, chosen, kl) {
     const { x, y, width, height, pitch, unit } = place.bars;
     const bar = Math.min(9, pitch - 5);
-    pen.layer("axis", x - 8, y - 44, width + 52, height + 84, () => paintAxis(pen));
+    pen.layer("axis", "", x - 8, y - 44, width + 52, height + 84, () => paintAxis(pen));
     for (let i = 0; i < units; i++) {
       const middle = y + (i + 0.5) * pitch;
       const mine = chosen === i + 1 ? { weight: 700, colour: "accent" } : {};
       pen.text(String(i + 1), x - 8, middle, { ...SMALL, ...mine, align: "right", base: "middle" });
-      pen.text(number(unitKl(mean[i], variance[i])), x + width + 40, middle, { ...SMALL, colour: "ink", ...mine, align: "right", base: "middle" });
+      pen.text(number(kl[i]), x + width + 40, middle, { ...SMALL, colour: "ink", ...mine, align: "right", base: "middle" });
       const was = means[row * units + i], wasStd = Math.exp(0.5 * logVars[row * units + i]);
       const half = Math.max(1, Math.sqrt(variance[i]) * unit); // a point still shows
-      pen.clip(x, y, width, height, () => {
+      pen.clip(place.bars, () => {
         pen.box(toX(mean[i]) - half, middle - bar / 2, 2 * half, bar, { fill: "accent", alpha: 0.75, radius: 2 });
         pen.box(toX(was - wasStd), middle - bar / 2 - 1.5, 2 * wasStd * unit, bar + 3, { stroke: "muted", radius: 3 });
-        pen.disc(toX(decoder.input[i]), middle, 2.8, { fill: "ink", stroke: "paper", line: 1 });
+        pen.disc(toX(model.decoder.input[i]), middle, 2.8, { fill: "ink", stroke: "paper", line: 1 });
       });
       if (Math.abs(mean[i]) > REACH) {
         const right = mean[i] > 0; // out of the picture, over there
@@ -112,22 +96,22 @@ export function create(spec, read) {
       }
     }
     if (chosen) pen.box(x, y + (chosen - 1) * pitch, width, pitch, { stroke: "accent", line: 1.5, radius: 3 });
-    pen.box(x - 0.5, y - 0.5, width + 1, height + 1, { stroke: "line" });
+    pen.frame(place.bars);
   }
 
-  /** What it costs now above what it cost before: distortion and rate laid end to end. */
+  /** What it costs now above what it cost before: distortion and rate laid end to end. @param {Pen} pen @param {Cost} now @param {Cost} then @param {number} width */
   function paintSum(pen, now, then, width) {
     const { y } = place.sum;
     const left = 52, room = width - left - 48;
     const most = Math.max(Number.isFinite(now.elbo) ? -now.elbo : 0, -then.elbo);
-    const scale = room / (SCALES.find((s) => s >= most) ?? most);
+    const nat = room / (100 * roundUp(Math.max(1, most / 100), [1, 1.5], 2));
     const [first, second] = [{ ...HEADING, colour: "accent" }, { ...HEADING, colour: "warm" }];
     pen.words([["the cost in nats: ", HEADING], ["distortion", first], [" + ", HEADING], ["rate", second]], 1, y - 12);
-    [[now, "now"], [then, "before"]].forEach(([{ rate, distortion, elbo }, name], i) => {
+    [now, then].forEach(({ rate, distortion, elbo }, i) => {
       const top = y + i * 20;
-      const split = distortion * scale;
-      const rest = Number.isFinite(rate) ? rate * scale : room - split;
-      pen.text(name, 1, top + 7, { size: 12, colour: "muted", base: "middle" });
+      const split = distortion * nat;
+      const rest = Number.isFinite(rate) ? rate * nat : room - split;
+      pen.text(i ? "before" : "now", 1, top + 7, { size: 12, colour: "muted", base: "middle" });
       pen.box(left, top, split, 14, { fill: "accent", alpha: i ? 0.45 : 1 });
       pen.box(left + split + 1, top, Math.max(1, rest), 14, { fill: "orange", alpha: i ? 0.45 : 1 });
       pen.text(number(-elbo), left + split + rest + 7, top + 7, { size: 12, colour: i ? "muted" : "ink", base: "middle" });
@@ -140,14 +124,14 @@ export function create(spec, read) {
     paint(pen, values, width) {
       place = arrange(width, units);
       const { input, decoded, draws } = place;
-      const then = untouched(values);
-      const now = measure(values);
-      const size = side * side;
+      const then = untouched(values.digit, values.draw);
+      const now = measure(values); // last, for its draws are in the decoder
+      const { pixel } = model;
       pen.text("input x", input.x, input.y - 10, HEADING);
-      pen.digit(now.x, input.x, input.y, input.size, { side });
+      pen.digit(imageOf(row), input.x, input.y, input.size, { side });
       pen.text("decoded from z", decoded.x, decoded.y - 10, HEADING);
       pen.digit(now.outputs, decoded.x, decoded.y, decoded.size, { side, pixel });
-      paintBars(pen, values.unit);
+      paintBars(pen, values.unit, now.kl);
       const middle = input.y + input.size / 2 + 7;
       if (place.narrow) pen.text("→", (input.x + input.size + decoded.x) / 2, middle, { size: 22, colour: "muted", align: "center" });
       else {
@@ -161,6 +145,7 @@ export function create(spec, read) {
       paintSum(pen, now, then, width);
 
       const changed = values.shift !== 0 || values.stretch !== 1;
+      /** @param {"rate" | "distortion" | "elbo"} key @param {string} words */
       const note = (key, words) => (changed ? `was ${number(then[key])} nats` : `nats, ${words}`);
       const tiles = [
         { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean of the draws"), mark: "accent" },
@@ -172,7 +157,7 @@ export function create(spec, read) {
           mood: now.elbo < then.elbo - 0.05 ? "bad" : now.elbo > then.elbo + 0.05 ? "good" : "",
         },
       ];
-      const numbers = ({ rate, distortion, elbo }) => `rate ${number(rate)}, distortion ${number(distortion)}, ELBO ${number(elbo)} nats`;
+      const numbers = (/** @type {Cost} */ { rate, distortion, elbo }) => `rate ${number(rate)}, distortion ${number(distortion)}, ELBO ${number(elbo)} nats`;
       const change = changed ? `; before it was touched: ${numbers(then)}` : "";
       return { summary: `An image, its posterior over ${units} latent units, and digits decoded from draws of it: ${numbers(now)}${change}.`, tiles };
     },

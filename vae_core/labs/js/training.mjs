@@ -1,12 +1,15 @@
 // TrainingLab: a training run, snapshot by snapshot: digits drawn again, digits invented, and where it stands on its curves.
 
-import { number, ticks } from "./draw.mjs";
+import { HEADING, number, scale, SMALL, ticks } from "./draw.mjs";
 
-const HEADING = { weight: 700, size: 14 };
-const SMALL = { size: 12, colour: "muted" };
+/**
+ * @typedef {{train: number[][], test: number[][]}} Terms  [rate, distortion] by snapshot
+ * @typedef {{side: number, steps: number[], steps_per_epoch: number, terms: Terms, images: Ref, again: Ref, invented: Ref}} TrainingSpec
+ */
+
 const ROOM = 26; // above each group of digits, for its heading
 
-/** Where three groups of digits and the curves stand at this width; `counts` says how many digits each group has. */
+/** Where three groups of digits and the curves stand at this width; `counts` says how many digits each group has. @param {number} width @param {number[]} counts */
 export function arrange(width, counts) {
   const narrow = width < 520;
   const most = Math.max(...counts);
@@ -17,15 +20,17 @@ export function arrange(width, counts) {
   const groups = counts.map((count) => {
     const top = y + 8;
     y = top + Math.ceil(count / across) * (cell + gap) - gap + ROOM;
-    return { heading: top - 8, place: (i) => [1 + (i % across) * (cell + gap), top + Math.floor(i / across) * (cell + gap)] };
+    /** @param {number} i @returns {[number, number]} */
+    const place = (i) => [1 + (i % across) * (cell + gap), top + Math.floor(i / across) * (cell + gap)];
+    return { heading: top - 8, place };
   });
   const plot = { x: 38, y: y + 22, width: width - 38 - 10, height: narrow ? 150 : 170 };
   return { narrow, cell, groups, plot, height: plot.y + plot.height + 42 };
 }
 
-/** The curves to draw, [{name, colour, values}], from [rate, distortion] pairs. */
+/** The curves to draw. @param {Terms} terms @param {number} which */
 export function curvesOf(terms, which) {
-  const loss = (rows) => rows.map(([rate, distortion]) => rate + distortion);
+  const loss = (/** @type {number[][]} */ rows) => rows.map(([rate, distortion]) => rate + distortion);
   if (which === 0) {
     return [
       { name: "train", colour: "orange", values: loss(terms.train) },
@@ -38,13 +43,16 @@ export function curvesOf(terms, which) {
   ];
 }
 
-/** A step's place along the axis, from 0 to 1: stretched where steps are few, or even from the first epoch on. */
+/**
+ * A step's place along the axis, from 0 to 1: stretched where steps are few, or even from the first epoch on.
+ * @param {number} step @param {number} last @param {number} perEpoch @param {boolean} fromFirstEpoch
+ */
 export function along(step, last, perEpoch, fromFirstEpoch) {
   if (fromFirstEpoch) return (step - perEpoch) / (last - perEpoch);
   return Math.log1p(step) / Math.log1p(last);
 }
 
-/** The snapshot whose place is nearest to this one. */
+/** The snapshot whose place is nearest to this one. @param {number[]} places @param {number} at */
 export function nearestSnapshot(places, at) {
   let best = 0;
   places.forEach((place, i) => {
@@ -53,7 +61,7 @@ export function nearestSnapshot(places, at) {
   return best;
 }
 
-/** The ends of the y axis: from 0, or close around −ELBOs that are close together. */
+/** The ends of the y axis: from 0, or close around −ELBOs that are close together. @param {number[][]} values @param {number} from @param {boolean} close */
 export function range(values, from, close) {
   const seen = values.flatMap((list) => list.slice(from));
   const [low, high] = [Math.min(...seen), Math.max(...seen)];
@@ -61,7 +69,7 @@ export function range(values, from, close) {
   return [close ? low - margin : 0, high + margin];
 }
 
-/** How far the training is, in words. */
+/** How far the training is, in words. @param {number} step @param {number} perEpoch */
 export function progress(step, perEpoch) {
   if (step === 0) return "untrained";
   if (step < perEpoch) return `of ${perEpoch} in the first epoch`;
@@ -69,34 +77,33 @@ export function progress(step, perEpoch) {
   return epochs === 1 ? "one epoch" : `${epochs} epochs`;
 }
 
+/** @type {Create<TrainingSpec>} */
 export function create(spec, read) {
   const { side, steps, steps_per_epoch: perEpoch, terms } = spec;
   const size = side * side;
   const images = read(spec.images);
   const drawn = [read(spec.again), read(spec.invented)];
   const counts = [images.length / size, ...drawn.map((pictures) => pictures.length / size / steps.length)];
-  const last = steps.at(-1);
+  const last = steps[steps.length - 1];
   const firstEpoch = steps.findIndex((step) => step >= perEpoch);
-  const pixel = (v) => v / 255;
+  const pixel = (/** @type {number} */ v) => v / 255;
   let place = arrange(640, counts);
+  /** @type {number[]} */
   let places = [];
 
-  const toX = (t) => place.plot.x + 6 + t * (place.plot.width - 12);
+  const ends = () => [place.plot.x + 6, place.plot.x + place.plot.width - 6];
+  const toX = (/** @type {number} */ t) => scale([0, 1], ends())(t);
 
+  /** @param {Pen} pen @param {ReturnType<typeof curvesOf>} curves @param {(value: number) => number} toY @param {number[]} limits @param {boolean} fromFirstEpoch */
   function paintCurves(pen, curves, toY, [low, high], fromFirstEpoch) {
     const { x, y, width, height } = place.plot;
-    for (const tick of ticks(low, high, 4)) {
-      pen.line([[x, toY(tick)], [x + width, toY(tick)]], { colour: "line" });
-      pen.text(number(tick, 0), x - 6, toY(tick), { ...SMALL, align: "right", base: "middle" });
-    }
+    const unit = fromFirstEpoch ? perEpoch : 1;
     const marks = fromFirstEpoch
-      ? ticks(1, last / perEpoch, place.narrow ? 5 : 10).filter(Number.isInteger).map((epoch) => [epoch * perEpoch, epoch])
-      : [0, 1, 10, 100, 1000, 10000, 100000].filter((step) => step <= last).map((step) => [step, step]);
-    for (const [step, words] of marks) {
-      const at = toX(along(step, last, perEpoch, fromFirstEpoch));
-      pen.line([[at, y + height], [at, y + height + 4]], { colour: "muted" });
-      pen.text(String(words), at, y + height + 17, { ...SMALL, align: "center" });
-    }
+      ? ticks(1, last / perEpoch, place.narrow ? 5 : 10).filter(Number.isInteger)
+      : [0, 1, 10, 100, 1000, 10000, 100000].filter((step) => step <= last);
+    const toMark = (/** @type {number} */ mark) => toX(along(mark * unit, last, perEpoch, fromFirstEpoch));
+    pen.axes(place.plot, { x: { to: toMark, ticks: marks, words: String }, y: { to: toY, ticks: ticks(low, high, 4), rule: () => ({}) } });
+    for (const at of marks.map(toMark)) pen.line([[at, y + height], [at, y + height + 4]], { colour: "muted" });
     if (!fromFirstEpoch && firstEpoch >= 0 && last > perEpoch) {
       const at = toX(along(perEpoch, last, perEpoch, false));
       pen.line([[at, y], [at, y + height]], { colour: "muted", dash: [3, 4] });
@@ -115,14 +122,13 @@ export function create(spec, read) {
   return {
     height: (width) => arrange(width, counts).height,
 
-    paint(pen, { snapshot, curves: which, span = 0 }, width) {
+    paint(pen, { snapshot: now, curves: which, span = 0 }, width) {
       place = arrange(width, counts);
       const { cell, groups, plot } = place;
-      const now = Math.round(snapshot);
       const step = steps[now];
       const said = progress(step, perEpoch);
       const headings = ["test images", step ? `drawn again after ${step} ${step === 1 ? "step" : "steps"}` : "drawn again, untrained", "invented, from ten random z"];
-      pen.layer("images", 0, 0, width, groups[1].heading - 16, () => {
+      pen.layer("images", "", 0, 0, width, groups[1].heading - 16, () => {
         pen.text(headings[0], 1, groups[0].heading, HEADING);
         for (let i = 0; i < counts[0]; i++) pen.digit(images, ...groups[0].place(i), cell, { side, at: i * size, pixel });
       });
@@ -134,13 +140,15 @@ export function create(spec, read) {
 
       const fromFirstEpoch = span === 1;
       const curves = curvesOf(terms, which);
-      const ends = range(curves.map(({ values }) => values), fromFirstEpoch ? firstEpoch : 0, fromFirstEpoch && which === 0);
-      const toY = (value) => plot.y + plot.height * (1 - (value - ends[0]) / (ends[1] - ends[0]));
+      const limits = range(curves.map(({ values }) => values), fromFirstEpoch ? firstEpoch : 0, fromFirstEpoch && which === 0);
+      const toY = scale(limits, [plot.y + plot.height, plot.y]);
       places = steps.map((s) => along(s, last, perEpoch, fromFirstEpoch));
+      /** @type {[string, TextStyle][]} */
       const [one, other] = curves.map(({ name, colour }) => [name, { ...HEADING, colour: colour === "orange" ? "warm" : colour }]);
-      const words = [["nats per image: ", HEADING], ...(which === 0 ? [["−ELBO, ", HEADING]] : []), one, [" and ", HEADING], other];
+      /** @type {[string, TextStyle][]} */
+      const words = [[`nats per image: ${which === 0 ? "−ELBO, " : ""}`, HEADING], one, [" and ", HEADING], other];
       pen.words(words, 1, plot.y - 12);
-      pen.layer(`curves ${which} ${span}`, 0, plot.y - 6, width, plot.height + 48, () => paintCurves(pen, curves, toY, ends, fromFirstEpoch));
+      pen.layer("curves", `${which} ${span}`, 0, plot.y - 6, width, plot.height + 48, () => paintCurves(pen, curves, toY, limits, fromFirstEpoch));
       if (places[now] < 0) pen.text("‹ before this", toX(0), plot.y + 14, { size: 13, weight: 700, colour: "accent", halo: true });
       else {
         const at = toX(places[now]);
@@ -170,7 +178,7 @@ export function create(spec, read) {
     grab(x, y) {
       const { plot } = place;
       if (x < plot.x || x > plot.x + plot.width || y < plot.y || y > plot.y + plot.height) return null;
-      return (px) => ({ snapshot: nearestSnapshot(places, (px - plot.x - 6) / (plot.width - 12)) });
+      return (px) => ({ snapshot: nearestSnapshot(places, scale(ends(), [0, 1])(px)) });
     },
   };
 }

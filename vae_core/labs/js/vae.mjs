@@ -2,10 +2,21 @@
 
 import { sigmoid } from "./nn.mjs";
 
-/** KL(N(mean, variance) ‖ N(0, 1)) of one unit. A variance of zero is infinitely far from the prior. */
+/**
+ * @typedef {(x: ArrayLike<number>, outputs: ArrayLike<number>, at: number) => number} LogProb
+ * @typedef {{logProb: LogProb, pixel: (output: number) => number}} Likelihood
+ */
+
+/**
+ * KL(N(mean, variance) ‖ N(0, 1)) of one unit. A variance of zero is infinitely far from the prior.
+ * @param {number} mean @param {number} variance
+ */
 export const unitKl = (mean, variance) => (variance > 0 ? 0.5 * (mean * mean + variance - 1 - Math.log(variance)) : Infinity);
 
-/** log p(x | z) by likelihood, from the decoder's raw outputs in `outputs[at … at + x.length]`, summed over pixels. */
+/**
+ * log p(x | z) by likelihood, from the decoder's raw outputs in `outputs[at … at + x.length]`, summed over pixels.
+ * @type {Record<string, LogProb>}
+ */
 const LOG_PROBS = {
   bernoulli(x, outputs, at) {
     let sum = 0;
@@ -19,23 +30,44 @@ const LOG_PROBS = {
   "squared-error": (x, outputs, at) => gaussianLogProb(x, outputs, at, 0.5, sigmoid),
 };
 
+/** @param {ArrayLike<number>} x @param {ArrayLike<number>} outputs @param {number} at @param {number} variance @param {(y: number) => number} squash */
 function gaussianLogProb(x, outputs, at, variance, squash) {
   let squares = 0;
   for (let i = 0; i < x.length; i++) squares += (x[i] - squash(outputs[at + i])) ** 2;
   return -squares / (2 * variance) - 0.5 * x.length * Math.log(2 * Math.PI * variance);
 }
 
+/** @type {Record<string, Likelihood["pixel"]>} */
 const PIXELS = { bernoulli: sigmoid, gaussian: (y) => Math.min(1, Math.max(0, y)), "squared-error": sigmoid };
 
-/** What a decoder's outputs mean: {logProb, pixel}, by the name Python gives the likelihood. */
+/** What a decoder's outputs mean, by the name Python gives the likelihood. @param {string} name @returns {Likelihood} */
 export function likelihood(name) {
   if (!Object.hasOwn(LOG_PROBS, name)) throw new Error(`weights: unknown likelihood ${name}`);
   return { logProb: LOG_PROBS[name], pixel: PIXELS[name] };
 }
 
 /**
+ * What an image costs under the posterior N(mean, variance), in nats, from the draws z = mean + std · ε, of which `epsilon` holds
+ * one after another. Each unit's KL and their sum, the rate, are exact; the distortion is the mean over the draws, whose raw
+ * outputs lie one after another in a buffer that the next call overwrites.
+ * @param {{decoder: Network, logProb: LogProb}} model
+ * @param {ArrayLike<number>} x @param {ArrayLike<number>} mean @param {ArrayLike<number>} variance @param {ArrayLike<number>} epsilon
+ */
+export function costOf({ decoder, logProb }, x, mean, variance, epsilon) {
+  const units = mean.length, draws = epsilon.length / units;
+  const kl = Float64Array.from(mean, (middle, i) => unitKl(middle, variance[i]));
+  for (let i = 0; i < epsilon.length; i++) decoder.input[i] = mean[i % units] + Math.sqrt(variance[i % units]) * epsilon[i];
+  const outputs = decoder.run(draws);
+  const rate = kl.reduce((sum, nats) => sum + nats, 0);
+  let distortion = 0;
+  for (let k = 0; k < draws; k++) distortion -= logProb(x, outputs, k * x.length) / draws;
+  return { rate, distortion, elbo: -(rate + distortion), kl, outputs };
+}
+
+/**
  * `count` standard normal numbers that depend on the seed alone: mulberry32, then Box and Muller's pairs.
  * vae_core/labs/noise.py draws the same ones.
+ * @param {number} seed @param {number} count
  */
 export function normals(seed, count) {
   let state = seed >>> 0;

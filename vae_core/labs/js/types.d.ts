@@ -1,0 +1,68 @@
+// What passes between Python, the host and the labs, for `deno check` alone: no browser is sent this file.
+
+type Pen = import("./draw.mjs").Pen;
+type Network = import("./nn.mjs").Network;
+type Likelihood = import("./vae.mjs").Likelihood;
+type Cost = ReturnType<typeof import("./vae.mjs").costOf>;
+
+// --- what travels: Lab.canvas.spec and one block of bytes (base.py, pack.py) ---
+
+/** Where an array lies in the block, and its shape. */
+interface Ref { dtype: string; shape: number[]; at: number; bytes: number }
+type Numbers = Uint8Array | Int8Array | Uint16Array | Float32Array;
+type Read = (ref: Ref) => Numbers;
+/** While a part of the block is on its way (`enough`): null for what lies there. */
+type ReadSome = (ref: Ref) => Numbers | null;
+
+interface Slider { kind: "slider"; name: string; label: string; min: number; max: number; step: number; value: number; unit: string }
+/** `value` is an index. */
+interface Choice { kind: "choice"; name: string; label: string; options: string[]; value: number }
+/** `value` counts the presses. */
+interface Press { kind: "press"; name: string; label: string; value: number }
+/** What only the canvas sets: no control. */
+interface State { kind: "state"; name: string; value: unknown }
+type Control = Slider | Choice | Press | State;
+
+interface Spec { controls: Control[]; bytes: number; caption: string; enough?: number }
+interface Layer { inputs: number; outputs: number; activation: string; weight: Ref; scale: Ref | null; bias: Ref | null }
+
+// --- a lab and its host ---
+
+/** The methods of a Jupyter model that a lab uses. */
+interface Model {
+  get(name: "spec"): Spec;
+  get(name: "data"): unknown;
+  get(name: "fallback"): string;
+  get(name: string): number;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, listener: () => void): void;
+  off(event: string, listener: () => void): void;
+}
+
+/** Where every control stands. */
+type Values = Record<string, number>;
+interface Tile { name: string; value: string; note?: string; mood?: string; mark?: string }
+interface Lab {
+  height(width: number): number;
+  paint(pen: Pen, values: Values, width: number): { summary: string; tiles?: Tile[] };
+  grab?(x: number, y: number): Grip | null;
+}
+/** From each place of a pointer to new values. */
+type Grip = (x: number, y: number) => Values;
+type Create<S = Spec, R = Read> = (spec: Spec & S, read: R) => Lab;
+
+// --- drawing; colours are names of draw.mjs or CSS ---
+
+interface Box { x: number; y: number; width: number; height: number }
+interface TextStyle { size?: number; colour?: string; align?: CanvasTextAlign; weight?: number; halo?: boolean; base?: CanvasTextBaseline }
+interface LineStyle { colour?: string; width?: number; dash?: number[] }
+interface FillStyle { fill?: string; stroke?: string; line?: number; alpha?: number; radius?: number }
+interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null }
+interface Axis {
+  ticks: Iterable<number>;
+  to: (tick: number) => number;
+  words?: (tick: number) => string;
+  rule?: (tick: number) => LineStyle;
+  align?: (tick: number) => CanvasTextAlign;
+}
