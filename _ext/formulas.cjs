@@ -24,8 +24,8 @@ async function main() {
   for (const [tex, display] of formulas) {
     try {
       set.push(adaptor.outerHTML(await MathJax.tex2chtmlPromise(tex, { display })));
-    } catch (error) {
-      throw new Error(`${error instanceof Error ? error.message : error}: ${tex}`);
+    } catch (error) { // MathJax throws what is no Error
+      throw new Error(`${/** @type {{ message: string }} */ (error).message}: ${tex}`);
     }
   }
   return { set, css: adaptor.textContent(MathJax.chtmlStylesheet()) };

@@ -19,7 +19,12 @@ LOOKS = """root => [...root.querySelectorAll('canvas')].map(canvas => {
 }).join() + root.innerText"""
 # two frames: one that paints what has changed, one to be past it
 FRAMES = "count => new Promise(done => { const next = left => left ? requestAnimationFrame(() => next(left - 1)) : done(); next(count) })"
-STILL = "() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))"
+# looked at frame by frame: where nothing else asks for one, none may come, and an animation's `finished` waits for ever
+STILL = """() => new Promise(done => {
+  const moves = () => document.getAnimations().some(animation => animation.playState === 'running')
+  const look = () => moves() ? requestAnimationFrame(look) : done()
+  look()
+})"""
 
 
 def settle(page):
