@@ -8,7 +8,8 @@ HEAD = (
 )
 READY = ".vae-lab[data-ready=true]"
 
-# every canvas below an element and all it says: another text where anything that is seen has changed
+# every canvas below an element and all it shows: another text where anything that is seen has changed. What is said to a
+# screen reader when the hand has come to rest is heard, not seen, and comes later.
 LOOKS = """root => [...root.querySelectorAll('canvas')].map(canvas => {
   if (!canvas.width || !canvas.height) return 0
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
@@ -16,7 +17,7 @@ LOOKS = """root => [...root.querySelectorAll('canvas')].map(canvas => {
   let hash = 0
   for (let i = 0; i < words.length; i++) hash = (Math.imul(hash, 31) + words[i]) | 0
   return hash
-}).join() + root.innerText"""
+}).join() + [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText).replaceAll(/\\n+/gu, ' ')"""
 # two frames: one that paints what has changed, one to be past it
 FRAMES = "count => new Promise(done => { const next = left => left ? requestAnimationFrame(() => next(left - 1)) : done(); next(count) })"
 # looked at frame by frame: where nothing else asks for one, none may come, and an animation's `finished` waits for ever
