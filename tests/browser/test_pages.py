@@ -186,7 +186,7 @@ def test_nothing_moves_by_itself_where_the_reader_wants_no_motion(phone):
         assert phone.page.evaluate(MOVING) == []
         # a change of theme is no motion either: of the labs alone, whose two colours tell them of it
         before = phone.page.evaluate(SET)
-        started = phone.page.evaluate("theme => { %s = theme; return document.getAnimations().length }" % SET, "light")
+        started = phone.page.evaluate(f"theme => {{ {SET} = theme; return document.getAnimations().length }}", "light")
         turn(phone.page, before)
         assert started <= 2 * phone.page.locator("[data-ready]").count()
 
