@@ -17,7 +17,7 @@ LOOKS = """root => [...root.querySelectorAll('canvas')].map(canvas => {
   let hash = 0
   for (let i = 0; i < words.length; i++) hash = (Math.imul(hash, 31) + words[i]) | 0
   return hash
-}).join() + [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText).replaceAll(/\\n+/gu, ' ')"""
+}).join() + [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText).replaceAll(/\\s+/gu, ' ').trim()"""
 # two frames: one that paints what has changed, one to be past it
 FRAMES = "count => new Promise(done => { const next = left => left ? requestAnimationFrame(() => next(left - 1)) : done(); next(count) })"
 # looked at frame by frame: where nothing else asks for one, none may come, and an animation's `finished` waits for ever
