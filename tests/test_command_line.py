@@ -100,7 +100,7 @@ def test_presets_and_help_from_a_real_shell():
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_of_any_encoding_is_answered(encoding, tmp_path):
     folder = tmp_path / "Kölner Größen −"
-    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
     for arguments, status in ((["evaluate", "vae-2", "--data", "digits"], 0), (["evaluate", str(folder)], 1)):
         ended = subprocess.run([sys.executable, "-m", "vae_core", *arguments], capture_output=True, env=environment)
         printed = (ended.stdout + ended.stderr).decode(encoding)
