@@ -72,7 +72,7 @@ test: $(READY)
 	$(call say,Everything passed)
 
 quick: $(READY)
-	@$(PY) tools/quick.py
+	@MAKE="$(MAKE)" $(PY) tools/quick.py
 
 format: $(READY)
 	$(PY) -m ruff check --fix .
@@ -105,7 +105,7 @@ browser: $(READY)
 
 notebooks: $(READY)
 	$(call say,Every notebook from top to bottom: what it prints must be what is committed)
-	$(PY) -m pytest $(NBVAL) $(TWO) $(REPORT) intro.ipynb chapters
+	$(PY) -m pytest $(NBVAL) $(TWO) $(REPORT) $(or $(ONLY),intro.ipynb chapters)
 
 links: $(READY)
 	$(call say,Following every link to another site)

@@ -7,10 +7,8 @@ from nbval.plugin import IPyNbFile
 # Whoever asks the web, a kernel or a child of a child, is sent to a door that is closed, and is told so at once.
 os.environ.update(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", no_proxy="127.0.0.1,localhost")
 
-MACHINE_DEPENDENT = (
-    "stderr",
-    "text/html",
-)  # progress bars and warnings; labs, whose weights are floats and have tests of their own
+# progress bars and warnings; labs, whose weights are floats and have tests of their own
+MACHINE_DEPENDENT = ("stderr", "text/html")
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,4 @@
-"""A notebook server of a test's own on a free port of this machine, and what a kernel of it answers."""
+"""A notebook server of a test's own on a free port of this machine, and what a kernel of it answers to those who touch a lab."""
 
 import secrets
 import socket
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from patience import PATIENCE
+from screen import looks, press, wait_for_change
 
 
 class Server(NamedTuple):
@@ -68,3 +69,19 @@ def until(look, wanted):
         assert time.monotonic() < deadline, f"it never came to be: {answer}"
         time.sleep(0.02)
     return answer
+
+
+def moves_one_value(control, lab, values):
+    """Move a control of a lab as a reader does, once: the canvas follows, and of Python's `values()` one alone."""
+    before, then = looks(lab), values()
+    kind = control.evaluate("e => e.tagName")
+    if kind == "SELECT":
+        control.select_option(index=control.locator("option").count() - 1)
+    elif kind == "BUTTON":
+        control.click()
+    else:
+        control.focus()
+        press(lab.page, "ArrowRight")  # once: of several, some might reach Python among the next control's
+    wait_for_change(lab, before)
+    now = until(values, lambda now: now != then)
+    assert len({name for name in now if now[name] != then[name]}) == 1

@@ -106,7 +106,7 @@ def test_rows_are_rounded_as_their_likelihood_feels_it():
 
 @pytest.mark.parametrize("latent_dim", DIMENSIONS)
 def test_six_bits_cost_little(latent_dim, images):
-    """Less than half a percent of the distortion, on draws from the posteriors of test images."""
+    """Less than half a percent of the distortion, and on MNIST than half a nat, on draws from the posteriors of test images."""
     model, block = load_pretrained(f"vae-{latent_dim}"), Block()
     practice = torch.randn(4000, latent_dim, generator=torch.Generator().manual_seed(0))
     rounded = round_network(model.decoder, practice, model.likelihood)
@@ -117,6 +117,8 @@ def test_six_bits_cost_little(latent_dim, images):
         z = reparameterize(mean, log_var, torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)))
         before, after = (-model.likelihood.log_prob(x, decode(z)).mean() for decode in (model.decode, small))
     assert after < 1.005 * before
+    if images.name == "mnist":
+        assert after < before + 0.5
 
 
 # --- the lab ---

@@ -1,8 +1,8 @@
 """What a writer wants to know between two sentences, in less than a minute: `make quick`.
 
-Style and types of everything, and of the tests only those that what has changed since the last commit touches: a changed
-test, the tests that import a changed module by name, a changed notebook, the labs' JavaScript. A change of the package
-re-runs no other notebook; that is `make test`'s business.
+`make check`, and of the tests and notebooks those that what has changed since the last commit touches: a changed test, the
+tests that import a changed module by name, a changed notebook. A change of the package re-runs no other notebook; that is
+`make test`'s business.
 """
 
 import ast
@@ -12,9 +12,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=1200"]
-NBVAL += ["--nbval-sanitize-with", "tests/notebooks/sanitize.cfg"]
-JAVASCRIPT = (".mjs", ".js", ".cjs", ".d.ts", "deno.json")
 SLOW = ("tests/browser", "tests/faults")  # run only where they have changed themselves
 
 
@@ -62,41 +59,20 @@ def main() -> int:
     files = changed()
     tests = tests_for(files)
     notebooks = sorted(name for name in files if name.endswith(".ipynb"))
-    tool = str(Path(sys.executable).parent)
-    pytest = [sys.executable, "-m", "pytest", "-q"]
-    commands = [
-        [f"{tool}/ruff", "check", "--quiet", "."],
-        [f"{tool}/ruff", "format", "--quiet", "--check", "."],
-        [f"{tool}/pyright"],
-        *(javascript(tool) if any(name.endswith(JAVASCRIPT) for name in files) else []),
-        [*pytest, *two(tests), *tests] if tests else [],
-        [*pytest, *two(notebooks), *NBVAL, *notebooks] if notebooks else [],
-    ]
+    make = [os.environ.get("MAKE", "make"), "--no-print-directory"]
+    two = ["-n", "2", "--dist", "loadfile"] if len(tests) > 2 else []  # each takes seconds to start
+    commands = {
+        "check": [*make, "check"],
+        "tests": [sys.executable, "-m", "pytest", "-q", *two, *tests] if tests else [],
+        "notebooks": [*make, "notebooks", f"ONLY={' '.join(notebooks)}"] if notebooks else [],
+    }
     print(f"changed since the last commit: {', '.join(sorted(files)) or 'nothing'}", flush=True)
-    failed = []
-    for command in filter(None, commands):
-        print(f"\n== {' '.join(Path(word).name if word.startswith('/') else word for word in command)}", flush=True)
-        if subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", "DENO_NO_UPDATE_CHECK": "1"}
-        ).returncode:
-            failed.append(Path(command[0]).name if "-m" not in command else "pytest")
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    failed = [
+        part for part, command in commands.items() if command and subprocess.run(command, cwd=ROOT, env=env).returncode
+    ]
     print(f"\n{'failed: ' + ', '.join(failed) if failed else 'Fine so far; make test checks the rest'}")
     return 1 if failed else 0
-
-
-def two(files: list[str]) -> list[str]:
-    """Two processes where there is work for them: each takes seconds to start."""
-    return ["-n", "2", "--dist", "loadfile"] if len(files) > 2 else []
-
-
-def javascript(tool: str) -> list[list[str]]:
-    """As `make check` has it."""
-    sources = ["vae_core/labs/js", "_static", "_ext"]
-    return [
-        [f"{tool}/deno", "lint", "--quiet", *sources, "tests/js"],
-        [f"{tool}/deno", "check", "--quiet", "--no-remote", "--no-npm", *sources, "tests/js/scribe.mjs"],
-        ["node", "--test", *sorted(map(str, (ROOT / "tests" / "js").glob("*.test.mjs")))],
-    ]
 
 
 if __name__ == "__main__":

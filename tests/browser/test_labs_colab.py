@@ -8,8 +8,8 @@ import json
 import colab_standin
 import nbformat
 import pytest
-from notebook_server import running, until
-from screen import READY, looks, press, wait_for_change
+from notebook_server import moves_one_value, running, until
+from screen import READY
 
 from vae_core.labs import LABS, ManifoldLab
 
@@ -84,18 +84,7 @@ def test_the_versions_are_those_of_colab(python):
 def test_each_control_moves_the_canvas_and_python_reads_it_back(page):
     lab = page.locator(".vae-lab")
     for control in page.locator(CONTROLS).all():
-        before, values = looks(lab), ask(page, "lab.values")
-        kind = control.evaluate("e => e.tagName")
-        if kind == "SELECT":
-            control.select_option(index=control.locator("option").count() - 1)
-        elif kind == "BUTTON":
-            control.click()
-        else:
-            control.focus()
-            press(page, "ArrowRight", 5)
-        wait_for_change(lab, before)
-        after = until(lambda: ask(page, "lab.values"), lambda now, values=values: now != values)
-        assert len({name for name in after if after[name] != values[name]}) == 1
+        moves_one_value(control, lab, lambda: ask(page, "lab.values"))
 
 
 def test_the_output_carries_the_view_the_page_and_colabs_widget_manager(page):

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from nbconvert import HTMLExporter
-from notebook_server import running, until
+from notebook_server import moves_one_value, running, until
 from screen import READY, drag, looks, press, settle, wait_for_change
 from traitlets.config import Config
 
@@ -178,18 +178,7 @@ def test_each_control_moves_the_canvas_and_python_reads_it_back(lab_class, noteb
     controls = lab.locator(".noUi-handle, select, button")
     until(controls.count, lambda found: found == count)
     for control in controls.all():
-        before, values = looks(lab.locator(".vae-lab")), notebook.values(lab_class)
-        kind = control.evaluate("e => e.tagName")
-        if kind == "SELECT":
-            control.select_option(index=control.locator("option").count() - 1)
-        elif kind == "BUTTON":
-            control.click()
-        else:
-            control.focus()
-            press(notebook.page, "ArrowRight")  # once: of several, some might reach Python among the next control's
-        wait_for_change(lab.locator(".vae-lab"), before)
-        after = until(lambda: notebook.values(lab_class), lambda now, values=values: now != values)
-        assert len({name for name in after if after[name] != values[name]}) == 1
+        moves_one_value(control, lab.locator(".vae-lab"), lambda: notebook.values(lab_class))
 
 
 def test_dragging_on_the_canvas_moves_slider_and_python(notebook):

@@ -9,9 +9,8 @@ from torch import Tensor
 
 PAPER, INK, GREY, ACCENT, ORANGE = "#ffffff", "#1f2430", "#6e7887", "#0a6a80", "#e8860c"
 GAP = 6  # pixels between pictures in a row
-FONT = (
-    Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-)  # it has ε, σ and ‖, as Pillow's own has not
+# it has ε, σ and ‖, as Pillow's own has not
+FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
 class Sheet(ImageDraw.ImageDraw):
