@@ -84,7 +84,7 @@ def clone(folder):
 
 def find_site():
     """The built book; built now if it is missing or older than what it is made from."""
-    with lock():
+    with lock("site"):
         if not is_fresh(SITE):
             build(ROOT, "--all", **os.environ)
     return SITE
@@ -96,7 +96,7 @@ def find_copies():
     The fork is the other copy, given a remote and built over its finished pages: the new slug had to reach them.
     """
     book, lone, fork = COPIES / "book", COPIES / "lone", COPIES / "fork"
-    with lock():
+    with lock("copies"):
         if not is_fresh(fork):
             shutil.rmtree(COPIES, ignore_errors=True)
             clone(book)
@@ -106,10 +106,10 @@ def find_copies():
     return book, fork, lone
 
 
-def lock():
-    """One process at a time builds; the others find what it built."""
+def lock(what):
+    """One process at a time builds the site, or the copies; the others find what it built."""
     SITE.parent.mkdir(exist_ok=True)
-    return FileLock(SITE.parent / "lock")
+    return FileLock(SITE.parent / f"{what}.lock")
 
 
 def wait_until_ready(page):

@@ -32,7 +32,7 @@ class TogetherByVisit(LoadScopeScheduling):
     """Tests of one file run in one process, and so share its fixtures; a file of visits to pages is divided by visit."""
 
     def _split_scope(self, nodeid: str) -> str:
-        visit = re.search(r"\[(?:desk|phone) \S+?\.html", nodeid)
+        visit = re.search(r"(?:desk|phone) \S+?\.html", nodeid)
         return nodeid.partition("::")[0] + (visit[0] if visit else "")
 
 

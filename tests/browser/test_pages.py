@@ -21,7 +21,7 @@ PAGES = pages()
 WITH_LABS = [name for name in PAGES if (ROOT / name).with_suffix(".ipynb").exists()]
 with_labs = pytest.mark.parametrize("desk", WITH_LABS, ids="desk {}".format, indirect=True)
 MAX_BYTES = 1_500_000
-STEPS = 24
+STEPS = 12
 
 # icons in sight whose glyph is missing or whose font did not load
 UNDRAWN_ICONS = """() => [...document.querySelectorAll('[class*=" fa-"], [class^="fa-"]')].filter(icon => {
@@ -62,20 +62,32 @@ def unfolded(page):
     rest(page)
 
 
-@contextmanager
-def in_theme(page, theme):
-    """With the page turned light or dark, every lab painted in the theme's colours."""
-    before = page.evaluate(SET)
-    turn(page, theme)
-    yield
-    turn(page, before)
-
-
 def turn(page, theme):
-    page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-    page.emulate_media(color_scheme=theme)
-    rest(page)
-    settle(page)  # a lab repaints once the transition of its colours has ended
+    """Turn the page light or dark, every lab painted in the theme's colours."""
+    if page.evaluate(SET) != theme:
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        page.emulate_media(color_scheme=theme)
+        rest(page)
+        settle(page)  # a lab repaints once the transition of its colours has ended
+
+
+def opened(visit, theme):
+    """The page of a visit with every fold open, in a theme, for all tests that look at it so."""
+    before = visit.page.evaluate(SET)
+    with unfolded(visit.page):
+        turn(visit.page, theme)
+        yield visit
+        turn(visit.page, before)
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def open_desk(request, desk):
+    yield from opened(desk, request.param)
+
+
+@pytest.fixture(scope="module", params=["dark", "light"])
+def open_phone(request, phone):
+    yield from opened(phone, request.param)
 
 
 # --- the page ---
@@ -115,28 +127,22 @@ def test_it_is_light(desk, record_property):
 # --- the eye ---
 
 
-def axe_finds_nothing(visit, other, record_property):
-    """All rules in the theme at hand; in the other theme, the rule that a theme can break. Every fold is open."""
-    everything, columns, heard = [], [], len(visit.errors)
-    with unfolded(visit.page):
-        for theme, rules in ((visit.page.evaluate(SET), "all"), (other, "contrast")):
-            with in_theme(visit.page, theme):
-                found, passed = violations(visit.page, rules)
-            columns.append(f"{theme} {len(found):3} / {passed:2}")
-            everything += [f"{theme}: {violation}" for violation in found]
+def axe_finds_nothing(visit, record_property):
+    heard = len(visit.errors)
+    found, passed = violations(visit.page)
     del visit.errors[heard:]  # axe itself asks for style sheets, and looks for one where it is not
-    width = visit.page.viewport_size["width"]
-    row = f"{visit.name:40} {width:4} px   {'   '.join(columns)}"
+    width, theme = visit.page.viewport_size["width"], visit.page.evaluate(SET)
+    row = f"{visit.name:40} {width:4} px   {theme:5} {len(found):3} / {passed:2}"
     record_property("accessibility: axe-core's violations / rules passed", row)
-    assert everything == []
+    assert found == []
 
 
-def test_axe_finds_nothing_on_a_desk(desk, record_property):
-    axe_finds_nothing(desk, "dark", record_property)
+def test_axe_finds_nothing_on_a_desk(open_desk, record_property):
+    axe_finds_nothing(open_desk, record_property)
 
 
-def test_axe_finds_nothing_on_a_phone(phone, record_property):
-    axe_finds_nothing(phone, "light", record_property)
+def test_axe_finds_nothing_on_a_phone(open_phone, record_property):
+    axe_finds_nothing(open_phone, record_property)
 
 
 def luminance(pixels):
@@ -144,20 +150,17 @@ def luminance(pixels):
     return linear @ [0.2126, 0.7152, 0.0722]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_figures_read_in_both_themes(desk, theme):
+def test_figures_read_in_both_themes(open_desk):
     """A figure's ink (the hundredth of its pixels farthest from its paper) keeps 4.5 : 1."""
-    page = desk.page
-    with unfolded(page), in_theme(page, theme):
-        for figure in page.locator("article img").all():
-            if not figure.is_visible():
-                continue
-            picture = Image.open(io.BytesIO(figure.screenshot())).convert("RGB")
-            light = luminance(np.asarray(picture, dtype=float).reshape(-1, 3) / 255)
-            paper = np.median(light)
-            ink = max(np.quantile(light, 0.01), np.quantile(light, 0.99), key=lambda value: abs(value - paper))
-            dark, bright = sorted([ink, paper])
-            assert (bright + 0.05) / (dark + 0.05) >= 4.5, figure.get_attribute("alt")
+    for figure in open_desk.page.locator("article img").all():
+        if not figure.is_visible():
+            continue
+        picture = Image.open(io.BytesIO(figure.screenshot())).convert("RGB")
+        light = luminance(np.asarray(picture, dtype=float).reshape(-1, 3) / 255)
+        paper = np.median(light)
+        ink = max(np.quantile(light, 0.01), np.quantile(light, 0.99), key=lambda value: abs(value - paper))
+        dark, bright = sorted([ink, paper])
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, figure.get_attribute("alt")
 
 
 # what asks for a frame while thirty go by; twice, for a fold that has opened has its lab painted
@@ -194,31 +197,29 @@ def test_nothing_moves_by_itself_where_the_reader_wants_no_motion(phone):
 # --- on paper ---
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_printed_page_reads(desk, theme):
+def test_a_printed_page_reads(open_desk):
     """What Chromium would print, from either theme: dark on white, nothing but the article, nothing cut off at the side."""
-    page = desk.page
-    labs = page.locator("[data-ready]")
-    with unfolded(page), in_theme(page, theme):
-        page.set_viewport_size({"width": 690, "height": 900})  # A4 less its margins
-        page.emulate_media(media="print")
-        page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        rest(page)
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        if theme == "dark":  # the harder case: from here on both are the same page
-            assert violations(page, "contrast")[0] == []
-        for part in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article", ".prev-next-footer"):
-            assert not any(found.is_visible() for found in page.locator(part).all()), part
-        assert page.locator("h1").first.is_visible()
-        assert page.evaluate(OVERFLOW) <= 0
-        assert all(lab.locator("canvas").first.is_visible() for lab in labs.all())
-        assert page.locator("[data-ready] input:visible").count() == 0
-        page.evaluate("dispatchEvent(new Event('afterprint'))")
-        page.emulate_media(media="screen")
-        page.set_viewport_size({"width": 1280, "height": 900})
-        assert page.evaluate(SET) == theme
-        assert labs.locator("canvas").count() == labs.count()
-        assert all(lab.locator("canvas").is_visible() for lab in labs.all())
+    page = open_desk.page
+    labs, theme = page.locator("[data-ready]"), page.evaluate(SET)
+    page.set_viewport_size({"width": 690, "height": 900})  # A4 less its margins
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    rest(page)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    if theme == "dark":  # the harder case: from here on both are the same page
+        assert violations(page)[0] == []
+    for part in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article", ".prev-next-footer"):
+        assert not any(found.is_visible() for found in page.locator(part).all()), part
+    assert page.locator("h1").first.is_visible()
+    assert page.evaluate(OVERFLOW) <= 0
+    assert all(lab.locator("canvas").first.is_visible() for lab in labs.all())
+    assert page.locator("[data-ready] input:visible").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert page.evaluate(SET) == theme
+    assert labs.locator("canvas").count() == labs.count()
+    assert all(lab.locator("canvas").is_visible() for lab in labs.all())
 
 
 # --- labs, by hand ---

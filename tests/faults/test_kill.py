@@ -11,6 +11,7 @@ import pytest
 import torch
 from patience import PATIENCE
 
+from vae_core.__main__ import main
 from vae_core.checkpoint import load
 
 VICTIM = Path(__file__).parent / "victim.py"
@@ -21,13 +22,19 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 
 
 def run(*command):
+    """In a process of its own, for what may end it."""
     return subprocess.run([sys.executable, *map(str, command)], env=ENVIRONMENT, capture_output=True, text=True)
+
+
+def train(out, *options):
+    """In this process, to the end."""
+    assert main([*TERMS, "--out", str(out), *map(str, options)]) == 0
 
 
 @pytest.fixture(scope="module")
 def in_peace(tmp_path_factory):
     out = tmp_path_factory.mktemp("peace")
-    assert run("-m", "vae_core", *TERMS, "--out", out).returncode == 0
+    train(out)
     return out
 
 
@@ -52,8 +59,7 @@ def kill_and_resume(seed, in_peace, out):
         extra = ["--resume"] if life == 2 else []
         ended = run(VICTIM, what, at, *TERMS, "--out", out, *extra)
         assert ended.returncode == -signal.SIGKILL, ended.stderr
-    ended = run("-m", "vae_core", *TERMS, "--out", out, "--resume")
-    assert ended.returncode == 0, ended.stderr
+    train(out, "--resume")
     assert not list(out.glob(".*.tmp")), "a killed save left its temporary file"
     same_to_the_bit(in_peace, out)
 
@@ -80,13 +86,12 @@ def test_ctrl_c_from_a_shell(in_peace, tmp_path):
     assert "--resume" in errors
     assert "Traceback" not in errors
     epochs = load(tmp_path / "checkpoint.safetensors")[1]["epoch"] + 1
-    ended = run("-m", "vae_core", *TERMS, "--out", tmp_path, "--resume", "--epochs", epochs)
-    assert ended.returncode == 0, ended.stderr
+    train(tmp_path, "--resume", "--epochs", epochs)
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
     """A file size limit stands in for a full disk: the write fails half way, as it would there."""
-    assert run("-m", "vae_core", *TERMS, "--out", tmp_path).returncode == 0
+    train(tmp_path)
     path = tmp_path / "checkpoint.safetensors"
     before = path.read_bytes()
     limit = len(before) // 2
@@ -100,4 +105,4 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
     assert "File too large" in ended.stderr
     assert path.read_bytes() == before
     assert not list(tmp_path.glob(".*.tmp"))
-    assert run("-m", "vae_core", *TERMS, "--out", tmp_path, "--resume", "--epochs", "4").returncode == 0
+    train(tmp_path, "--resume", "--epochs", 4)

@@ -8,21 +8,23 @@ import sys
 from pathlib import Path
 from subprocess import PIPE
 
+import pytest
 import torch
 from patience import PATIENCE
 
+from vae_core.__main__ import main
 from vae_core.checkpoint import load
 
 VICTIM = Path(__file__).parent / "victim.py"
 TERMS = ["train", "--preset", "relu-200-10", "--data", "digits", "--device", "cpu", "--epochs", "2"]
-TERMS += ["--batch-size", "100", "--pixels", "dynamic"]
+TERMS += ["--batch-size", "100", "--pixels", "dynamic", "--schedule", "one-cycle", "--save-every", "4"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "VICTIM_RANK": "1"}
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
-def run(*command):
-    """Run a command to its end; its workers end with it, also when it hangs."""
-    process = subprocess.Popen(list(map(str, command)), env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, text=True)
+def torchrun(*command):
+    """Two processes, until both have ended: -> what they printed, their errors. They end with it, also when they hang."""
+    process = subprocess.Popen([*TORCHRUN, *map(str, command)], env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, text=True)
     try:
         printed, errors = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
@@ -37,16 +39,23 @@ def history(out):
     return list(csv.DictReader((out / "history.csv").read_text(encoding="utf-8").splitlines()))
 
 
-def test_two_processes_give_the_figures_of_one(tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
-    run(sys.executable, "-m", "vae_core", *TERMS, "--out", one)
-    printed, _ = run(*TORCHRUN, "-m", "vae_core", *TERMS, "--out", two)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A run by two processes: its folder, and what they printed."""
+    out = tmp_path_factory.mktemp("shared")
+    return out, torchrun("-m", "vae_core", *TERMS, "--out", out)[0]
+
+
+def test_two_processes_give_the_figures_of_one(shared, tmp_path):
+    out, printed = shared
+    assert main([*TERMS, "--out", str(tmp_path)]) == 0
     assert printed.count("epoch   1") == 1  # one process speaks
-    for alone, shared in zip(history(one), history(two), strict=True):
+    for alone, together in zip(history(tmp_path), history(out), strict=True):
+        assert alone["lr"] == together["lr"]
         for column in ("train_rate", "train_distortion", "test_rate", "test_distortion"):
-            assert math.isclose(float(alone[column]), float(shared[column]), rel_tol=1e-5), column
+            assert math.isclose(float(alone[column]), float(together[column]), rel_tol=1e-5), column
     # 1,500 images in each epoch, counted by both processes together
-    for row in history(two):
+    for row in history(out):
         assert math.isclose(float(row["images_per_second"]) * float(row["seconds"]), 1500, rel_tol=1e-9)
 
 
@@ -56,37 +65,23 @@ def test_shares_of_a_batch_are_disjoint_and_complete():
         assert torch.cat(shares).sort().values.equal(torch.arange(size))
 
 
-def test_a_killed_worker_restarts_to_the_same_end(tmp_path):
-    peace, killed = tmp_path / "peace", tmp_path / "killed"
-    saving = [*TERMS, "--save-every", "4"]
-    run(*TORCHRUN, "-m", "vae_core", *saving, "--out", peace)
-    _, errors = run(*TORCHRUN, "--max-restarts=1", VICTIM, "step", 18, *saving, "--out", killed)
+def test_a_killed_worker_restarts_to_the_same_end(shared, tmp_path):
+    _, errors = torchrun("--max-restarts=1", VICTIM, "step", 18, *TERMS, "--out", tmp_path)
     assert "(exitcode: -9) local_rank: 1" in errors
-    (a, _), (b, _) = (load(out / "checkpoint.safetensors") for out in (peace, killed))
+    (a, _), (b, _) = (load(out / "checkpoint.safetensors") for out in (shared[0], tmp_path))
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_two_processes_follow_one_schedule(tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
-    cycle = [*TERMS, "--schedule", "one-cycle", "--lr", "0.005"]
-    run(sys.executable, "-m", "vae_core", *cycle, "--out", one)
-    run(*TORCHRUN, "-m", "vae_core", *cycle, "--out", two)
-    for alone, shared in zip(history(one), history(two), strict=True):
-        assert alone["lr"] == shared["lr"]
-        for column in ("train_rate", "train_distortion", "test_rate", "test_distortion"):
-            assert math.isclose(float(alone[column]), float(shared[column]), rel_tol=1e-4), column
-
-
-def test_batch_normalisation_on_two_processes_is_said_to_differ(tmp_path):
+def test_batch_normalisation_on_two_processes_is_said_to_differ(tmp_path, capsys):
     conv = ["train", "--preset", "conv-32-20", "--data", "digits", "--device", "cpu", "--epochs", "1"]
     conv += ["--batch-size", "100"]
     one, two = tmp_path / "one", tmp_path / "two"
-    _, alone = run(sys.executable, "-m", "vae_core", *conv, "--out", one)
-    _, shared = run(*TORCHRUN, "-m", "vae_core", *conv, "--out", two)
+    assert main([*conv, "--out", str(one)]) == 0
+    _, errors = torchrun("-m", "vae_core", *conv, "--out", two)
     words = (
         "batch normalisation sees one process's share of a batch: the figures will not be quite those of one process"
     )
-    assert words not in alone and shared.count(words) == 1
+    assert words not in capsys.readouterr().err and errors.count(words) == 1
     for a, b in zip(history(one), history(two), strict=True):
         assert a["train_distortion"] != b["train_distortion"]
         assert math.isclose(float(a["train_distortion"]), float(b["train_distortion"]), rel_tol=0.1)
