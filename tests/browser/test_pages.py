@@ -163,14 +163,14 @@ def test_figures_read_in_both_themes(open_desk):
         assert (bright + 0.05) / (dark + 0.05) >= 4.5, figure.get_attribute("alt")
 
 
-# what asks for a frame while thirty go by; twice, for a fold that has opened has its lab painted
+# what asks for a frame while ten go by; twice, for a fold that has opened has its lab painted
 COUNT_FRAMES = """async () => {
   const ask = window.requestAnimationFrame
   const asked = []
   window.requestAnimationFrame = callback => { asked[asked.length - 1]++; return ask.call(window, callback) }
   for (let round = 0; round < 2; round++) {
     asked.push(0)
-    for (let frame = 0; frame < 30; frame++) await new Promise(done => ask.call(window, done))
+    for (let frame = 0; frame < 10; frame++) await new Promise(done => ask.call(window, done))
   }
   window.requestAnimationFrame = ask
   return asked
