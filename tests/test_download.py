@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import math
 import re
 import socket
 import ssl
@@ -259,6 +260,65 @@ def test_mnist_by_way_of_its_mirrors(plain, tmp_path, monkeypatch, capsys):
     damaged.write_bytes(b"damaged once more")
     mnist.read_mnist(tmp_path)
     assert (raw / f"{damaged.name}.damaged").read_bytes() != (raw / f"{damaged.name}.damaged2").read_bytes()
+
+
+@pytest.mark.usefixtures("no_other_place")
+def test_fashion_mnist_is_found_fetched_and_verified_as_mnist_is(tmp_path, monkeypatch, capsys):
+    """In torchvision's folder, from its makers, for torchvision's own mirror is not encrypted; and no other file passes."""
+    sizes = {"train-images-idx3-ubyte": (3, 28, 28), "train-labels-idx1-ubyte": (3,)}
+    sizes |= {"t10k-images-idx3-ubyte": (2, 28, 28), "t10k-labels-idx1-ubyte": (2,)}
+    tiny = {
+        name: bytes([0, 0, 8, len(shape)])
+        + b"".join(n.to_bytes(4, "big") for n in shape)
+        + bytes([7] * math.prod(shape))
+        for name, shape in sizes.items()
+    }
+    published, asked = dict(mnist.FASHION_FILES), []
+
+    def served(urls, check, *, limit):
+        asked.append(urls)
+        return check(gzip.compress(tiny[urls[0].rsplit("/", 1)[-1].removesuffix(".gz")]))
+
+    monkeypatch.setattr(mnist, "fetch", served)
+    with pytest.raises(DataError, match="it is not FashionMNIST's train-images-idx3-ubyte: its SHA-256 differs"):
+        load_images("fashion-mnist", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(mnist, "FASHION_FILES", {n: hashlib.sha256(data).hexdigest() for n, data in tiny.items()})
+    images = load_images("fashion-mnist", tmp_path)
+    assert (images.name, images.title, images.train.shape, images.test.shape[0]) == (
+        "fashion-mnist",
+        "Fashion-MNIST",
+        (3, 1, 28, 28),
+        2,
+    )
+    assert images.train_labels.tolist() == [7, 7, 7] and set(published) == set(tiny) == set(mnist.MNIST_FILES)
+    assert all(len(urls) == 1 and "/zalandoresearch/fashion-mnist/" in urls[0] for urls in asked)
+    assert all(url.startswith("https://") and url.endswith(".gz") for urls in asked for url in urls)
+    raw = tmp_path / "FashionMNIST" / "raw"
+    assert {path.name: path.read_bytes() for path in raw.iterdir()} == tiny
+
+    count = len(asked)
+    assert load_images("fashion-mnist", tmp_path).sha256 == images.sha256 and len(asked) == count
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(b"damaged")
+    assert load_images("fashion-mnist", tmp_path).sha256 == images.sha256 and len(asked) == count + 1
+    assert "t10k-labels-idx1-ubyte.damaged" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_other_place")
+def test_clothes_are_not_digits(images, tmp_path, monkeypatch):
+    """MNIST's own files, laid out as Fashion-MNIST, are refused: the two share names, sizes and shapes."""
+    monkeypatch.setattr(mnist, "fetch", lambda *_, **__: (_ for _ in ()).throw(DataError("no network")))
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    pixels = images.test[:, 0].numpy()
+    header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in pixels.shape)
+    for name in mnist.MNIST_FILES:
+        (raw / name).write_bytes(header + pixels.tobytes())
+    with pytest.raises(mnist.DamagedFile, match="is not FashionMNIST's, .*folder that has FashionMNIST/raw"):
+        load_images("fashion-mnist", tmp_path)
+    with pytest.raises(DataError, match="FashionMNIST is not in .*nowhere"):
+        load_images("fashion-mnist", tmp_path / "nowhere")
+    assert load_images("fashion-mnist", tmp_path / "nowhere", fallback="digits").name == "digits"
 
 
 @pytest.mark.usefixtures("no_other_place")
