@@ -9,8 +9,10 @@ import socket
 import ssl
 import subprocess
 import threading
+from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 
 from vae_core import load_images
@@ -24,7 +26,12 @@ class Server(http.server.ThreadingHTTPServer):
     """Threads that end with the test; `plain` is where /down redirects to."""
 
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that hangs up is what these tests are about."""
+
     plain = ""
+    sent = 0  # megabytes of /flood
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Misbehaving)
@@ -97,6 +104,21 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
             except OSError:
                 return
 
+    def drip(self):
+        """The whole file, but three seconds of a few bytes first: a server of ten bytes a second, cut short for a test."""
+        self.send(b"", length=len(GOOD))
+        for i in range(30):
+            self.wfile.write(GOOD[i : i + 1])
+            self.server.over.wait(0.1)
+        self.wfile.write(GOOD[30:])
+
+    def flood(self):
+        """As much as the client takes, 64 MB at most, and no word about the length."""
+        self.send_response(200)
+        self.end_headers()
+        for self.server.sent in range(1, 65):
+            self.wfile.write(bytes(1_000_000))
+
     def loop(self):
         self.send(b"", 302, Location="/loop")
 
@@ -119,10 +141,15 @@ def stop(server):
 
 
 @pytest.fixture(scope="module")
-def plain():
+def plain_server():
     server = start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield server
     stop(server)
+
+
+@pytest.fixture(scope="module")
+def plain(plain_server):
+    return f"http://127.0.0.1:{plain_server.server_port}"
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +246,43 @@ def test_encryption_is_not_given_up(secure, certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     with pytest.raises(DataError, match="redirects to http:.*not encrypted"):
         fetch([f"{secure}/down"], right, limit=400_000)
+
+
+# --- why not pooch: where one of these fails, pooch has learnt it, and download.py may go ---
+
+
+def by_pooch(url, folder):
+    """The file as pooch brings it, with what it offers of its own: the known hash, and half a minute of silence at most."""
+    known = f"sha256:{hashlib.sha256(GOOD).hexdigest()}"
+    return Path(pooch.retrieve(url, known, "file", folder)).read_bytes()
+
+
+def test_pooch_stays_with_a_mirror_that_trickles(plain, tmp_path):
+    """Its time runs from byte to byte and so never runs out: a file of MNIST's would take weeks, and the next mirror wait."""
+    said = patiently([f"{plain}/drip"], lambda got: "too slow" in str(got))
+    assert "bytes a second: too slow" in str(said)
+    assert by_pooch(f"{plain}/drip", tmp_path) == GOOD
+
+
+def test_pooch_takes_whatever_is_sent_before_it_looks(plain, plain_server, tmp_path):
+    """Sixty-four megabytes where 300,000 bytes are known to be right; `fetch` hangs up at its limit."""
+    with pytest.raises(ValueError, match="does not match the known hash"):
+        by_pooch(f"{plain}/flood", tmp_path)
+    assert plain_server.sent == 64
+    with pytest.raises(DataError, match="more than the 400,000 bytes"):
+        fetch([f"{plain}/flood"], right, limit=400_000)
+
+
+def test_pooch_follows_a_redirect_out_of_encryption(secure, certificate, tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    assert by_pooch(f"{secure}/down", tmp_path) == GOOD
+
+
+def test_pooch_asks_one_mirror_and_leaves_a_folder(plain, tmp_path):
+    """What it does hold to, beside hashes and certificates: nothing stands under the file's name."""
+    with pytest.raises(ValueError, match="does not match the known hash"):
+        by_pooch(f"{plain}/page", tmp_path / "MNIST" / "raw")
+    assert [path.name for path in tmp_path.rglob("*")] == ["MNIST", "raw"]
 
 
 def test_gunzip_stops_in_time():

@@ -88,6 +88,7 @@ def _read_all(paths: list[Path], root: Path, size: int) -> tuple[Tensor, dict[Pa
     """The pictures as uint8 (N, 3, size, size), why some were refused (their rows mean nothing), and whether all are grey."""
     inside = root.resolve()
     images = room_for((len(paths), 3, size, size), str(root), "choose a smaller size=, or fewer pictures", times=2)
+    rows = images.numpy()
 
     def read(number: int) -> bool | str:
         path = paths[number]
@@ -99,7 +100,7 @@ def _read_all(paths: list[Path], root: Path, size: int) -> tuple[Tensor, dict[Pa
             pixels = read_picture(path, size)
         except Exception as error:  # decoders of hostile bytes raise what they like, and each means: not readable
             return f"not a readable picture ({error or type(error).__name__})"
-        images[number] = torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+        rows[number] = pixels.transpose(2, 0, 1)
         return bool((pixels == pixels[..., :1]).all())
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
