@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 from torchvision import transforms
 from torchvision.datasets import CIFAR10, FashionMNIST, ImageFolder, VisionDataset
 
-from vae_core import ImageSet
-from vae_core.data import DataError
+from vae_core import VAE, ImageSet, TrainConfig, fit
+from vae_core.data import DataError, to_pixels
 
 BYTES = np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (20, 3, 32, 32), np.uint8)
@@ -104,6 +104,14 @@ def test_what_was_passed_stays_as_it_is():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert same(ImageSet.of(frozen[:, :, ::-1]), BYTES[:, :, ::-1])
+
+
+@pytest.mark.parametrize("given", [BYTES.reshape(20, 784) / 255, COLOUR], ids=["grey floats", "colour bytes"])
+def test_a_model_learns_from_them(given):
+    images = ImageSet.of(given)
+    model = VAE(images.input_dim, (8,), 2)
+    history = fit(model, images, TrainConfig(epochs=1, batch_size=6, device="cpu"), progress=False)
+    assert len(history) == 1 and model.reconstruct(to_pixels(images.test)).shape == (2, images.input_dim)
 
 
 # --- PyTorch's data sets ---
@@ -233,6 +241,7 @@ REFUSED = {
     "bits as bytes": ((BYTES > 127).astype(np.uint8), "brightest pixel is 1 of 255.*by 255"),
     "complex": (BYTES.astype(complex), "pixels are complex128"),
     "objects": (np.array([[[None]], [[None]]]), "pixels are objects.*np.stack"),
+    "masked": (np.ma.masked_greater(BYTES, 200), r"masked array.*x.filled\(0\)"),
     "text": (np.array([["a"] * 4] * 3), "pixels are <U1"),
     "up to 255": (BYTES.astype(np.float32), "floats go from 0 to 255.*divide by 255"),
     "from -1": (BYTES / 127.5 - 1, r"floats go from -1 to 1.*\(x \+ 1\) / 2"),

@@ -151,7 +151,8 @@ def test_a_phones_pictures_are_not_passed_over_in_silence(tmp_path, capsys):
         picture().save(tmp_path / name)
     (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     load_images("folder", tmp_path, size=8)
-    assert "IMG_1.HEIC: not a readable picture" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "IMG_1.HEIC: not a readable picture" in said and "save it as JPEG or PNG" in said
 
 
 def test_more_than_fits_into_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):

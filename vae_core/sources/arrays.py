@@ -180,6 +180,8 @@ def _check_kind(images: np.ndarray | Tensor, name: str) -> None:
     kind = str(images.dtype).removeprefix("torch.")
     if kind == "bool":
         raise DataError(f"{name}: pixels are bool: turn them into floats 0 and 1, x * 1.0")
+    if isinstance(images, np.ma.MaskedArray):
+        raise DataError(f"{name}: a masked array has pixels that are not there: x.filled(0) makes them black")
     if kind == "object":
         raise DataError(f"{name}: pixels are objects: bring the images to one size and np.stack them")
     floats = images.dtype.kind == "f" if isinstance(images, np.ndarray) else images.dtype in FLOATS

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from vae_core.sources.download import DataError
 from vae_core.sources.memory import room_for
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"}
+PHONES = {".heic", ".heif"}  # which Pillow alone does not read
 NAMED = 10  # refused pictures that a summary names
 
 
@@ -39,7 +40,7 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
         raise DataError(f"{root} is not a folder: pass root=, the folder that holds your pictures")
     if size < 1:
         raise ValueError(f"size is {size}: it must be at least 1 pixel")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES | PHONES and not path.is_dir())
     split = (root / "train").is_dir() and (root / "test").is_dir()
     if split:
         paths = _inside_the_split(paths, root)
@@ -99,7 +100,8 @@ def _read_all(paths: list[Path], root: Path, size: int) -> tuple[Tensor, dict[Pa
         try:
             pixels = read_picture(path, size)
         except Exception as error:  # decoders of hostile bytes raise what they like, and each means: not readable
-            return f"not a readable picture ({error or type(error).__name__})"
+            remedy = ": save it as JPEG or PNG" if path.suffix.lower() in PHONES else ""
+            return f"not a readable picture ({error or type(error).__name__}){remedy}"
         rows[number] = pixels.transpose(2, 0, 1)
         return bool((pixels == pixels[..., :1]).all())
 
