@@ -134,8 +134,11 @@ def describe(likelihood: Any) -> str | dict[str, Any]:
     return {"name": type(likelihood).__name__, **{name: as_json(getattr(likelihood, name)) for name in names}}
 
 
+UNSAID = "not JSON"
+
+
 def as_json(value: Any) -> Any:
-    """A value as JSON has it, a tuple as a list; for what JSON has not, words that tell it from others but do not bring it back."""
+    """A value as JSON has it, a tuple as a list. What JSON has not becomes {UNSAID: words}, which do not bring it back."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Integral | Real):  # NumPy's
@@ -145,4 +148,4 @@ def as_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): as_json(part) for name, part in value.items()}
     words = repr(value)
-    return type(value).__name__ if " at 0x" in words else words
+    return {UNSAID: type(value).__name__ if isinstance(value, nn.Module) or " at 0x" in words else words}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vae_core import checkpoint
 from vae_core.checkpoint import CheckpointError
-from vae_core.likelihoods import describe
+from vae_core.likelihoods import UNSAID, describe
 from vae_core.models import LatentModel, build, evaluating
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -102,6 +102,8 @@ def load_pretrained(name: str) -> Any:
 def what_would_change(model: LatentModel) -> str:
     """How what `load_model` would make of this model's file differs from the model; nothing where it does not."""
     config = json.loads(json.dumps(model.config))  # as a file has it
+    if unsaid := _unsaid(config):
+        return f"{unsaid}, and a configuration holds numbers, words, and lists of them"
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             twin = restored(config, parts_of(model), model.state_dict())
@@ -118,6 +120,15 @@ def what_would_change(model: LatentModel) -> str:
         if not all(a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-5, equal_nan=True) for a, b in pairs):
             return f"given the same noise, {name} gives other numbers here than in the model"
     return ""
+
+
+def _unsaid(tree: Any, name: str = "") -> str:
+    """The first value of a configuration that JSON has not, in words."""
+    if isinstance(tree, dict) and UNSAID in tree:
+        return f"its {name} is {tree[UNSAID]}"
+    branches = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    found = (_unsaid(branch, f"{name}.{key}".lstrip(".")) for key, branch in branches)
+    return next(filter(None, found), "")
 
 
 def outputs(model: Any) -> dict[str, list[Tensor]]:
