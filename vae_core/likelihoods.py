@@ -147,5 +147,5 @@ def as_json(value: Any) -> Any:
         return [as_json(part) for part in value]
     if isinstance(value, dict):
         return {str(name): as_json(part) for name, part in value.items()}
-    words = repr(value)
+    words = " ".join(repr(value).split())
     return {UNSAID: type(value).__name__ if isinstance(value, nn.Module) or " at 0x" in words else words}

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -125,7 +126,7 @@ def what_would_change(model: LatentModel) -> str:
 def _unsaid(tree: Any, name: str = "") -> str:
     """The first value of a configuration that JSON has not, in words."""
     if isinstance(tree, dict) and UNSAID in tree:
-        return f"its {name} is {tree[UNSAID]}"
+        return f"its {name} is {shorten(tree[UNSAID], 60, placeholder=' …')}"
     branches = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     found = (_unsaid(branch, f"{name}.{key}".lstrip(".")) for key, branch in branches)
     return next(filter(None, found), "")
