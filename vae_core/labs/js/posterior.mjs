@@ -108,8 +108,9 @@ export function create(spec, read) {
     const most = Math.max(lengthOf(now), lengthOf(then));
     const nat = room / (100 * roundUp(Math.max(1, most / 100), [1, 1.5], 2));
     const [first, second] = [{ ...HEADING, colour: "accent" }, { ...HEADING, colour: "warm" }];
-    pen.words([["the cost in nats: ", HEADING], ["distortion", first], [" + ", HEADING], ["rate", second]], 1, y - 12);
-    if (below) pen.text("below zero: no bar", width - 1, y - 12, { ...SMALL, align: "right" });
+    /** @type {[string, TextStyle][]} */
+    const lengths = below ? [["rate", second], ["  (distortion below 0)", SMALL]] : [["distortion", first], [" + ", HEADING], ["rate", second]];
+    pen.words([["the cost in nats: ", HEADING], ...lengths], 1, y - 12);
     [now, then].forEach(({ rate, distortion, elbo }, i) => {
       const top = y + i * 20;
       const split = Math.max(0, distortion) * nat;
