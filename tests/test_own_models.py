@@ -1,5 +1,6 @@
 """Models of one's own, as a reader would write them: trained, saved, loaded, put behind every lab, taken to plain PyTorch."""
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,6 +149,7 @@ def test_it_is_a_plain_module(own, digits):
     twin = OWN[name]().eval()
     twin.load_state_dict({key: value.clone() for key, value in model.state_dict().items()})
     assert all(torch.equal(a, b) for a, b in zip(twin.encode(x), model.encode(x), strict=True))
+    assert copy.deepcopy(model).config == model.config
     for part, at in ((model.encoder, x), (model.decoder, z)):
         exported = torch.export.export(part, (at,)).module()
         torch.testing.assert_close(exported(at), part(at))

@@ -118,7 +118,7 @@ class LatentModel(nn.Module, ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            cls.__init__ = remembering(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = remembering(cls.__init__)
 
     def __init__(self, input_dim: int, latent_dim: int, likelihood: str | Likelihood, **sizes: Any):
         """`sizes` are further ones, or lists of them, that must be at least 1."""

@@ -20,6 +20,8 @@ from vae_core.saving import load_pretrained
 class PosteriorLab(Lab):
     """Pick a digit, move and stretch its posterior q(z|x), and watch decoded digits, rate, distortion and ELBO.
 
+    Of a model of your own: `PosteriorLab(load_model("runs/mine/model.safetensors"))`, with the images that it knows.
+
     The shift of the mean is in units of the latent space, in which the prior has standard deviation 1; the
     variance is multiplied. Both act on the chosen unit or on all. At variance × 0 the cloud is a single point,
     whose rate is infinite: shown as ∞, since that is what an autoencoder's certainty would cost.
