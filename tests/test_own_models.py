@@ -69,7 +69,7 @@ class FreeBits(VAE):
         super().__init__(hidden_dims=(32,), latent_dim=latent_dim)
         self.free = free
 
-    def forward(self, x: Tensor, epsilon: Tensor | None = None) -> Elbo:
+    def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
         terms = super().forward(x, epsilon)
         return Elbo(terms.rate.clamp_min(self.free * self.latent_dim), terms.distortion)
 
@@ -163,6 +163,11 @@ def test_measures_of_it_are_by_its_own_likelihood():
     z = mean + (0.5 * log_var).exp() * torch.randn(1, 4, 2, generator=draw.manual_seed(0))[0]
     by_hand = 784 * np.log(2 * 0.5) + (x - torch.sigmoid(model.decode(z))).abs().sum(-1) / 0.5
     torch.testing.assert_close(terms.distortion, by_hand.float())
+
+
+def test_a_loss_of_ones_own_may_leave_the_noise_to_the_model_as_well(digits):
+    terms = FreeBits(free=100.0)(torch.rand(3, 784))
+    assert terms.rate.tolist() == [200.0] * 3
 
 
 # --- what its configuration says ---

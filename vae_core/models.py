@@ -29,13 +29,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def dense(sizes: tuple[int, ...], activation: str, bias: bool = True) -> nn.Sequential:
-    """Linear layers of these sizes with an activation between each two, none after the last.
-
-    Raises:
-        ValueError: an unknown activation.
-    """
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(map(repr, ACTIVATIONS))}")
+    """Linear layers of these sizes with an activation between each two, none after the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs, bias=bias), ACTIVATIONS[activation]()]
@@ -120,12 +114,16 @@ class LatentModel(nn.Module, ABC):
         if "__init__" in vars(cls):
             cls.__init__ = remembering(cls.__init__)
 
-    def __init__(self, input_dim: int, latent_dim: int, likelihood: str | Likelihood, **sizes: Any):
+    def __init__(
+        self, input_dim: int, latent_dim: int, likelihood: str | Likelihood, activation: str = "relu", **sizes: Any
+    ):
         """`sizes` are further ones, or lists of them, that must be at least 1."""
         super().__init__()
         for name, given in {**sizes, "input_dim": input_dim, "latent_dim": latent_dim}.items():
             if any(size < 1 for size in (given if isinstance(given, list) else [given]) if type(size) is int):
                 raise ValueError(f"{name} is {given}: a size must be at least 1")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(map(repr, ACTIVATIONS))}")
         self.input_dim, self.latent_dim = input_dim, latent_dim
         self.likelihood = get_likelihood(likelihood)
 
@@ -228,7 +226,7 @@ class Autoencoder(LatentModel):
         activation: str = "relu",
     ):
         hidden_dims = tuple(hidden_dims)
-        super().__init__(input_dim, latent_dim, likelihood, hidden_dims=list(hidden_dims))
+        super().__init__(input_dim, latent_dim, likelihood, activation, hidden_dims=list(hidden_dims))
         self.encoder = dense((input_dim, *hidden_dims, latent_dim), activation)
         self.decoder = Decoder(latent_dim, hidden_dims[::-1], input_dim, activation, bias=True)
 
@@ -266,7 +264,7 @@ class VAE(LatentModel):
         init: str = "torch",
     ):
         hidden_dims = tuple(hidden_dims)
-        super().__init__(input_dim, latent_dim, likelihood, hidden_dims=list(hidden_dims))
+        super().__init__(input_dim, latent_dim, likelihood, activation, hidden_dims=list(hidden_dims))
         if init not in ("torch", "glorot"):
             raise ValueError(f"unknown init {init!r}: choose 'torch' or 'glorot'")
         self.encoder = Encoder(input_dim, hidden_dims, latent_dim, activation, bias)
@@ -285,14 +283,21 @@ class VAE(LatentModel):
     def code(self, x: Tensor) -> Tensor:
         return self.encode(x)[0]
 
-    def forward(self, x: Tensor, epsilon: Tensor | None = None) -> Elbo:
-        """The training objective for one ε, drawn here if not given: x (B, D), ε (B, L) -> rate (B,), distortion (B,).
+    def __call__(self, x: Tensor, epsilon: Tensor | None = None) -> Elbo:
+        """`forward`, with ε (B, L) drawn here if none is given.
 
-        A subclass that returns other terms trains on those: `fit` minimizes what `Elbo.loss` makes of them.
+        A loss of your own is a `forward(x, epsilon)` of your own that returns an `Elbo`: `fit` minimizes its `loss`.
+        """
+        if epsilon is None:
+            epsilon = torch.randn(len(x), self.latent_dim, dtype=x.dtype, device=x.device)
+        return super().__call__(x, epsilon)
+
+    def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
+        """The training objective for one given ε: x (B, D), ε (B, L) -> rate (B,), distortion (B,).
+
         Pixels are not checked here: this is the hot loop, and looking at them would wait for the device.
         """
         mean, log_var = self.encoder(x)
-        epsilon = torch.randn_like(mean) if epsilon is None else epsilon
         z = reparameterize(mean, log_var, epsilon)
         return Elbo(gaussian_kl(mean, log_var), -self.likelihood.log_prob(x, self.decoder(z)))
 

@@ -69,7 +69,8 @@ def load_model(path: str | Path, into: LatentModel | None = None) -> Any:
     tensors, record = checkpoint.load(path)
     config, its_parts = record.get("config"), record.get("parts")
     if isinstance(record.get("model"), dict) and not (isinstance(config, dict) and "model" in config):
-        config = record["model"]  # of a run; what is called its config is how it trains
+        config = dict(record["model"])  # of a run; what is called its config is how it trains
+        its_parts = config.pop("parts", None)
         tensors = {name[6:]: value for name, value in tensors.items() if name.startswith("model.")}
     if not isinstance(config, dict):
         raise CheckpointError(f"{path} holds no model configuration: it was not written by save_model")
