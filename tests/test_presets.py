@@ -10,7 +10,7 @@ from vae_core.presets import PRESETS, SHIPPED, get_preset
 def test_every_preset_trains_a_step(name, digits):
     preset = PRESETS[name]
     images = preset.prepare(digits)
-    model = preset.build()
+    model = preset.build(0, images)
     x = images.train[:4].flatten(1) / 255
     terms = model(x, torch.randn(4, model.latent_dim))
     terms.loss().mean().backward()
