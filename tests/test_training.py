@@ -1,6 +1,7 @@
 """The engine: repeatable, resumable to the bit, and loud when something is wrong."""
 
 import csv
+import json
 import math
 import os
 import signal
@@ -10,15 +11,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
-from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, checkpoint, fit
+from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, checkpoint, fit, load_model
 from vae_core.adam import Adam
 from vae_core.checkpoint import CheckpointError, load
 from vae_core.data import to_pixels
+from vae_core.losses import Elbo, gaussian_kl
 from vae_core.metrics import elbo, evaluate
 from vae_core.presets import PRESETS
+from vae_core.runs import FILES, draw_picture
 from vae_core.training import FAR, Diverged, History, Run, derive_seed
 
+PAINT = draw_picture
 QUICK = TrainConfig(epochs=2, batch_size=100, device="cpu", log_every=4)
 
 
@@ -612,3 +617,278 @@ def test_seconds_are_those_of_training_alone(small, monkeypatch):
     history = fit(make_model(), small, QUICK, callback=lambda *_: away.append(1), progress=False)
     assert len(away) == len(history) == 2
     assert 0 < sum(history["seconds"]) < 1e6  # a callback took a million
+
+
+# --- the folder of a run ---
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_fit_leaves_what_the_shell_leaves(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("vae_core.runs.draw_picture", PAINT)
+    model = make_model()
+    history = fit(model, small, QUICK, out=tmp_path / "run", about={"note": "a first try"}, progress=False)
+    left = contents(tmp_path / "run")
+    assert set(left) == set(FILES)
+    settings = json.loads(left["config.json"])
+    assert settings["note"] == "a first try" and settings["images"] == "digits" and settings["model"] == model.config
+    assert TrainConfig(**{name: settings[name] for name in vars(QUICK)}) == QUICK
+    rows = list(csv.DictReader(left["history.csv"].decode().splitlines()))
+    assert [float(row["test_elbo"]) for row in rows] == history["test_elbo"]
+    assert left["picture.png"].startswith(b"\x89PNG") and len(left["picture.png"]) > 5000
+    again = load_model(tmp_path / "run" / "model.safetensors")
+    assert torch.equal(weights_of(again), weights_of(model))
+    said = ("epochs", "trained_epochs", "data", "data_sha256", "test_elbo", "note")
+    assert [again.record[name] for name in said] == [
+        2, 2, "digits", small.sha256, history["test_elbo"][-1], "a first try",
+    ]  # fmt: skip
+    assert not {"root", "images", "model"} & set(again.record)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_with_a_run_is_refused_and_left_as_it_was(small, tmp_path, name):
+    (tmp_path / name).write_bytes(b"three epochs")
+    (tmp_path / "notes.txt").write_bytes(b"mine")
+    model, before = make_model(), contents(tmp_path)
+    message = (
+        rf"{tmp_path.name} already holds a run \({name}\): resume=True \(--resume\) .* overwrite=True \(--overwrite\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        fit(model, small, QUICK, out=tmp_path, progress=False)
+    assert contents(tmp_path) == before and torch.equal(weights_of(model), weights_of(make_model()))
+    fit(model, small, QUICK, out=tmp_path, overwrite=True, progress=False)
+    left = contents(tmp_path)
+    assert set(left) == {*FILES, "notes.txt"} and left["notes.txt"] == b"mine" and b"three epochs" not in left.values()
+
+
+def test_what_cannot_be_resumed_is_not_written_over(small, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"a model of mine")
+    with pytest.raises(ValueError, match=r"no checkpoint\.safetensors to resume from"):
+        fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
+    with pytest.raises(ValueError, match="ask for one of them"):
+        fit(make_model(), small, QUICK, out=tmp_path, resume=True, overwrite=True, progress=False)
+    assert contents(tmp_path) == {"model.safetensors": b"a model of mine"}
+
+
+def test_a_damaged_config_is_named(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    for text in ("{", "[1]"):
+        (tmp_path / "config.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"config\.json (is damaged|holds no settings).*start anew"):
+            fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
+
+
+def test_a_model_that_cannot_be_saved_ends_no_run(small, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise ValueError("its encoder is of another type: register it")
+
+    monkeypatch.setattr("vae_core.runs.save_model", refuse)
+    model = make_model()
+    history = fit(model, small, QUICK, out=tmp_path, progress=False)
+    assert len(history) == 2 and set(contents(tmp_path)) == {*FILES} - {"model.safetensors"}
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "no model.safetensors" in said[0] and "checkpoint.safetensors" in said[0]
+    assert "register it" in said[0]
+    again = make_model(seed=4)
+    fit(again, small, QUICK, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights_of(again), weights_of(model))
+
+
+def test_a_picture_that_cannot_be_drawn_ends_no_run(small, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise TypeError("a picture of that?")
+
+    monkeypatch.setattr("vae_core.runs.draw_picture", refuse)
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    assert set(contents(tmp_path)) == {*FILES} - {"picture.png"}
+    assert capsys.readouterr().err == f"{tmp_path}: no picture.png (a picture of that?)\n"
+
+
+# --- what a resumed run may change ---
+
+
+def test_a_resumed_run_may_have_another_learning_rate_and_says_so(small, tmp_path, capsys):
+    fit(make_model(), small, QUICK, out=tmp_path, about={"root": "/photos"}, progress=False)
+    slower = replace(QUICK, lr=1e-4, epochs=3)
+    model = make_model(seed=7)
+    history = fit(model, small, slower, out=tmp_path, resume=True, progress=False)
+    assert history["lr"] == [1e-3, 1e-3, 1e-4]
+    assert "goes on with lr = 0.0001; its steps so far had 0.001" in capsys.readouterr().err
+    settings = json.loads((tmp_path / "config.json").read_bytes())
+    assert (settings["lr"], settings["epochs"], settings["root"]) == (1e-4, 3, "/photos")
+    assert settings["before"] == [{"until_step": 14, "epochs": 2, "lr": 1e-3}]
+    assert load_model(tmp_path / "model.safetensors").record["before"] == settings["before"]
+
+    by_hand = make_model()
+    run = Run(by_hand, small, QUICK, None)
+    for _ in run.steps():
+        pass
+    run.config = slower
+    for _ in run.steps():
+        pass
+    assert torch.equal(weights_of(model), weights_of(by_hand))
+
+    fit(model, small, replace(slower, epochs=4), out=tmp_path, resume=True, progress=False)
+    settings = json.loads((tmp_path / "config.json").read_bytes())
+    assert settings["before"][1:] == [{"until_step": 21, "epochs": 3}]
+    before = contents(tmp_path)
+    for config, message in (
+        (replace(slower, epochs=4, lr=0.1), "lr is 0.1, but of 4 epochs none is left to train"),
+        (replace(slower, epochs=3), "epochs is 3, but the run in .* has begun epoch 4"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit(make_model(), small, config, out=tmp_path, resume=True, progress=False)
+    assert contents(tmp_path) == before
+
+
+def test_a_run_is_not_resumed_by_a_model_of_other_parts(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    other = make_model()
+    other.encoder.layers[1] = torch.nn.Tanh()
+    with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.1 = 'ReLU', not 'Tanh'"):
+        fit(other, small, QUICK, out=tmp_path, resume=True, progress=False)
+    other.encoder.layers[1] = torch.nn.ReLU()
+    other.encoder.layers.append(torch.nn.Identity())
+    with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.3 = None, not 'Identity'"):
+        fit(other, small, QUICK, out=tmp_path, resume=True, progress=False)
+    fit(other, small, QUICK, out=tmp_path, overwrite=True, progress=False)
+    with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.3 = 'Identity', not None"):
+        fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
+
+
+def test_a_run_of_an_earlier_release_is_resumed(small, tmp_path):
+    """Its checkpoint says nothing of parts, its folder holds no config.json."""
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    tensors, record = load(tmp_path / "checkpoint.safetensors")
+    del record["parts"]
+    checkpoint.save(tmp_path / "checkpoint.safetensors", tensors, record)
+    (tmp_path / "config.json").unlink()
+    assert len(fit(make_model(), small, replace(QUICK, epochs=3), out=tmp_path, resume=True, progress=False)) == 3
+    assert json.loads((tmp_path / "config.json").read_bytes())["epochs"] == 3
+
+
+def test_a_trained_model_starts_a_run_of_its_own(small, tmp_path):
+    """Fine-tuning: other data, another learning rate, a folder of its own."""
+    fit(make_model(), small, QUICK, out=tmp_path / "one", progress=False)
+    model = load_model(tmp_path / "one" / "model.safetensors")
+    before = evaluate(model, small.test).elbo
+    few = small.first(200, 100)
+    history = fit(model, few, replace(QUICK, lr=1e-4), out=tmp_path / "two", progress=False)
+    assert len(history) == 2 and history["test_elbo"][0] > before - 5
+    assert load_model(tmp_path / "two" / "model.safetensors").record["lr"] == 1e-4
+
+
+# --- callbacks ---
+
+
+@pytest.mark.parametrize("schedule", [{}, ONE_CYCLE])
+def test_a_callback_that_returns_true_ends_the_run_in_good_order(small, tmp_path, schedule):
+    config, seen = replace(QUICK, epochs=4, **schedule), []
+
+    def stop(model, history):
+        seen.append((model, len(history)))
+        return history["epoch"][-1] == 2
+
+    model = make_model()
+    history = fit(model, small, config, out=tmp_path, callback=stop, progress=False)
+    assert seen == [(model, 1), (model, 2)] and len(history) == 2 and not model.training
+    assert set(contents(tmp_path)) == set(FILES)
+    stopped = load_model(tmp_path / "model.safetensors")
+    assert torch.equal(weights_of(stopped), weights_of(model))
+    assert (stopped.record["epochs"], stopped.record["trained_epochs"]) == (4, 2)
+
+    whole, resumed = make_model(), make_model(seed=5)
+    expected = fit(whole, small, config, progress=False)
+    history = fit(resumed, small, config, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights_of(resumed), weights_of(whole))
+    assert history["test_elbo"] == expected["test_elbo"]
+
+
+def test_a_callback_that_raises_leaves_the_history_and_a_model_to_use(small, tmp_path):
+    def fail(_, history):
+        if len(history) == 2:
+            raise RuntimeError("of its own")
+
+    model = make_model()
+    with pytest.raises(RuntimeError, match="of its own"):
+        fit(model, small, replace(QUICK, epochs=5), out=tmp_path, callback=fail, progress=False)
+    assert not any(part.training for part in model.modules())
+    assert len((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()) == 3
+    assert load(tmp_path / "checkpoint.safetensors")[1]["epoch"] == 2
+
+
+@pytest.mark.parametrize("callback", [lambda history: None, lambda model, history, more: None, 3])
+def test_a_callback_that_could_not_be_called_is_refused_at_once(small, tmp_path, callback):
+    model = make_model()
+    with pytest.raises(ValueError, match=r"cannot be called as callback\(model, history\)"):
+        fit(model, small, QUICK, out=tmp_path / "run", callback=callback, progress=False)
+    assert torch.equal(weights_of(model), weights_of(make_model())) and not (tmp_path / "run").exists()
+
+
+# --- images, models and losses of one's own ---
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x,
+        lambda x: x.numpy(),
+        lambda x: TensorDataset(x),
+        lambda x: DataLoader(TensorDataset(x)),
+        lambda x: None,
+    ],
+    ids=["Tensor", "ndarray", "TensorDataset", "DataLoader", "None"],
+)
+def test_what_is_no_image_set_is_refused_with_the_remedy(small, make):
+    images = make(small.train)
+    with pytest.raises(ValueError, match=rf"images is of {type(images).__name__}.*ImageSet\.of"):
+        fit(make_model(), images, QUICK, progress=False)
+
+
+def test_what_is_no_model_of_this_book_is_refused_with_the_remedy(small):
+    with pytest.raises(ValueError, match="model is of Linear.*subclass VAE"):
+        fit(torch.nn.Linear(784, 2), small, QUICK, progress=False)
+
+
+class FreeBits(VAE):
+    """A loss of one's own: no latent dimension's rate counts below a tenth of a nat."""
+
+    def forward(self, x, epsilon):
+        mean, log_var = self.encoder(x)
+        outputs = self.decoder(mean + torch.exp(0.5 * log_var) * epsilon)
+        rate = torch.stack([gaussian_kl(mean[:, i : i + 1], log_var[:, i : i + 1]) for i in range(self.latent_dim)])
+        return Elbo(rate.clamp(min=0.1).sum(0), -self.likelihood.log_prob(x, outputs))
+
+
+def test_a_loss_of_ones_own_is_trained_stopped_and_resumed(small, tmp_path):
+    def make(seed=0):
+        torch.manual_seed(seed)
+        return FreeBits(784, (32,), 4)
+
+    whole, resumed = make(), make(seed=6)
+    history = fit(whole, small, QUICK, progress=False)
+    assert history["train_rate"][0] >= 0.4 - 1e-4 and history["test_elbo"][1] > history["test_elbo"][0]
+    fit(make(), small, QUICK, out=tmp_path, callback=lambda *_: True, progress=False)
+    fit(resumed, small, QUICK, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights_of(resumed), weights_of(whole))
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (lambda terms: terms.loss(), "returned a Tensor"),
+        (lambda terms: tuple(terms), "returned a tuple"),
+        (lambda terms: Elbo(terms.rate.mean(), terms.distortion.mean()), r"shapes \[\(\), \(\)\]"),
+        (lambda terms: Elbo(terms.rate, terms.distortion[:, None]), r"shapes \[\(100,\), \(100, 1\)\]"),
+    ],
+)
+def test_a_loss_that_is_no_elbo_is_refused_in_a_sentence(small, returned, words):
+    class Mine(VAE):
+        def forward(self, x, epsilon):
+            return returned(super().forward(x, epsilon))
+
+    message = rf"Mine\.forward returned .*{words}.*Elbo\(rate, distortion\).*\(100,\), one number an image"
+    with pytest.raises(ValueError, match=message.replace("returned .*returned", "returned")):
+        fit(Mine(784, (32,), 4), small, QUICK, progress=False)

@@ -55,7 +55,7 @@ class Preset:
             return self.config
         batch_size = min(self.config.batch_size, len(images.train))
         epochs = math.ceil(self.steps / math.ceil(len(images.train) / batch_size))
-        return replace(self.config, batch_size=batch_size, epochs=min(max(epochs, 5), MOST_EPOCHS))
+        return replace(self.config, batch_size=batch_size, epochs=min(max(epochs, EPOCHS[0]), EPOCHS[1]))
 
     def prepare(self, images: ImageSet) -> ImageSet:
         """The images as the source used them: cut to its training set, smaller ones framed to its size."""
@@ -90,7 +90,7 @@ def _vae(hidden_dims: list[int], latent_dim: int, **options: Any) -> dict[str, A
 
 _BOOK = TrainConfig(epochs=60, lr=3e-3, schedule="one-cycle")
 _BOOK_DIMS = [256, 128]
-MOST_EPOCHS = 300  # of a preset that counts in steps: of a handful of pictures there is soon no more to learn
+EPOCHS = (10, 100)  # of a preset that counts in steps, the fewest and the most
 
 SHIPPED = ("ae-2", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
 """Presets whose trained weights are in `vae_core/weights/`."""
@@ -145,7 +145,7 @@ PRESETS: dict[str, Preset] = {
         source="This book: convolutions, for a folder of your own pictures of any even size, grey or in colour",
         model={"model": "ConvVAE", "size": 64, "hidden_dim": 256, "latent_dim": 32},
         config=TrainConfig(epochs=60, batch_size=32),
-        steps=3000,
+        steps=2000,  # later, a thousand pictures are learned by heart
     ),
     **{name: _own(name) for name in SHIPPED},
 }
