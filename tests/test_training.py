@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -745,12 +746,12 @@ def test_a_resumed_run_may_have_another_learning_rate_and_says_so(small, tmp_pat
 
 def test_a_run_is_not_resumed_by_a_model_of_other_parts(small, tmp_path):
     fit(make_model(), small, QUICK, out=tmp_path, progress=False)
-    other = make_model()
-    other.encoder.layers[1] = torch.nn.Tanh()
+    other, layers = make_model(), torch.nn.Sequential(torch.nn.Linear(784, 32), torch.nn.Tanh(), torch.nn.Linear(32, 8))
+    other.encoder.layers = layers
     with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.1 = 'ReLU', not 'Tanh'"):
         fit(other, small, QUICK, out=tmp_path, resume=True, progress=False)
-    other.encoder.layers[1] = torch.nn.ReLU()
-    other.encoder.layers.append(torch.nn.Identity())
+    layers[1] = torch.nn.ReLU()
+    layers.append(torch.nn.Identity())
     with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.3 = None, not 'Identity'"):
         fit(other, small, QUICK, out=tmp_path, resume=True, progress=False)
     fit(other, small, QUICK, out=tmp_path, overwrite=True, progress=False)
@@ -848,8 +849,9 @@ def test_what_is_no_image_set_is_refused_with_the_remedy(small, make):
 
 
 def test_what_is_no_model_of_this_book_is_refused_with_the_remedy(small):
+    model: Any = torch.nn.Linear(784, 2)
     with pytest.raises(ValueError, match="model is of Linear.*subclass VAE"):
-        fit(torch.nn.Linear(784, 2), small, QUICK, progress=False)
+        fit(model, small, QUICK, progress=False)
 
 
 class FreeBits(VAE):
