@@ -744,27 +744,9 @@ def test_a_resumed_run_may_have_another_learning_rate_and_says_so(small, tmp_pat
     assert contents(tmp_path) == before
 
 
-def test_a_run_is_not_resumed_by_a_model_of_other_parts(small, tmp_path):
-    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
-    other, layers = make_model(), torch.nn.Sequential(torch.nn.Linear(784, 32), torch.nn.Tanh(), torch.nn.Linear(32, 8))
-    other.encoder.layers = layers
-    with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.1 = 'ReLU', not 'Tanh'"):
-        fit(other, small, QUICK, out=tmp_path, resume=True, progress=False)
-    layers[1] = torch.nn.ReLU()
-    layers.append(torch.nn.Identity())
-    with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.3 = None, not 'Identity'"):
-        fit(other, small, QUICK, out=tmp_path, resume=True, progress=False)
-    fit(other, small, QUICK, out=tmp_path, overwrite=True, progress=False)
-    with pytest.raises(ValueError, match=r"parts\.encoder\.layers\.3 = 'Identity', not None"):
-        fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
-
-
 def test_a_run_of_an_earlier_release_is_resumed(small, tmp_path):
-    """Its checkpoint says nothing of parts, its folder holds no config.json."""
+    """Its folder holds no config.json."""
     fit(make_model(), small, QUICK, out=tmp_path, progress=False)
-    tensors, record = load(tmp_path / "checkpoint.safetensors")
-    del record["parts"]
-    checkpoint.save(tmp_path / "checkpoint.safetensors", tensors, record)
     (tmp_path / "config.json").unlink()
     assert len(fit(make_model(), small, replace(QUICK, epochs=3), out=tmp_path, resume=True, progress=False)) == 3
     assert json.loads((tmp_path / "config.json").read_bytes())["epochs"] == 3

@@ -82,12 +82,7 @@ def compare(run: Any, record: dict[str, Any]) -> None:
     then, free = flatten(record), {"config.device", "config.lr"}
     if run.config.schedule == "constant":
         free.add("config.epochs")
-    here = flatten(settings(run))
-    if "parts" in record:
-        here = {name: None for name in then if name.startswith("parts.")} | here
-    else:  # a run of an earlier release, which did not say
-        free |= {name for name in here if name.startswith("parts.")}
-    for name, now in here.items():
+    for name, now in flatten(settings(run)).items():
         if then.get(name) != now and name not in free:
             why = REASONS.get(name, "resume it with its own settings, or start anew in another folder")
             raise ValueError(f"{run.path} was written with {name} = {then.get(name)!r}, not {now!r}: {why}")
@@ -110,8 +105,7 @@ def how_to_go_on(run: Any) -> str:
 
 def settings(run: Any) -> dict[str, Any]:
     """What must be equal for a resumed run to be the same run, but for what `load_run` lets go."""
-    parts = {name: type(part).__name__ for name, part in run.model.named_modules()}
-    return {"config": asdict(run.config), "model": run.model.config, "parts": parts, "data": run.images.sha256}
+    return {"config": asdict(run.config), "model": run.model.config, "data": run.images.sha256}
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
