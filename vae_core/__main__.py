@@ -6,6 +6,7 @@ model.safetensors to use, and picture.png to look at. Under torchrun it trains o
 
 import argparse
 import io
+import math
 import os
 import shlex
 import sys
@@ -204,15 +205,13 @@ def read_images(about: dict[str, Any]) -> tuple[ImageSet, Preset | None]:
 
 def introduce(images: ImageSet, model: LatentModel, config: TrainConfig, out: Path) -> None:
     """Say what will be trained on what, before it takes its time."""
-    channels, height, width = images.train.shape[1:]
-    kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
-    counts = f"{len(images.train):,} images to learn from, {len(images.test):,} to test with"
-    print(f"{images.name}: {counts}, {width}×{height} pixels, {kind}")
+    if not images.name.startswith("folder "):  # of which its reader has said the same
+        counts = f"{len(images.train):,} images to learn from, {len(images.test):,} to test with"
+        print(f"{images.name}: {counts}, {' × '.join(map(str, images.train.shape[1:]))}")
     weights = sum(weight.numel() for weight in model.parameters())
     what = f"{type(model).__name__} with {model.latent_dim} latent dimensions and {weights:,} weights"
-    print(
-        f"{what}: {config.epochs} epochs of {-(-len(images.train) // config.batch_size)} steps, into {out}", flush=True
-    )
+    steps = math.ceil(len(images.train) / config.batch_size)
+    print(f"{what}: {config.epochs} epochs of {steps} steps, into {out}", flush=True)
 
 
 def say_what_next(out: Path, config: TrainConfig) -> None:
@@ -233,9 +232,10 @@ def in_words(model: Any, rate: Any, distortion: Any) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     path = Path(options.model)
-    then = read_settings(path if path.is_dir() else path.parent) if path.is_dir() or path.name in FILES else {}
+    folder = path if path.is_dir() else path.parent
+    then = read_settings(folder) if path.is_dir() or path.name in FILES else {}
     if path.is_dir():
-        path = path / (MODEL if (path / MODEL).exists() else CHECKPOINT)
+        path = folder / (MODEL if (path / MODEL).exists() else CHECKPOINT)
     model = load_model(path) if path.is_file() else load_pretrained(options.model)
     model.to(pick_device(options.device))
     if "data_sha256" in model.record:

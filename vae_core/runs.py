@@ -103,8 +103,8 @@ def finish(run: Any) -> None:
     try:
         save_model(folder / MODEL, run.model, {**notes, **identity(run.images)})
     except ValueError as error:
-        kept = f"the weights stand in {run.path}"
-        print(f"{folder}: no {MODEL}, but {kept} ({error})", file=sys.stderr)
+        instead = f"load_model({str(run.path)!r}, into=my_model) has the weights"
+        print(f"{folder}: no {MODEL}; {instead} ({error})", file=sys.stderr)
     try:
         write_atomically(folder / PICTURE, draw_picture(run.model, run.images))
     except Exception as error:  # somebody's own model or images raise what they like, and the run is whole without it
