@@ -707,6 +707,14 @@ def test_a_picture_that_cannot_be_drawn_ends_no_run(small, tmp_path, monkeypatch
     assert capsys.readouterr().err == f"{tmp_path}: no picture.png (a picture of that?)\n"
 
 
+def test_of_oblong_images_there_is_no_picture(digits, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("vae_core.runs.draw_picture", PAINT)
+    oblong = replace(digits.first(200, 20), train=digits.train[:200, :, 4:24], test=digits.test[:20, :, 4:24])
+    fit(VAE(560, (8,), 2), oblong, QUICK, out=tmp_path, progress=False)
+    assert set(contents(tmp_path)) == {*FILES} - {"picture.png"}
+    assert "no picture.png (it shows square images, and these have 20×28 pixels)" in capsys.readouterr().err
+
+
 # --- what a resumed run may change ---
 
 

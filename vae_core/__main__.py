@@ -188,7 +188,8 @@ def origin(options: argparse.Namespace, then: dict[str, Any]) -> dict[str, Any]:
     """Which images: those asked for, else those of the run `then`, else MNIST. `images` is what a run from Python says."""
     data = options.data or then.get("data") or then.get("images", "mnist")
     if not options.data and "data" not in then and data not in SETS:
-        raise ValueError(f"the run was started from Python, on images named {data!r}: say with --data where they are")
+        where = f"it was trained from Python, on images named {data!r}"
+        raise ValueError(f"{where}: go on with them there, or name a set or a folder with --data")
     root = options.root.resolve() if options.root else then.get("root")
     about = {"data": data, "root": str(root) if root else None}
     if data == "folder":

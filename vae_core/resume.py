@@ -108,9 +108,9 @@ def settings(run: Any) -> dict[str, Any]:
     return {"config": asdict(run.config), "model": run.model.config, "data": run.images.sha256}
 
 
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level, with dotted names."""
+def flatten(tree: dict[str, Any]) -> dict[str, Any]:
+    """Settings and their parts as one level, with dotted names."""
     flat: dict[str, Any] = {}
     for name, value in tree.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        flat |= {f"{name}.{part}": what for part, what in value.items()} if isinstance(value, dict) else {name: value}
     return flat

@@ -126,7 +126,14 @@ def measured(model: Any, rate: float, distortion: float) -> dict[str, float]:
 
 
 def draw_picture(model: Any, images: ImageSet) -> bytes:
-    """Test images, their reconstructions and samples, as the bytes of a PNG."""
+    """Test images, their reconstructions and samples, as the bytes of a PNG.
+
+    Raises:
+        ValueError: images that are not square.
+    """
+    height, width = images.test.shape[2:]
+    if height != width:
+        raise ValueError(f"it shows square images, and these have {height}×{width} pixels")
     from vae_core.plots import overview  # matplotlib takes a second to import, and only this needs it
 
     png = io.BytesIO()
