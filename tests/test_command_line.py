@@ -3,16 +3,21 @@
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from vae_core import TrainConfig, load_model
+from vae_core import VAE, ImageSet, TrainConfig, fit, load_images, load_model
 from vae_core.__main__ import main
 from vae_core.presets import PRESETS
+from vae_core.runs import FILES
+from vae_core.sources.sizes import usual_size
 
 TRAIN = ["train", "--preset", "relu-200-10", "--data", "digits", "--device", "cpu", "--epochs", "2"]
 
@@ -30,7 +35,7 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path, capsys):
     record = load_model(tmp_path / "model.safetensors").record
     assert (record["preset"], record["data"], record["epochs"]) == ("relu-200-10", "digits", 2)
 
-    assert main(["evaluate", str(tmp_path), "--data", "digits", "--importance-samples", "5"]) == 0
+    assert main(["evaluate", str(tmp_path), "--importance-samples", "5"]) == 0  # on the data of the run
     printed = capsys.readouterr().out
     assert f"−ELBO {-record['test_elbo']:.2f}" in printed
     assert "importance samples" in printed
@@ -43,8 +48,10 @@ def test_a_folder_with_a_run_is_kept(tmp_path, capsys):
     assert main([*TRAIN, *out]) == 1
     assert "already holds a run" in capsys.readouterr().err
     assert (tmp_path / "model.safetensors").read_bytes() == before
+    assert main([*TRAIN, *out, "--resume", "--beta", "0.1"]) == 1
+    assert "config.beta = 1.0, not 0.1" in capsys.readouterr().err
     assert main([*TRAIN, *out, "--resume", "--lr", "0.1"]) == 1
-    assert "config.lr = 0.001, not 0.1" in capsys.readouterr().err
+    assert "of 2 epochs none is left to train" in capsys.readouterr().err
     assert main([*TRAIN, *out, "--resume"]) == 0
     assert main([*TRAIN, *out, "--overwrite", "--lr", "0.002"]) == 0
     assert (tmp_path / "model.safetensors").read_bytes() != before
@@ -66,6 +73,10 @@ def test_nothing_to_resume(tmp_path, capsys):
         (["--data", "folder"], "root="),
         (["--data", "cifar"], "'cifar'"),
         (["--device", "cuda:99"], "cuda"),
+        (["--latent-dim", "0"], "latent_dim is 0"),
+        (["--hidden-dims", "8,-1"], "hidden_dims is [8, -1]"),
+        (["--preset", "conv-32-20", "--hidden-dims", "64"], "hidden_dims is [64], but a ConvVAE has none"),
+        (["--resume", "--overwrite"], "ask for one of them"),
     ],
 )
 def test_bad_settings_leave_no_folder(tmp_path, capsys, arguments, message):
@@ -137,6 +148,161 @@ def test_a_preset_learns_from_a_folder_of_pictures(preset, size, side, tmp_path,
     assert "2 test images of folder mine" in capsys.readouterr().out
 
 
+def paint(folder, count, shape, name="{}.png"):
+    """A folder of so many pictures of noise."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        Image.fromarray(generator.integers(0, 255, shape, np.uint8)).save(folder / name.format(number))
+
+
+@pytest.mark.parametrize("colours", [(), (3,)], ids=["grey", "colour"])
+@pytest.mark.parametrize("side", [28, 32, 64, 128])
+def test_a_folder_of_pictures_is_trained_from_the_shell(side, colours, tmp_path, monkeypatch, capsys):
+    """`train --data folder --root photos`, then whatever it says to type next; the rest is there to be quick."""
+    monkeypatch.chdir(tmp_path)
+    paint(tmp_path / "my phötos", 12, (side, side + 6, *colours))
+    photos = ["--data", "folder", "--root", "my phötos"]
+    quick = ["--device", "cpu", "--epochs", "1", *(["--size", "128"] if side == 128 else [])]
+    assert main(["train", *photos, *quick]) == 0, capsys.readouterr().err
+    printed, said = capsys.readouterr()
+    images = load_images("folder", "my phötos", size=side)
+    channels, out = images.train.shape[1], tmp_path / "runs" / "my phötos"
+    shown = Path("runs/my phötos")
+    assert "ConvVAE with 32 latent dimensions and" in printed and f"1 epochs of 1 steps, into {shown}" in printed
+    assert "0/1" in said or "1/1" in said, "the progress bar"
+    assert {path.name for path in out.iterdir()} == set(FILES)
+    model = load_model(out / "model.safetensors")
+    assert (model.config["model"], model.config["size"], model.config["channels"]) == ("ConvVAE", side, channels)
+    assert "root" not in model.record
+    with Image.open(out / "picture.png") as picture:
+        assert min(picture.size) > 200
+
+    next_ones = [
+        shlex.split(line.partition("python -m vae_core ")[2]) for line in printed.splitlines() if " -m " in line
+    ]
+    assert [arguments[0] for arguments in next_ones] == ["evaluate", "train"]
+    for arguments in next_ones:
+        assert main(arguments) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    assert f"{len(images.test)} test images of folder my phötos" in printed and "epoch   2" in printed
+    assert f"vae_core.load_model({str(shown / 'model.safetensors')!r})" in printed
+
+
+def test_a_folders_pictures_decide_how_long_and_of_what_size(tmp_path, monkeypatch, capsys):
+    paint(tmp_path / "a", 9, (50, 90, 3))
+    paint(tmp_path / "b", 4, (300, 200, 3))
+    (tmp_path / "a" / "no.png").write_bytes(b"no picture")
+    assert [usual_size(tmp_path, largest) for largest in (64, 32)] == [48, 32]
+    assert [usual_size(tmp_path / "b", 64), usual_size(tmp_path / "c", 64), usual_size(None, 64)] == [64, 32, 32]
+
+    seen = []
+    monkeypatch.setattr("vae_core.__main__.fit", lambda model, images, config, **_: seen.append((model, config)))
+    photos = ["train", "--data", "folder", "--root", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main(photos) == 0, capsys.readouterr().err
+    assert main([*photos, "--size", "33"]) == 1
+    assert "33 pixels cannot be halved" in capsys.readouterr().err
+    (model, config), *rest = seen
+    assert not rest and model.config["size"] == 48 and model.config["widths"] == [16, 32, 64]
+    assert (config.epochs, config.batch_size) == (100, 11)  # of 13 pictures two are for testing
+
+
+def test_another_shape_of_a_preset(tmp_path, capsys):
+    run = ["--out", str(tmp_path)]
+    assert main([*TRAIN, *run, "--latent-dim", "3", "--hidden-dims", "32,16"]) == 0
+    model = load_model(tmp_path / "model.safetensors")
+    assert (model.latent_dim, model.config["hidden_dims"]) == (3, [32, 16])
+    assert main(["train", "--resume", *run, "--epochs", "3", "--device", "cpu"]) == 0
+    assert main(["train", "--resume", *run, "--latent-dim", "4"]) == 1
+    assert "model.latent_dim = 3, not 4" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*TRAIN, "--hidden-dims", "wide"])
+
+
+def settings_of(folder):
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+
+
+def test_resume_needs_the_folder_alone(tmp_path, capsys):
+    """And lengthens the run, or changes its learning rate, where that is asked for; config.json then says so."""
+    run = ["--out", str(tmp_path / "run")]
+    terms = ["--batch-size", "100", "--seed", "3", "--pixels", "dynamic", "--save-every", "5", "--warmup-epochs", "1"]
+    assert main([*TRAIN, *run, *terms]) == 0
+    assert main(["train", "--resume", *run, "--epochs", "4"]) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    assert "epoch   4" in printed and "digits: 1,500 images" in printed
+    assert main([*TRAIN, "--out", str(tmp_path / "whole"), *terms, "--epochs", "4"]) == 0
+    one, two = (load_model(tmp_path / name / "model.safetensors") for name in ("run", "whole"))
+    assert all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
+    settings, whole = settings_of(tmp_path / "run"), settings_of(tmp_path / "whole")
+    assert settings.pop("before") == [{"until_step": 30, "epochs": 2}]
+    assert settings == whole and settings["save_every"] == 5
+    assert main(["train", "--resume", *run, "--epochs", "5", "--lr", "0.0001"]) == 0
+    assert "goes on with lr = 0.0001" in capsys.readouterr().err
+    settings = settings_of(tmp_path / "run")
+    assert (settings["lr"], settings["before"][1]) == (0.0001, {"until_step": 60, "epochs": 4, "lr": 0.001})
+    assert main(["train", "--resume", *run, "--preset", "vae-2"]) == 1
+    assert "was started with preset = 'relu-200-10', not 'vae-2'" in capsys.readouterr().err
+
+
+def test_a_run_without_a_word_of_its_data_is_resumed_when_told(tmp_path, capsys):
+    """As earlier releases left it."""
+    assert main([*TRAIN, "--out", str(tmp_path)]) == 0
+    then = {"preset": "relu-200-10", **vars(TrainConfig(epochs=2, device="cpu"))}
+    (tmp_path / "config.json").write_text(json.dumps(then), encoding="utf-8")
+    again = ["train", "--resume", "--out", str(tmp_path), "--epochs", "3"]
+    assert main([*again, "--data", "digits"]) == 0, capsys.readouterr().err
+    assert settings_of(tmp_path)["data"] == "digits" and settings_of(tmp_path)["before"][0]["epochs"] == 2
+    assert main([*again, "--data", "digits", "--epochs", "4"]) == 0
+
+
+def test_other_images_are_no_way_to_resume(tmp_path, capsys):
+    paint(tmp_path / "a", 12, (16, 16, 3))
+    paint(tmp_path / "b", 13, (16, 16, 3))
+    train = ["train", "--device", "cpu", "--epochs", "1", "--out", str(tmp_path / "run")]
+    assert main([*train, "--data", "folder", "--root", str(tmp_path / "a")]) == 0
+    again = ["train", "--resume", "--epochs", "2", "--out", str(tmp_path / "run")]
+    assert main([*again, "--root", str(tmp_path / "b")]) == 1
+    assert "not the images that it was trained on" in capsys.readouterr().err
+    (tmp_path / "a").rename(tmp_path / "c")
+    assert main([*again, "--root", str(tmp_path / "c")]) == 0, capsys.readouterr().err
+    assert settings_of(tmp_path / "run")["root"] == str(tmp_path / "c")
+
+
+def test_a_run_from_python_is_measured_and_resumed_from_the_shell(tmp_path, capsys, digits):
+    config = TrainConfig(epochs=1, device="cpu", pixels="threshold")
+    fit(VAE(hidden_dims=(16,), latent_dim=2), digits, config, out=tmp_path / "run", progress=False)
+    test_elbo = load_model(tmp_path / "run" / "model.safetensors").record["test_elbo"]
+    for model in ("run", "run/model.safetensors"):
+        assert main(["evaluate", str(tmp_path / model)]) == 0
+        printed = capsys.readouterr().out
+        assert "297 test images of digits, threshold pixels" in printed and f"−ELBO {-test_elbo:.2f}" in printed
+    assert main(["train", "--resume", "--out", str(tmp_path / "run"), "--epochs", "2"]) == 0
+    assert "epoch   2" in capsys.readouterr().out
+
+    mine = ImageSet("shoes", digits.train, digits.test, digits.train_labels, digits.test_labels)
+    fit(VAE(hidden_dims=(16,), latent_dim=2), mine, config, out=tmp_path / "mine", progress=False)
+    for command in (["evaluate", str(tmp_path / "mine")], ["train", "--resume", "--out", str(tmp_path / "mine")]):
+        assert main(command) == 1
+        assert (
+            "on images named 'shoes': go on with them there, or name a set or a folder with --data"
+            in capsys.readouterr().err
+        )
+    assert main(["evaluate", str(tmp_path / "mine"), "--data", "digits"]) == 0
+
+
+def test_weights_of_any_latent_dimension_for_so_many_epochs(tmp_path, monkeypatch, capsys, digits):
+    monkeypatch.setattr("vae_core.__main__.WEIGHTS", tmp_path)
+    monkeypatch.setattr("vae_core.__main__.load_images", lambda *_: digits.first(640, 100))
+    assert main(["weights", "--epochs", "1", "vae-3", "ae-4"]) == 0, capsys.readouterr().err
+    assert "vae-3: test distortion" in capsys.readouterr().out
+    for name, latent_dim in (("vae-3", 3), ("ae-4", 4)):
+        model = load_model(tmp_path / f"{name}.safetensors")
+        assert (model.latent_dim, model.record["epochs"], model.record["preset"]) == (latent_dim, 1, name)
+    assert main(["weights", "--epochs", "1", "vae-5", "vae-none"]) == 1
+    assert "'vae-none'" in capsys.readouterr().err and not (tmp_path / "vae-5.safetensors").exists()
+
+
 def test_a_run_that_diverges_ends_with_an_error_and_saves_nothing(tmp_path, capsys):
     assert main([*TRAIN, "--lr", "1000", "--out", str(tmp_path)]) == 1
     both = capsys.readouterr()
@@ -160,5 +326,5 @@ def test_a_schedule_from_the_shell(tmp_path, capsys):
 def test_evaluating_shipped_weights_and_unknown_ones(capsys):
     assert main(["evaluate", "vae-2", "--data", "digits"]) == 0
     assert "297 test images of digits" in capsys.readouterr().out
-    assert main(["evaluate", "vae-3", "--data", "digits"]) == 1
-    assert "no pretrained model 'vae-3'" in capsys.readouterr().err
+    assert main(["evaluate", "vae-none", "--data", "digits"]) == 1
+    assert "no pretrained model 'vae-none'" in capsys.readouterr().err

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from vae_core.presets import PRESETS, SHIPPED, get_preset
+from vae_core.presets import PRESETS, SHIPPED, get_preset, widths_for
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_trains_a_step(name, digits):
     preset = PRESETS[name]
     images = preset.prepare(digits)
-    model = preset.build()
+    model = preset.build(0, images)
     x = images.train[:4].flatten(1) / 255
     terms = model(x, torch.randn(4, model.latent_dim))
     terms.loss().mean().backward()
@@ -58,3 +58,36 @@ def test_unknown_preset_is_named_with_the_choices():
     with pytest.raises(ValueError, match=r"'tanh'.*'tanh-512-256-128'"):
         get_preset("tanh")
     assert set(SHIPPED) <= set(PRESETS)
+
+
+@pytest.mark.parametrize(("name", "kind", "latent_dim"), [("vae-3", "VAE", 3), ("ae-17", "Autoencoder", 17)])
+def test_any_latent_dimension_is_a_preset(name, kind, latent_dim):
+    model = get_preset(name).build()
+    assert (type(model).__name__, model.latent_dim) == (kind, latent_dim)
+    assert get_preset(name).config == PRESETS["vae-2"].config
+
+
+@pytest.mark.parametrize("name", ["vae-0", "vae-", "vae-03", "vae-3.5", "vae-12345", "gan-3", "avae-3"])
+def test_no_latent_dimension_is_no_preset(name):
+    with pytest.raises(ValueError, match=rf"unknown preset '{name}'.*'vae-N' for N latent dimensions"):
+        get_preset(name)
+
+
+@pytest.mark.parametrize(
+    ("size", "widths"), [(8, [16]), (28, [16, 32]), (32, [16, 32, 64]), (60, [16, 32]), (64, 4), (128, 4), (90, [16])]
+)
+def test_convolutions_halve_a_picture_down_to_four_pixels(size, widths):
+    assert widths_for(size) == ([16, 32, 64, 128] if widths == 4 else widths)
+
+
+@pytest.mark.parametrize("size", [1, 4, 6, 33])
+def test_pictures_that_cannot_be_halved_are_refused(size):
+    with pytest.raises(ValueError, match=f"{size} pixels cannot be halved.*32 or 64"):
+        widths_for(size)
+
+
+def test_the_number_of_pictures_decides_the_epochs(digits):
+    photos, few = PRESETS["photos"], (3, 100, 640, 1500)
+    configs = [photos.config_for(digits.first(count)) for count in few]
+    assert [(config.batch_size, config.epochs) for config in configs] == [(3, 100), (32, 100), (32, 100), (32, 43)]
+    assert PRESETS["relu-200-10"].config_for(digits.first(3)) == PRESETS["relu-200-10"].config

@@ -1,24 +1,30 @@
 """The engine: repeatable, resumable to the bit, and loud when something is wrong."""
 
 import csv
+import json
 import math
 import os
 import signal
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
-from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, checkpoint, fit
+from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, checkpoint, fit, load_model
 from vae_core.adam import Adam
 from vae_core.checkpoint import CheckpointError, load
 from vae_core.data import to_pixels
+from vae_core.losses import Elbo, gaussian_kl
 from vae_core.metrics import elbo, evaluate
 from vae_core.presets import PRESETS
+from vae_core.runs import FILES, draw_picture
 from vae_core.training import FAR, Diverged, History, Run, derive_seed
 
+PAINT = draw_picture
 QUICK = TrainConfig(epochs=2, batch_size=100, device="cpu", log_every=4)
 
 
@@ -27,6 +33,12 @@ def way(request, monkeypatch):
     """Every test of the loop runs both ways: with the option `fast/`, and as if that folder were not there."""
     if request.param == "plain":
         monkeypatch.setattr("vae_core.training.equip", lambda run: None, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def unpainted(monkeypatch):
+    """Runs of these tests leave a word in place of a picture, which takes longer than they do; one test has it painted."""
+    monkeypatch.setattr("vae_core.runs.draw_picture", lambda *_: b"a picture")
 
 
 @pytest.fixture
@@ -92,7 +104,7 @@ def test_each_image_is_seen_once_an_epoch(small):
 def test_it_learns_and_history_says_so(small):
     seen = []
     model = make_model()
-    history = fit(model, small, replace(QUICK, epochs=6), callback=lambda h: seen.append(len(h)), progress=False)
+    history = fit(model, small, replace(QUICK, epochs=6), callback=lambda _, h: seen.append(len(h)), progress=False)
     assert seen == [1, 2, 3, 4, 5, 6]
     assert history["test_elbo"][-1] > history["test_elbo"][0] + 50
     row = history.rows[-1]
@@ -299,7 +311,7 @@ def test_a_finished_run_can_be_lengthened(small, tmp_path):
 def test_a_cycle_has_one_length(small, tmp_path):
     config = replace(QUICK, **ONE_CYCLE)
     fit(make_model(), small, config, out=tmp_path, progress=False)
-    with pytest.raises(ValueError, match=r"config\.epochs = 2, not 3"):
+    with pytest.raises(ValueError, match=r"config\.epochs = 2, not 3: a one-cycle schedule is laid out"):
         fit(make_model(), small, replace(config, epochs=3), out=tmp_path, resume=True, progress=False)
     assert len(fit(make_model(), small, config, out=tmp_path, resume=True, progress=False)) == 2
 
@@ -337,9 +349,9 @@ def test_frozen_otherwise_a_run_is_not_resumed(small, tmp_path):
 @pytest.mark.parametrize(
     ("config", "images", "model", "message"),
     [
-        ({"lr": 1e-2}, None, None, r"config\.lr = 0.001, not 0.01"),
+        ({"beta": 2.0}, None, None, r"config\.beta = 1.0, not 2.0: resume it with its own settings"),
         ({"seed": 4}, None, None, r"config\.seed"),
-        ({}, 600, None, "data = "),
+        ({}, 600, None, "data = .* not the images that it was trained on"),
         ({}, None, lambda: VAE(784, (31,), 4), r"model\.hidden_dims = \[32\], not \[31\]"),
     ],
 )
@@ -388,8 +400,8 @@ def test_at_the_first_step_no_checkpoint_is_spoken_of(small, tmp_path):
     model = make_model()
     poison(next(model.decoder.parameters()), step=1)
     with pytest.raises(Diverged, match="step 1 of epoch 1: the gradient is nan: lower the learning rate"):
-        fit(model, small, QUICK, out=tmp_path, save_every=1, progress=False)
-    assert (tmp_path / "checkpoint.safetensors").read_bytes() == b"of another run"
+        fit(model, small, QUICK, out=tmp_path, overwrite=True, save_every=1, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
 def blow_up(model, step, value):
@@ -467,7 +479,7 @@ def test_ordinary_runs_stay_far_from_it(digits, settings):
             highest.append(loss)
             super().refuse_far(loss, what)
 
-    run = Watched(preset.build(), images, config, None)
+    run = Watched(preset.build(0, images), images, config, None)
     for _ in run.steps():
         pass
     assert run.began is not None and len(highest) >= 44
@@ -492,7 +504,7 @@ def test_a_bad_loss_is_named_within_one_logging_interval(small, term):
         fit(model, small, QUICK, progress=False)
 
 
-def interrupted(history):
+def interrupted(*_):
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -523,7 +535,7 @@ def test_a_callback_that_looks_at_the_model_does_not_end_its_training(small):
     """Batch normalisation learns in training mode alone."""
     seen = []
 
-    def look(_):
+    def look(*_):
         model.eval()
         seen.append(model.state_dict()["encoder.layers.2.running_mean"].clone())
 
@@ -561,7 +573,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(small, tmp_path):
     config = replace(QUICK, epochs=1000)
     before = signal.getsignal(signal.SIGINT)
 
-    def interrupt(history):
+    def interrupt(_, history):
         if len(history) == 2:
             threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
 
@@ -603,6 +615,272 @@ def test_history_as_csv(small, tmp_path):
 def test_seconds_are_those_of_training_alone(small, monkeypatch):
     real, away = time.perf_counter, []
     monkeypatch.setattr(time, "perf_counter", lambda: real() + 1e6 * len(away))
-    history = fit(make_model(), small, QUICK, callback=away.append, progress=False)
+    history = fit(make_model(), small, QUICK, callback=lambda *_: away.append(1), progress=False)
     assert len(away) == len(history) == 2
     assert 0 < sum(history["seconds"]) < 1e6  # a callback took a million
+
+
+# --- the folder of a run ---
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_fit_leaves_what_the_shell_leaves(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("vae_core.runs.draw_picture", PAINT)
+    model = make_model()
+    history = fit(model, small, QUICK, out=tmp_path / "run", about={"note": "a first try"}, progress=False)
+    left = contents(tmp_path / "run")
+    assert set(left) == set(FILES)
+    settings = json.loads(left["config.json"])
+    assert settings["note"] == "a first try" and settings["images"] == "digits" and settings["model"] == model.config
+    assert TrainConfig(**{name: settings[name] for name in vars(QUICK)}) == QUICK
+    rows = list(csv.DictReader(left["history.csv"].decode().splitlines()))
+    assert [float(row["test_elbo"]) for row in rows] == history["test_elbo"]
+    assert left["picture.png"].startswith(b"\x89PNG") and len(left["picture.png"]) > 5000
+    again = load_model(tmp_path / "run" / "model.safetensors")
+    assert torch.equal(weights_of(again), weights_of(model))
+    said = ("epochs", "trained_epochs", "data", "data_sha256", "test_elbo", "note")
+    assert [again.record[name] for name in said] == [
+        2, 2, "digits", small.sha256, history["test_elbo"][-1], "a first try",
+    ]  # fmt: skip
+    assert not {"root", "images", "model"} & set(again.record)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_with_a_run_is_refused_and_left_as_it_was(small, tmp_path, name):
+    (tmp_path / name).write_bytes(b"three epochs")
+    (tmp_path / "notes.txt").write_bytes(b"mine")
+    model, before = make_model(), contents(tmp_path)
+    message = (
+        rf"{tmp_path.name} already holds a run \({name}\): resume=True \(--resume\) .* overwrite=True \(--overwrite\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        fit(model, small, QUICK, out=tmp_path, progress=False)
+    assert contents(tmp_path) == before and torch.equal(weights_of(model), weights_of(make_model()))
+    fit(model, small, QUICK, out=tmp_path, overwrite=True, progress=False)
+    left = contents(tmp_path)
+    assert set(left) == {*FILES, "notes.txt"} and left["notes.txt"] == b"mine" and b"three epochs" not in left.values()
+
+
+def test_what_cannot_be_resumed_is_not_written_over(small, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"a model of mine")
+    with pytest.raises(ValueError, match=r"no checkpoint\.safetensors to resume from"):
+        fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
+    with pytest.raises(ValueError, match="ask for one of them"):
+        fit(make_model(), small, QUICK, out=tmp_path, resume=True, overwrite=True, progress=False)
+    assert contents(tmp_path) == {"model.safetensors": b"a model of mine"}
+
+
+def test_a_damaged_config_is_named(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    for text in ("{", "[1]"):
+        (tmp_path / "config.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"config\.json (is damaged|holds no settings).*start anew"):
+            fit(make_model(), small, QUICK, out=tmp_path, resume=True, progress=False)
+
+
+def test_a_model_that_cannot_be_saved_ends_no_run(small, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise ValueError("its encoder is of another type: register it")
+
+    monkeypatch.setattr("vae_core.runs.save_model", refuse)
+    model = make_model()
+    history = fit(model, small, QUICK, out=tmp_path, progress=False)
+    assert len(history) == 2 and set(contents(tmp_path)) == {*FILES} - {"model.safetensors"}
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "no model.safetensors" in said[0] and "checkpoint.safetensors" in said[0]
+    assert "register it" in said[0]
+    again = make_model(seed=4)
+    fit(again, small, QUICK, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights_of(again), weights_of(model))
+
+
+def test_a_picture_that_cannot_be_drawn_ends_no_run(small, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise TypeError("a picture of that?")
+
+    monkeypatch.setattr("vae_core.runs.draw_picture", refuse)
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    assert set(contents(tmp_path)) == {*FILES} - {"picture.png"}
+    assert capsys.readouterr().err == f"{tmp_path}: no picture.png (a picture of that?)\n"
+
+
+def test_of_oblong_images_there_is_no_picture(digits, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("vae_core.runs.draw_picture", PAINT)
+    oblong = replace(digits.first(200, 20), train=digits.train[:200, :, 4:24], test=digits.test[:20, :, 4:24])
+    fit(VAE(560, (8,), 2), oblong, QUICK, out=tmp_path, progress=False)
+    assert set(contents(tmp_path)) == {*FILES} - {"picture.png"}
+    assert "no picture.png (it shows square images, and these have 20×28 pixels)" in capsys.readouterr().err
+
+
+# --- what a resumed run may change ---
+
+
+def test_a_resumed_run_may_have_another_learning_rate_and_says_so(small, tmp_path, capsys):
+    fit(make_model(), small, QUICK, out=tmp_path, about={"root": "/photos"}, progress=False)
+    slower = replace(QUICK, lr=1e-4, epochs=3)
+    model = make_model(seed=7)
+    history = fit(model, small, slower, out=tmp_path, resume=True, progress=False)
+    assert history["lr"] == [1e-3, 1e-3, 1e-4]
+    assert "goes on with lr = 0.0001; its steps so far had 0.001" in capsys.readouterr().err
+    settings = json.loads((tmp_path / "config.json").read_bytes())
+    assert (settings["lr"], settings["epochs"], settings["root"]) == (1e-4, 3, "/photos")
+    assert settings["before"] == [{"until_step": 14, "epochs": 2, "lr": 1e-3}]
+    assert load_model(tmp_path / "model.safetensors").record["before"] == settings["before"]
+
+    by_hand = make_model()
+    run = Run(by_hand, small, QUICK, None)
+    for _ in run.steps():
+        pass
+    run.config = slower
+    for _ in run.steps():
+        pass
+    assert torch.equal(weights_of(model), weights_of(by_hand))
+
+    fit(model, small, replace(slower, epochs=4), out=tmp_path, resume=True, progress=False)
+    settings = json.loads((tmp_path / "config.json").read_bytes())
+    assert settings["before"][1:] == [{"until_step": 21, "epochs": 3}]
+    before = contents(tmp_path)
+    for config, message in (
+        (replace(slower, epochs=4, lr=0.1), "lr is 0.1, but of 4 epochs none is left to train"),
+        (replace(slower, epochs=3), "epochs is 3, but the run in .* has begun epoch 4"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit(make_model(), small, config, out=tmp_path, resume=True, progress=False)
+    assert contents(tmp_path) == before
+
+
+def test_a_run_of_an_earlier_release_is_resumed(small, tmp_path):
+    """Its folder holds no config.json."""
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    (tmp_path / "config.json").unlink()
+    assert len(fit(make_model(), small, replace(QUICK, epochs=3), out=tmp_path, resume=True, progress=False)) == 3
+    assert json.loads((tmp_path / "config.json").read_bytes())["epochs"] == 3
+
+
+def test_a_trained_model_starts_a_run_of_its_own(small, tmp_path):
+    """Fine-tuning: other data, another learning rate, a folder of its own."""
+    fit(make_model(), small, QUICK, out=tmp_path / "one", progress=False)
+    model = load_model(tmp_path / "one" / "model.safetensors")
+    before = evaluate(model, small.test).elbo
+    few = small.first(200, 100)
+    history = fit(model, few, replace(QUICK, lr=1e-4), out=tmp_path / "two", progress=False)
+    assert len(history) == 2 and history["test_elbo"][0] > before - 5
+    assert load_model(tmp_path / "two" / "model.safetensors").record["lr"] == 1e-4
+
+
+# --- callbacks ---
+
+
+@pytest.mark.parametrize("schedule", [{}, ONE_CYCLE])
+def test_a_callback_that_returns_true_ends_the_run_in_good_order(small, tmp_path, schedule):
+    config, seen = replace(QUICK, epochs=4, **schedule), []
+
+    def stop(model, history):
+        seen.append((model, len(history)))
+        return history["epoch"][-1] == 2
+
+    model = make_model()
+    history = fit(model, small, config, out=tmp_path, callback=stop, progress=False)
+    assert seen == [(model, 1), (model, 2)] and len(history) == 2 and not model.training
+    assert set(contents(tmp_path)) == set(FILES)
+    stopped = load_model(tmp_path / "model.safetensors")
+    assert torch.equal(weights_of(stopped), weights_of(model))
+    assert (stopped.record["epochs"], stopped.record["trained_epochs"]) == (4, 2)
+
+    whole, resumed = make_model(), make_model(seed=5)
+    expected = fit(whole, small, config, progress=False)
+    history = fit(resumed, small, config, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights_of(resumed), weights_of(whole))
+    assert history["test_elbo"] == expected["test_elbo"]
+
+
+def test_a_callback_that_raises_leaves_the_history_and_a_model_to_use(small, tmp_path):
+    def fail(_, history):
+        if len(history) == 2:
+            raise RuntimeError("of its own")
+
+    model = make_model()
+    with pytest.raises(RuntimeError, match="of its own"):
+        fit(model, small, replace(QUICK, epochs=5), out=tmp_path, callback=fail, progress=False)
+    assert not any(part.training for part in model.modules())
+    assert len((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()) == 3
+    assert load(tmp_path / "checkpoint.safetensors")[1]["epoch"] == 2
+
+
+@pytest.mark.parametrize("callback", [lambda history: None, lambda model, history, more: None, 3])
+def test_a_callback_that_could_not_be_called_is_refused_at_once(small, tmp_path, callback):
+    model = make_model()
+    with pytest.raises(ValueError, match=r"cannot be called as callback\(model, history\)"):
+        fit(model, small, QUICK, out=tmp_path / "run", callback=callback, progress=False)
+    assert torch.equal(weights_of(model), weights_of(make_model())) and not (tmp_path / "run").exists()
+
+
+# --- images, models and losses of one's own ---
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x,
+        lambda x: x.numpy(),
+        lambda x: TensorDataset(x),
+        lambda x: DataLoader(TensorDataset(x)),
+        lambda x: None,
+    ],
+    ids=["Tensor", "ndarray", "TensorDataset", "DataLoader", "None"],
+)
+def test_what_is_no_image_set_is_refused_with_the_remedy(small, make):
+    images = make(small.train)
+    with pytest.raises(ValueError, match=rf"images is of {type(images).__name__}.*ImageSet\.of"):
+        fit(make_model(), images, QUICK, progress=False)
+
+
+def test_what_is_no_model_of_this_book_is_refused_with_the_remedy(small):
+    model: Any = torch.nn.Linear(784, 2)
+    with pytest.raises(ValueError, match="model is of Linear.*subclass VAE"):
+        fit(model, small, QUICK, progress=False)
+
+
+class FreeBits(VAE):
+    """A loss of one's own: no latent dimension's rate counts below a tenth of a nat."""
+
+    def forward(self, x, epsilon):
+        mean, log_var = self.encoder(x)
+        outputs = self.decoder(mean + torch.exp(0.5 * log_var) * epsilon)
+        rate = torch.stack([gaussian_kl(mean[:, i : i + 1], log_var[:, i : i + 1]) for i in range(self.latent_dim)])
+        return Elbo(rate.clamp(min=0.1).sum(0), -self.likelihood.log_prob(x, outputs))
+
+
+def test_a_loss_of_ones_own_is_trained_stopped_and_resumed(small, tmp_path):
+    def make(seed=0):
+        torch.manual_seed(seed)
+        return FreeBits(784, (32,), 4)
+
+    whole, resumed = make(), make(seed=6)
+    history = fit(whole, small, QUICK, progress=False)
+    assert history["train_rate"][0] >= 0.4 - 1e-4 and history["test_elbo"][1] > history["test_elbo"][0]
+    fit(make(), small, QUICK, out=tmp_path, callback=lambda *_: True, progress=False)
+    fit(resumed, small, QUICK, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights_of(resumed), weights_of(whole))
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (lambda terms: terms.loss(), "returned a Tensor"),
+        (lambda terms: tuple(terms), "returned a tuple"),
+        (lambda terms: Elbo(terms.rate.mean(), terms.distortion.mean()), r"shapes \[\(\), \(\)\]"),
+        (lambda terms: Elbo(terms.rate, terms.distortion[:, None]), r"shapes \[\(100,\), \(100, 1\)\]"),
+    ],
+)
+def test_a_loss_that_is_no_elbo_is_refused_in_a_sentence(small, returned, words):
+    class Mine(VAE):
+        def forward(self, x, epsilon):
+            return returned(super().forward(x, epsilon))
+
+    message = rf"Mine\.forward returned .*{words}.*Elbo\(rate, distortion\).*\(100,\), one number an image"
+    with pytest.raises(ValueError, match=message.replace("returned .*returned", "returned")):
+        fit(Mine(784, (32,), 4), small, QUICK, progress=False)

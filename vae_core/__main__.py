@@ -6,8 +6,9 @@ model.safetensors to use, and picture.png to look at. Under torchrun it trains o
 
 import argparse
 import io
-import json
+import math
 import os
+import shlex
 import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -16,13 +17,16 @@ from typing import Any
 import torch.distributed as dist
 
 from vae_core.data import ImageSet, load_images
-from vae_core.files import write_atomically
 from vae_core.machine import join_workers, pick_device
 from vae_core.metrics import evaluate, log_likelihood
-from vae_core.models import VAE, WEIGHTS, load_model, load_pretrained, save_model
-from vae_core.presets import PRESETS, SHIPPED, get_preset
-from vae_core.training import Diverged, TrainConfig, fit
+from vae_core.models import VAE, WEIGHTS, LatentModel, load_model, load_pretrained, save_model
+from vae_core.presets import PRESETS, SHIPPED, Preset, build_seeded, get_preset
+from vae_core.runs import CHECKPOINT, FILES, MODEL, check_folder, read_settings, record
+from vae_core.sources.sizes import usual_size
+from vae_core.training import Diverged, History, TrainConfig, fit
 
+SETS = ("mnist", "fashion-mnist", "digits")  # found by their name alone
+LARGEST = 64  # pixels across, unless --size asks for more
 HELP = {setting.name: setting.metadata["help"] for setting in fields(TrainConfig)}
 
 
@@ -52,11 +56,15 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a preset into a folder", allow_abbrev=False)
     train.set_defaults(run=run_train)
-    train.add_argument("--preset", default="classic-400-20", help="see the command presets (%(default)s)")
-    train.add_argument("--out", type=Path, help="folder of the run (runs/PRESET)")
-    train.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    train.add_argument("--preset", help="see the command presets (classic-400-20; for a folder of pictures, photos)")
+    train.add_argument("--latent-dim", type=int, metavar="INT", help="latent dimensions (the preset's)")
+    train.add_argument("--hidden-dims", type=sizes, metavar="INT,INT", help="sizes of dense layers (the preset's)")
+    train.add_argument("--out", type=Path, help="folder of the run (runs/PRESET; for pictures, runs/ and their folder)")
+    train.add_argument(
+        "--resume", action="store_true", help="go on with the run in that folder, under its own settings"
+    )
     train.add_argument("--overwrite", action="store_true", help="throw away the run in that folder")
-    train.add_argument("--save-every", type=int, default=0, metavar="STEPS", help="save within epochs too")
+    train.add_argument("--save-every", type=int, metavar="STEPS", help="save within epochs too")
     for field in fields(TrainConfig):
         kind = float if field.default is None else type(field.default)
         flag = f"--{field.name.replace('_', '-')}"
@@ -68,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("model", help="a .safetensors file, a run's folder, or the name of shipped weights")
     measure.add_argument("--num-samples", type=int, default=1, help="draws of z for each image (%(default)s)")
     measure.add_argument("--importance-samples", type=int, default=0, help="also estimate log p(x) with this many")
-    measure.add_argument("--pixels", default="grey", help=HELP["pixels"])
+    measure.add_argument("--pixels", help=f"{HELP['pixels']} (the run's, or grey)")
     measure.add_argument("--device", default="auto", help=HELP["device"])
     add_data(measure)
 
@@ -78,37 +86,48 @@ def parser() -> argparse.ArgumentParser:
     weights = commands.add_parser("weights", help="train the weights the book ships with", allow_abbrev=False)
     weights.set_defaults(run=run_weights)
     weights.add_argument("names", nargs="*", default=SHIPPED, metavar="NAME", help="which (all of them)")
+    weights.add_argument("--epochs", type=int, metavar="INT", help=f"{HELP['epochs']} (the preset's)")
     weights.add_argument("--device", default="cpu", help=HELP["device"])
     weights.add_argument("--root", type=Path, help="folder of MNIST")
     return top
 
 
 def add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", default="mnist", help="mnist, digits or folder (%(default)s)")
-    command.add_argument("--root", type=Path, help="folder of the data")
-    command.add_argument("--size", type=int, default=32, help="pixels across, for a folder of pictures (%(default)s)")
+    command.add_argument("--data", help="mnist, fashion-mnist, digits or folder (the run's; of a new one, mnist)")
+    command.add_argument("--root", type=Path, help="folder of the data (the run's)")
+    command.add_argument("--size", type=int, help=f"pixels across of a folder's pictures (their own, up to {LARGEST})")
+
+
+def sizes(text: str) -> list[int]:
+    """Numbers between commas."""
+    return [int(part) for part in text.split(",")]
 
 
 def run_train(options: argparse.Namespace) -> None:
-    preset = get_preset(options.preset)
-    given = {f.name: getattr(options, f.name) for f in fields(TrainConfig) if getattr(options, f.name) is not None}
-    config = replace(preset.config, **given)
-    out = options.out or Path("runs") / options.preset
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0  # by torchrun, after a worker was lost
-    resume = options.resume or restarted
-    images = preset.prepare(load_images(options.data, options.root, size=options.size))
-    model = preset.build(config.seed, images)
+    resume, overwrite = options.resume or restarted, options.overwrite and not restarted
+    out = options.out or default_folder(options)
+    check_folder(out, resume, overwrite)
+    then = read_settings(out) if resume else {}
+    if resume and not then and "WORLD_SIZE" not in os.environ:  # torchrun says --resume from the start
+        raise ValueError(f"{out} holds no run to resume: leave --resume out, or name the folder with --out")
+    about, name = origin(options, then), pick_preset(options, then, out)
+    if name:
+        about = {"preset": name, **about}
+    images, preset = read_images(about)
+    model, config = plan(options, then, preset, images)
     config.check(images, model)
+    if options.save_every is not None:
+        about["save_every"] = options.save_every
     leader = int(os.environ.get("RANK", "0")) == 0
     if leader:
-        open_folder(out, resume, options.overwrite, {"preset": options.preset, **asdict(config)})
+        introduce(images, model, config, out)
     if "WORLD_SIZE" in os.environ:
         join_workers(config.device)
 
-    def report(history: Any) -> None:
+    def report(model: LatentModel, history: History) -> None:
         row = history.rows[-1]
         if leader:
-            history.to_csv(out / "history.csv")
             train = f"train loss {-row['train_elbo']:.2f}"
             test = f"test {in_words(model, row['test_rate'], row['test_distortion'])}"
             speed = f"lr {row['lr']:.1e}  {row['seconds']:.1f} s  {row['images_per_second']:,.0f} images/s"
@@ -121,52 +140,89 @@ def run_train(options: argparse.Namespace) -> None:
             config,
             out=out,
             resume=resume,
-            save_every=options.save_every,
+            overwrite=overwrite,
+            save_every=about.get("save_every", then.get("save_every", 0)),
             callback=report,
             progress=leader,
+            about=about,
         )
         if leader:
-            finish(out, model, images, config, options.preset)
+            say_what_next(out, config)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
-def open_folder(out: Path, resume: bool, overwrite: bool, settings: dict[str, Any]) -> None:
-    """Make the run's folder, or see that the one there may be used.
-
-    Raises:
-        ValueError: it holds a run already and neither resume nor overwrite was asked for, or there is none to resume.
-    """
-    holds_a_run = (out / "config.json").exists()
-    if holds_a_run and not (resume or overwrite):
-        raise ValueError(f"{out} already holds a run: add --resume to go on with it or --overwrite to throw it away")
-    if resume and not holds_a_run and "WORLD_SIZE" not in os.environ:  # torchrun says --resume from the start
-        raise ValueError(f"{out} holds no run to resume: leave --resume out, or name the folder with --out")
-    if not (resume and holds_a_run):
-        for name in ("checkpoint.safetensors", "model.safetensors", "history.csv", "picture.png"):
-            (out / name).unlink(missing_ok=True)
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / "config.json", json.dumps(settings, indent=2).encode())
+def default_folder(options: argparse.Namespace) -> Path:
+    of_pictures = options.data == "folder" and options.root and not options.preset
+    return Path("runs") / (options.root.resolve().name if of_pictures else options.preset or "classic-400-20")
 
 
-def finish(out: Path, model: Any, images: ImageSet, config: TrainConfig, preset: str) -> None:
-    """Leave the trained model and a picture of what it does in the run's folder."""
-    from vae_core.plots import overview  # matplotlib takes a second to import, and only this needs it
+def pick_preset(options: argparse.Namespace, then: dict[str, Any], out: Path) -> str | None:
+    """The preset asked for, the run's (none, if it was started from Python), or the one for such data."""
+    if then:
+        if options.preset not in (None, then.get("preset")):
+            raise ValueError(f"{out} was started with preset = {then.get('preset')!r}, not {options.preset!r}")
+        return then.get("preset")
+    return options.preset or ("photos" if options.data == "folder" else "classic-400-20")
 
-    save_model(out / "model.safetensors", model, record(model, images, config, preset))
-    figure = overview(model, images)
-    figure.savefig(out / "picture.png", dpi=150, bbox_inches="tight")
-    print(f"saved in {out}: model.safetensors, history.csv, picture.png")
+
+def plan(options: argparse.Namespace, then: dict[str, Any], preset: Preset | None, images: ImageSet) -> Any:
+    """The model and the settings: those of the run `then`, else the preset's, but for what is asked for."""
+    names = [field.name for field in fields(TrainConfig)]
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    config = TrainConfig() if preset is None else preset.config_for(images)
+    config = replace(config, **{**{name: then[name] for name in names if name in then}, **given})
+    asked = {
+        name: getattr(options, name) for name in ("latent_dim", "hidden_dims") if getattr(options, name) is not None
+    }
+    model = then.get("model") or (preset.model if preset else {})
+    for name in set(asked) - set(model):
+        raise ValueError(f"{name} is {asked[name]}, but a {model['model']} has none: choose a preset of dense layers")
+    if preset and "model" not in then:
+        return replace(preset, model=model | asked).build(config.seed, images), config
+    return build_seeded(model | asked, config.seed), config
 
 
-def record(model: Any, images: ImageSet, config: TrainConfig, preset: str) -> dict[str, Any]:
-    """Where weights come from, written beside them."""
-    terms = evaluate(model, images.test, pixels=config.pixels, seed=config.seed)
-    measured = {"test_rate": float(terms.rate), "test_distortion": float(terms.distortion)}
-    if isinstance(model, VAE):  # an autoencoder has no ELBO
-        measured["test_elbo"] = float(terms.elbo)
-    return {"preset": preset, "data": images.name, "data_sha256": images.sha256, **asdict(config), **measured}
+def origin(options: argparse.Namespace, then: dict[str, Any]) -> dict[str, Any]:
+    """Which images: those asked for, else those of the run `then`, else MNIST. `images` is what a run from Python says."""
+    data = options.data or then.get("data") or then.get("images", "mnist")
+    if not options.data and "data" not in then and data not in SETS:
+        where = f"it was trained from Python, on images named {data!r}"
+        raise ValueError(f"{where}: go on with them there, or name a set or a folder with --data")
+    root = options.root.resolve() if options.root else then.get("root")
+    about = {"data": data, "root": str(root) if root else None}
+    if data == "folder":
+        about["size"] = options.size or then.get("size") or usual_size(root, LARGEST)
+    return about
+
+
+def read_images(about: dict[str, Any]) -> tuple[ImageSet, Preset | None]:
+    """The images as the run's preset wants them, and that preset; a run from Python has none."""
+    preset = get_preset(about["preset"]) if "preset" in about else None
+    images = load_images(about["data"], about["root"], size=about.get("size", 32))
+    return preset.prepare(images) if preset else images, preset
+
+
+def introduce(images: ImageSet, model: LatentModel, config: TrainConfig, out: Path) -> None:
+    """Say what will be trained on what, before it takes its time."""
+    if not images.name.startswith("folder "):  # of which its reader has said the same
+        counts = f"{len(images.train):,} images to learn from, {len(images.test):,} to test with"
+        print(f"{images.name}: {counts}, {' × '.join(map(str, images.train.shape[1:]))}")
+    weights = sum(weight.numel() for weight in model.parameters())
+    what = f"{type(model).__name__} with {model.latent_dim} latent dimensions and {weights:,} weights"
+    steps = math.ceil(len(images.train) / config.batch_size)
+    print(f"{what}: {config.epochs} epochs of {steps} steps, into {out}", flush=True)
+
+
+def say_what_next(out: Path, config: TrainConfig) -> None:
+    """What lies in the folder, and what to type next."""
+    folder = shlex.quote(str(out))
+    print(f"saved in {out}: {', '.join(name for name in FILES if (out / name).exists())}")
+    print(f"to measure it:    python -m vae_core evaluate {folder}")
+    if config.schedule == "constant":
+        print(f"to train it more: python -m vae_core train --resume --out {folder} --epochs {2 * config.epochs}")
+    print(f"in Python:        model = vae_core.load_model({str(out / MODEL)!r})")
 
 
 def in_words(model: Any, rate: Any, distortion: Any) -> str:
@@ -177,41 +233,48 @@ def in_words(model: Any, rate: Any, distortion: Any) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     path = Path(options.model)
+    folder = path if path.is_dir() else path.parent
+    then = read_settings(folder) if path.is_dir() or path.name in FILES else {}
     if path.is_dir():
-        path = path / "model.safetensors"
+        path = folder / (MODEL if (path / MODEL).exists() else CHECKPOINT)
     model = load_model(path) if path.is_file() else load_pretrained(options.model)
     model.to(pick_device(options.device))
-    images = load_images(options.data, options.root, size=options.size)
+    if "data_sha256" in model.record:
+        then = {"images": model.record["data"], **then}
+    about, pixels = origin(options, then), options.pixels or then.get("pixels", "grey")
+    images, _ = read_images({**about, "preset": then["preset"]} if "preset" in then else about)
     size = model.config.get("size", 0)  # of a ConvVAE, which may have seen its images in a frame
     images = images.padded(size) if size > images.test.shape[-1] else images
-    found = [in_words(model, *evaluate(model, images.test, num_samples=options.num_samples, pixels=options.pixels))]
+    found = [in_words(model, *evaluate(model, images.test, num_samples=options.num_samples, pixels=pixels))]
     if options.importance_samples:
         count = options.importance_samples
-        bound = log_likelihood(model, images.test, num_samples=count, pixels=options.pixels)
+        bound = log_likelihood(model, images.test, num_samples=count, pixels=pixels)
         found.append(f"−log p(x) at most {-bound:.2f} with {count} importance samples")
     what = f"{options.model} on {len(images.test):,} test images of {images.name}"
-    print(f"{what}, {options.pixels} pixels, nats an image", *found, sep="\n")
+    print(f"{what}, {pixels} pixels, nats an image", *found, sep="\n")
 
 
 def run_presets(_: argparse.Namespace) -> None:
     for name, preset in PRESETS.items():
         config = preset.config
         rate = f"lr {config.lr:g} {config.schedule}"
-        print(f"{name:18s} {preset.source}\n{'':18s} {config.epochs} epochs, batch {config.batch_size}, {rate}")
+        length = f"{preset.steps:,} steps" if preset.steps else f"{config.epochs} epochs"
+        print(f"{name:18s} {preset.source}\n{'':18s} {length}, batch {config.batch_size}, {rate}")
         if preset.published:
             print(f"{'':18s} published: {preset.published}")
 
 
 def run_weights(options: argparse.Namespace) -> None:
+    presets = {name: get_preset(name) for name in options.names}  # a name that is none is refused before any is trained
     images = load_images("mnist", options.root)
-    for name in options.names:
-        preset = get_preset(name)
-        config = replace(preset.config, device=options.device)
+    for name, preset in presets.items():
+        config = replace(preset.config, device=options.device, epochs=options.epochs or preset.config.epochs)
         model = preset.build(config.seed)
         fit(model, images, config)
         for parameter in model.parameters():
             parameter.data = parameter.data.half().float()  # what is shipped is what is measured
-        notes = record(model, images, config, name)
+        terms = evaluate(model, images.test, pixels=config.pixels, seed=config.seed)
+        notes = record(model, images, {"preset": name, **asdict(config)}, terms)
         save_model(WEIGHTS / f"{name}.safetensors", model, notes, half=True)
         print(f"{name}: test distortion {notes['test_distortion']:.2f}, rate {notes['test_rate']:.2f} nats an image")
 

@@ -4,7 +4,9 @@ The published ones are rebuilt from their texts, so that their printed numbers c
 the last few are those whose trained weights ship with the book.
 """
 
-from dataclasses import dataclass
+import math
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,13 +15,16 @@ from vae_core.data import ImageSet
 from vae_core.models import build
 from vae_core.training import TrainConfig
 
+WIDTHS = (16, 32, 64, 128)  # of convolutions, as many as the size of the pictures can be halved
+
 
 @dataclass(frozen=True)
 class Preset:
     """A system to train: `model` as `build` takes it, `config`, and its source in a line.
 
     `train_images` limits the training set where the source did; `pad_to` frames smaller images in black up to
-    this many pixels; `published` is what its author printed.
+    this many pixels; `published` is what its author printed. With `steps`, the number of images decides how many epochs.
+    A ConvVAE without `widths` gets those that its size allows.
     """
 
     source: str
@@ -28,6 +33,7 @@ class Preset:
     train_images: int | None = None
     pad_to: int | None = None
     published: str = ""
+    steps: int | None = None
 
     def build(self, seed: int = 0, images: ImageSet | None = None) -> Any:
         """A fresh model whose initial weights come from `seed`; the global generator is left as it was.
@@ -39,14 +45,43 @@ class Preset:
             channels, size, _ = images.train.shape[1:]
             by_size = {"channels": channels, "size": size}
             model = model | (by_size if model["model"] == "ConvVAE" else {"input_dim": images.input_dim})
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return build(model)
+        if model["model"] == "ConvVAE" and "widths" not in model:
+            model = model | {"widths": widths_for(model["size"])}
+        return build_seeded(model, seed)
+
+    def config_for(self, images: ImageSet) -> TrainConfig:
+        """`config`, or where the preset counts in steps: as many epochs as they are, of batches no larger than there are images."""
+        if self.steps is None:
+            return self.config
+        batch_size = min(self.config.batch_size, len(images.train))
+        epochs = math.ceil(self.steps / math.ceil(len(images.train) / batch_size))
+        return replace(self.config, batch_size=batch_size, epochs=min(max(epochs, EPOCHS[0]), EPOCHS[1]))
 
     def prepare(self, images: ImageSet) -> ImageSet:
         """The images as the source used them: cut to its training set, smaller ones framed to its size."""
         images = images.first(self.train_images or len(images.train))
         return images.padded(self.pad_to) if self.pad_to and self.pad_to > images.train.shape[-1] else images
+
+
+def build_seeded(model: dict[str, Any], seed: int) -> Any:
+    """A fresh model, its initial weights from `seed`; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(model)
+
+
+def widths_for(size: int) -> list[int]:
+    """Widths of convolutions that each halve pictures of this size, down to no less than 4 pixels.
+
+    Raises:
+        ValueError: a size that cannot be halved once.
+    """
+    halvings = [n for n in range(1, len(WIDTHS) + 1) if size % 2**n == 0 and size >> n >= 4]
+    if not halvings:
+        raise ValueError(
+            f"pictures of {size} pixels cannot be halved to 4 or more: choose an even size, such as 32 or 64"
+        )
+    return list(WIDTHS[: halvings[-1]])
 
 
 def _vae(hidden_dims: list[int], latent_dim: int, **options: Any) -> dict[str, Any]:
@@ -55,6 +90,20 @@ def _vae(hidden_dims: list[int], latent_dim: int, **options: Any) -> dict[str, A
 
 _BOOK = TrainConfig(epochs=60, lr=3e-3, schedule="one-cycle")
 _BOOK_DIMS = [256, 128]
+EPOCHS = (10, 100)  # of a preset that counts in steps, the fewest and the most
+
+SHIPPED = ("ae-2", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
+"""Presets whose trained weights are in `vae_core/weights/`."""
+
+
+def _own(name: str) -> Preset:
+    """A system as the shipped ones are, by its name: "vae-N" or "ae-N" for N latent dimensions."""
+    kind, _, latent_dim = name.partition("-")
+    if kind == "vae":
+        return Preset(f"This book: a VAE with {latent_dim} latent dimensions", _vae(_BOOK_DIMS, int(latent_dim)), _BOOK)
+    source = f"This book: a plain autoencoder with {latent_dim} numbers for a bottleneck, trained on squared error"
+    return Preset(source, {"model": "Autoencoder", "hidden_dims": _BOOK_DIMS, "latent_dim": int(latent_dim)}, _BOOK)
+
 
 PRESETS: dict[str, Preset] = {
     "classic-400-20": Preset(
@@ -92,31 +141,25 @@ PRESETS: dict[str, Preset] = {
         config=TrainConfig(epochs=5, batch_size=64),
         pad_to=32,
     ),
-    "ae-2": Preset(
-        source="This book: a plain autoencoder with a plane for a bottleneck, trained on squared error",
-        model={"model": "Autoencoder", "hidden_dims": _BOOK_DIMS, "latent_dim": 2},
-        config=_BOOK,
+    "photos": Preset(
+        source="This book: convolutions, for a folder of your own pictures of any even size, grey or in colour",
+        model={"model": "ConvVAE", "size": 64, "hidden_dim": 256, "latent_dim": 32},
+        config=TrainConfig(epochs=60, batch_size=32),
+        steps=2000,  # later, a thousand pictures are learned by heart
     ),
-    **{
-        f"vae-{latent_dim}": Preset(
-            source=f"This book: a VAE with {latent_dim} latent dimensions",
-            model=_vae(_BOOK_DIMS, latent_dim),
-            config=_BOOK,
-        )
-        for latent_dim in (2, 5, 8, 10, 20, 50)
-    },
+    **{name: _own(name) for name in SHIPPED},
 }
-
-SHIPPED = ("ae-2", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
-"""Presets whose trained weights are in `vae_core/weights/`."""
 
 
 def get_preset(name: str) -> Preset:
-    """Look a preset up by name.
+    """Look a preset up by name: one of `PRESETS`, or "vae-N" or "ae-N" for any number of latent dimensions below 10,000.
 
     Raises:
         ValueError: no preset of that name; the message lists those there are.
     """
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}: choose one of {', '.join(map(repr, PRESETS))}")
-    return PRESETS[name]
+    if name in PRESETS:
+        return PRESETS[name]
+    if re.fullmatch(r"v?ae-[1-9]\d{0,3}", name):
+        return _own(name)
+    there = ", ".join(map(repr, PRESETS))
+    raise ValueError(f"unknown preset {name!r}: choose one of {there}, or 'vae-N' for N latent dimensions")

@@ -14,6 +14,12 @@ from torch import Tensor
 from vae_core import checkpoint
 from vae_core.saving import check_fit, check_made_of, parts_of
 
+REASONS = {
+    "config.epochs": "a one-cycle schedule is laid out for one number of epochs; keep it, or start anew in another folder",
+    "data": "these are not the images that it was trained on; find those (--data, --root), or start anew in another folder",
+}
+"""Why a run may not go on under another setting, where there is more to say than that it would be another run."""
+
 
 def derive_seed(*parts: int | str) -> int:
     """A seed of its own for each purpose, 63 bits from a hash of the parts."""
@@ -35,8 +41,8 @@ def save_run(run: Any, path: Path) -> None:
 def load_run(run: Any) -> None:
     """Go back to the moment of the last checkpoint, if there is one.
 
-    A run may go on on another device, where its noise cannot be the same, and says so; with a constant learning rate it
-    may be given more epochs.
+    A run may go on on another device, where its noise cannot be the same, and with another learning rate; it says so. With
+    a constant learning rate it may be given more epochs.
 
     Raises:
         ValueError: it was written under other settings, model or data; the message names which.
@@ -48,13 +54,7 @@ def load_run(run: Any) -> None:
         print(f"{path} is not there yet: starting from the first step", file=sys.stderr)
         return
     tensors, record = checkpoint.load(path)
-    then, free = flatten(record), {"config.device"}
-    if run.config.schedule == "constant":
-        free.add("config.epochs")
-    for name, now in flatten(settings(run)).items():
-        if then.get(name) != now and name not in free:
-            remedy = "resume it with its own settings, or start anew in another folder"
-            raise ValueError(f"{path} was written with {name} = {then.get(name)!r}, not {now!r}: {remedy}")
+    compare(run, record)
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "generator": {}}
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
@@ -68,12 +68,33 @@ def load_run(run: Any) -> None:
         owner.load_state_dict(parts[part])
     run.epoch, run.position, run.totals = record["epoch"], record["position"], record["totals"]
     run.history.rows, run.began, run.saved = record["history"], record["began"], True
+    lr = record["config"]["lr"]
+    if lr != run.config.lr and run.rank == 0:
+        print(f"{path.parent} goes on with lr = {run.config.lr:g}; its steps so far had {lr:g}", file=sys.stderr)
     if record["device"] == run.device.type:
         run.generator.set_state(parts["generator"][""])
     else:
         run.generator.manual_seed(derive_seed(run.config.seed, "noise", run.epoch, run.position))
         devices = f"{path} was written on {record['device']}, and this is {run.device.type}"
         print(f"{devices}: its noise goes on from the seed, so this is no longer the same run", file=sys.stderr)
+
+
+def compare(run: Any, record: dict[str, Any]) -> None:
+    """Refuse to go on under settings that would make it another run."""
+    then, free = flatten(record), {"config.device", "config.lr"}
+    if run.config.schedule == "constant":
+        free.add("config.epochs")
+    for name, now in flatten(settings(run)).items():
+        if then.get(name) != now and name not in free:
+            why = REASONS.get(name, "resume it with its own settings, or start anew in another folder")
+            raise ValueError(f"{run.path} was written with {name} = {then.get(name)!r}, not {now!r}: {why}")
+    epochs, begun = run.config.epochs, record["epoch"] + (record["position"] > 0)
+    if epochs < begun:
+        raise ValueError(f"epochs is {epochs}, but the run in {run.path.parent} has begun epoch {begun}: ask for more")
+    if run.config.lr != record["config"]["lr"] and epochs == record["epoch"]:
+        raise ValueError(
+            f"lr is {run.config.lr:g}, but of {epochs} epochs none is left to train: ask for more epochs too"
+        )
 
 
 def how_to_go_on(run: Any) -> str:
@@ -89,9 +110,9 @@ def settings(run: Any) -> dict[str, Any]:
     return {"config": asdict(run.config), "model": run.model.config, "data": run.images.sha256}
 
 
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level, with dotted names."""
+def flatten(tree: dict[str, Any]) -> dict[str, Any]:
+    """Settings and their parts as one level, with dotted names."""
     flat: dict[str, Any] = {}
     for name, value in tree.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        flat |= {f"{name}.{part}": what for part, what in value.items()} if isinstance(value, dict) else {name: value}
     return flat

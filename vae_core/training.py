@@ -7,6 +7,7 @@ killed can be resumed, to the bit.
 """
 
 import csv
+import inspect
 import io
 import math
 import sys
@@ -33,6 +34,7 @@ from vae_core.machine import pick_device, stop_on_interrupt
 from vae_core.metrics import evaluate
 from vae_core.models import LatentModel
 from vae_core.resume import derive_seed, how_to_go_on, load_run, save_run
+from vae_core.runs import CHECKPOINT, check_folder, finish, note_epoch, open_folder
 
 TERMS = ("rate", "distortion", "gradient")
 RISE = 0.3  # of a one-cycle schedule: the share of the steps in which the learning rate rises
@@ -74,6 +76,14 @@ class TrainConfig:
         Raises:
             ValueError: names the setting, its value and what it must be.
         """
+        if not isinstance(images, ImageSet):
+            remedy = (
+                "ImageSet.of(…) makes one of arrays, tensors or a data set of torchvision (a DataLoader's .dataset)"
+            )
+            raise ValueError(f"images is of {type(images).__name__}, and an ImageSet is needed: {remedy}")
+        if not isinstance(model, LatentModel):
+            remedy = "subclass VAE, or put your networks into one as its encoder and decoder"
+            raise ValueError(f"model is of {type(model).__name__}, which is no LatentModel: {remedy}")
         for name, least in {"epochs": 1, "batch_size": 1, "log_every": 1, "beta": 0, "warmup_epochs": 0}.items():
             if not least <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be {least} or more")
@@ -150,35 +160,45 @@ def fit(
     *,
     out: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     save_every: int = 0,
-    callback: Callable[[History], None] | None = None,
+    callback: Callable[[LatentModel, History], object] | None = None,
     progress: bool = True,
+    about: dict[str, Any] | None = None,
 ) -> History:
     """Train `model` in place and return its history. However it ends, the model is left in evaluation mode.
 
-    With `out`, a checkpoint is kept there: at each epoch's end, and every `save_every` steps where that is
-    not 0; `resume` goes on from it. Under `torchrun` the batch is shared among the processes.
-    `callback` gets the history after each epoch, for live plots.
+    With `out`, that folder gets config.json (to which `about` adds), at each epoch's end a row of history.csv and a
+    checkpoint, one also every `save_every` steps where that is not 0, and in the end model.safetensors and picture.png.
+    A run that is there already is refused, unless `resume` goes on with it, also under another `lr` or with more
+    `epochs`, or `overwrite` throws it away. (A model that is trained already starts a run of its own.) Under `torchrun` the batch is shared among the processes.
+    `callback(model, history)` is called after each epoch; if it returns True, the run ends there in good order.
 
     Raises:
-        ValueError: a setting that cannot be, data of the wrong size, or a resume under other settings.
+        ValueError: a setting that cannot be, no or wrong images, a folder with a run, or a resume under other settings.
         Diverged: figures that are no sign of learning; the last good checkpoint stays as it was.
         KeyboardInterrupt: Ctrl-C, once the state is saved.
     """
     config = config or TrainConfig()
     config.check(images, model)
-    run = Run(model, images, config, Path(out) if out else None)
+    check_callback(callback)
+    folder = Path(out) if out else None
+    if folder:
+        check_folder(folder, resume, overwrite)
+    run = Run(model, images, config, folder)
     shown: dict[str, Any] = {} if progress else {"disable": True}  # unset, so that $TQDM_DISABLE still counts
     try:
         if resume:
             load_run(run)
+        open_folder(run, overwrite, about or {})
         steps = config.epochs * run.steps_per_epoch
         with stop_on_interrupt() as stop, tqdm(total=steps, initial=run.number, leave=False, **shown) as bar:
             for _ in run.steps():
                 if run.position == 0:  # an epoch has ended
                     bar.clear()
-                    if callback:
-                        callback(run.history)
+                    note_epoch(run)
+                    if run.any_says(callback and callback(model, run.history)):
+                        break
                     continue
                 bar.update()
                 if run.position % config.log_every == 0:
@@ -187,10 +207,25 @@ def fit(
                     run.save()
                 if stop.is_set():
                     raise KeyboardInterrupt(how_to_go_on(run))
+        finish(run)
     finally:
         model.eval()
         model.zero_grad()
     return run.history
+
+
+def check_callback(callback: Any) -> None:
+    """Refuse before an epoch is trained what could not be called after it.
+
+    Raises:
+        ValueError: it does not take a model and a history.
+    """
+    try:
+        if callback is not None:
+            inspect.signature(callback).bind("model", "history")
+    except TypeError as error:
+        name = getattr(callback, "__name__", repr(callback))
+        raise ValueError(f"callback is {name}, which cannot be called as callback(model, history): {error}") from error
 
 
 class Run:
@@ -202,7 +237,7 @@ class Run:
 
     def __init__(self, model: LatentModel, images: ImageSet, config: TrainConfig, out: Path | None):
         self.model, self.images, self.config = model, images, config
-        self.path = out / "checkpoint.safetensors" if out else None
+        self.path = out / CHECKPOINT if out else None
         self.workers = dist.get_world_size() if dist.is_initialized() else 1
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.device = pick_device(config.device)
@@ -283,9 +318,18 @@ class Run:
         """Find the gradient of the batch's mean loss by every weight: -> the terms of each image, (B,)."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             terms: Elbo = self.objective(x, epsilon)
+        check_terms(self.model, terms, len(x))
         loss = terms.loss(self.beta).sum() * (self.workers / batch_size)  # workers' gradients are averaged
         loss.backward()
         return terms
+
+    def any_says(self, stop: object) -> bool:
+        """Whether one of the processes wants to stop: they do so together, or would wait for each other for ever."""
+        if self.workers == 1:
+            return bool(stop)
+        wishes = torch.tensor(float(bool(stop)), device=self.device)
+        dist.all_reduce(wishes)
+        return bool(wishes)
 
     def look(self) -> Elbo:
         """Wait for the noted figures, refuse what is no sign of learning, and return the epoch's means so far.
@@ -371,3 +415,17 @@ class Run:
         if self.rank == 0:
             save_run(self, self.path)
         self.saved = True
+
+
+def check_terms(model: LatentModel, terms: Any, count: int) -> None:
+    """See that a model's `forward`, which may be somebody's own, gave what the loss is made of.
+
+    Raises:
+        ValueError: no Elbo, or not a rate and a distortion for each of the `count` images.
+    """
+    wanted = f"an Elbo(rate, distortion) of vae_core.losses, each of shape ({count},), one number an image"
+    if not isinstance(terms, Elbo):
+        raise ValueError(f"{type(model).__name__}.forward returned a {type(terms).__name__}: it must return {wanted}")
+    shapes = [tuple(term.shape) for term in terms]
+    if shapes != [(count,), (count,)]:
+        raise ValueError(f"{type(model).__name__}.forward returned terms of shapes {shapes}: it must return {wanted}")

@@ -265,7 +265,7 @@ def test_a_model_whose_training_broke_off_can_be_differentiated(small, monkeypat
 def test_weights_that_a_callback_freezes_stay(small):
     model, seen = VAE(784, (32,), 4), []
 
-    def freeze(history):
+    def freeze(*_):
         model.encoder.requires_grad_(False)
         seen.append([parameter.detach().clone() for parameter in model.parameters()])
 
@@ -280,7 +280,7 @@ def test_weights_that_a_callback_thaws_stay_and_keep_no_gradients(small):
     model.encoder.requires_grad_(False)
     before = [parameter.clone() for parameter in model.encoder.parameters()]
 
-    def thaw(_):
+    def thaw(*_):
         model.encoder.requires_grad_(True)
 
     fit(model, small, TrainConfig(epochs=2, batch_size=100, device="cpu"), callback=thaw, progress=False)
@@ -291,7 +291,7 @@ def test_weights_that_a_callback_thaws_stay_and_keep_no_gradients(small):
 def test_a_hook_that_a_callback_adds_is_called(small):
     model, calls = VAE(784, (32,), 4), []
 
-    def listen(_):
+    def listen(*_):
         if not calls:
             model.register_forward_hook(lambda *_: calls.append(model.training))
 

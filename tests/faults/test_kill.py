@@ -79,7 +79,7 @@ def test_ctrl_c_from_a_shell(in_peace, tmp_path):
     command = [sys.executable, "-m", "vae_core", *TERMS, "--out", str(tmp_path), "--epochs", "5000"]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert "epoch   1" in process.stdout.readline()
+    assert any("epoch   1" in line for line in process.stdout)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130

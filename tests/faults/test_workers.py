@@ -14,8 +14,9 @@ from patience import PATIENCE
 
 from vae_core.__main__ import main
 from vae_core.checkpoint import load
+from vae_core.runs import FILES
 
-VICTIM = Path(__file__).parent / "victim.py"
+VICTIM, HALTER = (Path(__file__).parent / name for name in ("victim.py", "halter.py"))
 TERMS = ["train", "--preset", "relu-200-10", "--data", "digits", "--device", "cpu", "--epochs", "2"]
 TERMS += ["--batch-size", "100", "--pixels", "dynamic", "--schedule", "one-cycle", "--save-every", "4"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "VICTIM_RANK": "1"}
@@ -49,7 +50,8 @@ def shared(tmp_path_factory):
 def test_two_processes_give_the_figures_of_one(shared, tmp_path):
     out, printed = shared
     assert main([*TERMS, "--out", str(tmp_path)]) == 0
-    assert printed.count("epoch   1") == 1  # one process speaks
+    assert printed.count("epoch   1") == printed.count("digits: 1,500 images") == 1  # one process speaks
+    assert printed.count("saved in") == 1 and {path.name for path in out.iterdir()} == set(FILES)
     for alone, together in zip(history(tmp_path), history(out), strict=True):
         assert alone["lr"] == together["lr"]
         for column in ("train_rate", "train_distortion", "test_rate", "test_distortion"):
@@ -70,6 +72,13 @@ def test_a_killed_worker_restarts_to_the_same_end(shared, tmp_path):
     assert "(exitcode: -9) local_rank: 1" in errors
     (a, _), (b, _) = (load(out / "checkpoint.safetensors") for out in (shared[0], tmp_path))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_one_worker_ends_the_run_for_all(tmp_path):
+    """Each process asks its own callback; one that stopped alone would leave the others waiting."""
+    printed, _ = torchrun(HALTER, tmp_path / "run")
+    assert printed.count("epochs 2") == 2
+    assert len(history(tmp_path / "run")) == 2 and {path.name for path in (tmp_path / "run").iterdir()} == set(FILES)
 
 
 def test_batch_normalisation_on_two_processes_is_said_to_differ(tmp_path, capsys):

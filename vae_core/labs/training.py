@@ -48,7 +48,7 @@ class Album:
         self.terms: dict[str, list[tuple[float, float]]] = {"train": [], "test": []}  # (rate, distortion)
         self.drawn: list[Tensor] = []  # uint8 (images drawn again, then images invented; D)
 
-    def __call__(self, history: History) -> None:
+    def __call__(self, _: LatentModel, history: History) -> None:
         self.take(len(history) * self.steps_per_epoch)
 
     @torch.no_grad()
