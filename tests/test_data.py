@@ -93,7 +93,7 @@ def test_nothing_found_names_every_place_and_leaves_nothing(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "cifar"}, "'cifar'.*'mnist'"),
+        ({"name": "cifar"}, "'cifar'.*'mnist', 'fashion-mnist'"),
         ({"name": "mnist", "fallback": "letters"}, "'letters'.*'digits'"),
         ({"name": "folder"}, "needs root="),
         ({"name": "folder", "root": "/no/such/folder"}, "/no/such/folder is not a folder"),

@@ -3,13 +3,16 @@
 import gzip
 import hashlib
 import http.server
+import math
 import re
 import socket
 import ssl
 import subprocess
 import threading
+from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 
 from vae_core import load_images
@@ -23,7 +26,12 @@ class Server(http.server.ThreadingHTTPServer):
     """Threads that end with the test; `plain` is where /down redirects to."""
 
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that hangs up is what these tests are about."""
+
     plain = ""
+    sent = 0  # megabytes of /flood
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Misbehaving)
@@ -96,6 +104,21 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
             except OSError:
                 return
 
+    def drip(self):
+        """The whole file, but three seconds of a few bytes first: a server of ten bytes a second, cut short for a test."""
+        self.send(b"", length=len(GOOD))
+        for i in range(30):
+            self.wfile.write(GOOD[i : i + 1])
+            self.server.over.wait(0.1)
+        self.wfile.write(GOOD[30:])
+
+    def flood(self):
+        """As much as the client takes, 64 MB at most, and no word about the length."""
+        self.send_response(200)
+        self.end_headers()
+        for self.server.sent in range(1, 65):
+            self.wfile.write(bytes(1_000_000))
+
     def loop(self):
         self.send(b"", 302, Location="/loop")
 
@@ -118,10 +141,15 @@ def stop(server):
 
 
 @pytest.fixture(scope="module")
-def plain():
+def plain_server():
     server = start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield server
     stop(server)
+
+
+@pytest.fixture(scope="module")
+def plain(plain_server):
+    return f"http://127.0.0.1:{plain_server.server_port}"
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +248,43 @@ def test_encryption_is_not_given_up(secure, certificate, monkeypatch):
         fetch([f"{secure}/down"], right, limit=400_000)
 
 
+# --- why not pooch: where one of these fails, pooch has learnt it, and download.py may go ---
+
+
+def by_pooch(url, folder):
+    """The file as pooch brings it, with what it offers of its own: the known hash, and half a minute of silence at most."""
+    known = f"sha256:{hashlib.sha256(GOOD).hexdigest()}"
+    return Path(pooch.retrieve(url, known, "file", folder)).read_bytes()
+
+
+def test_pooch_stays_with_a_mirror_that_trickles(plain, tmp_path):
+    """Its time runs from byte to byte and so never runs out: a file of MNIST's would take weeks, and the next mirror wait."""
+    said = patiently([f"{plain}/drip"], lambda got: "too slow" in str(got))
+    assert "bytes a second: too slow" in str(said)
+    assert by_pooch(f"{plain}/drip", tmp_path) == GOOD
+
+
+def test_pooch_takes_whatever_is_sent_before_it_looks(plain, plain_server, tmp_path):
+    """Sixty-four megabytes where 300,000 bytes are known to be right; `fetch` hangs up at its limit."""
+    with pytest.raises(ValueError, match="does not match the known hash"):
+        by_pooch(f"{plain}/flood", tmp_path)
+    assert plain_server.sent == 64
+    with pytest.raises(DataError, match="more than the 400,000 bytes"):
+        fetch([f"{plain}/flood"], right, limit=400_000)
+
+
+def test_pooch_follows_a_redirect_out_of_encryption(secure, certificate, tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    assert by_pooch(f"{secure}/down", tmp_path) == GOOD
+
+
+def test_pooch_asks_one_mirror_and_leaves_a_folder(plain, tmp_path):
+    """What it does hold to, beside hashes and certificates: nothing stands under the file's name."""
+    with pytest.raises(ValueError, match="does not match the known hash"):
+        by_pooch(f"{plain}/page", tmp_path / "MNIST" / "raw")
+    assert [path.name for path in tmp_path.rglob("*")] == ["MNIST", "raw"]
+
+
 def test_gunzip_stops_in_time():
     assert gunzip(gzip.compress(GOOD), 300_000) == GOOD
     bomb = gzip.compress(bytes(50_000_000))
@@ -259,6 +324,65 @@ def test_mnist_by_way_of_its_mirrors(plain, tmp_path, monkeypatch, capsys):
     damaged.write_bytes(b"damaged once more")
     mnist.read_mnist(tmp_path)
     assert (raw / f"{damaged.name}.damaged").read_bytes() != (raw / f"{damaged.name}.damaged2").read_bytes()
+
+
+@pytest.mark.usefixtures("no_other_place")
+def test_fashion_mnist_is_found_fetched_and_verified_as_mnist_is(tmp_path, monkeypatch, capsys):
+    """In torchvision's folder, from its makers, for torchvision's own mirror is not encrypted; and no other file passes."""
+    sizes = {"train-images-idx3-ubyte": (3, 28, 28), "train-labels-idx1-ubyte": (3,)}
+    sizes |= {"t10k-images-idx3-ubyte": (2, 28, 28), "t10k-labels-idx1-ubyte": (2,)}
+    tiny = {
+        name: bytes([0, 0, 8, len(shape)])
+        + b"".join(n.to_bytes(4, "big") for n in shape)
+        + bytes([7] * math.prod(shape))
+        for name, shape in sizes.items()
+    }
+    published, asked = dict(mnist.FASHION_FILES), []
+
+    def served(urls, check, *, limit):
+        asked.append(urls)
+        return check(gzip.compress(tiny[urls[0].rsplit("/", 1)[-1].removesuffix(".gz")]))
+
+    monkeypatch.setattr(mnist, "fetch", served)
+    with pytest.raises(DataError, match="it is not FashionMNIST's train-images-idx3-ubyte: its SHA-256 differs"):
+        load_images("fashion-mnist", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(mnist, "FASHION_FILES", {n: hashlib.sha256(data).hexdigest() for n, data in tiny.items()})
+    images = load_images("fashion-mnist", tmp_path)
+    assert (images.name, images.title, images.train.shape, images.test.shape[0]) == (
+        "fashion-mnist",
+        "Fashion-MNIST",
+        (3, 1, 28, 28),
+        2,
+    )
+    assert images.train_labels.tolist() == [7, 7, 7] and set(published) == set(tiny) == set(mnist.MNIST_FILES)
+    assert all(len(urls) == 1 and "/zalandoresearch/fashion-mnist/" in urls[0] for urls in asked)
+    assert all(url.startswith("https://") and url.endswith(".gz") for urls in asked for url in urls)
+    raw = tmp_path / "FashionMNIST" / "raw"
+    assert {path.name: path.read_bytes() for path in raw.iterdir()} == tiny
+
+    count = len(asked)
+    assert load_images("fashion-mnist", tmp_path).sha256 == images.sha256 and len(asked) == count
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(b"damaged")
+    assert load_images("fashion-mnist", tmp_path).sha256 == images.sha256 and len(asked) == count + 1
+    assert "t10k-labels-idx1-ubyte.damaged" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_other_place")
+def test_clothes_are_not_digits(images, tmp_path, monkeypatch):
+    """MNIST's own files, laid out as Fashion-MNIST, are refused: the two share names, sizes and shapes."""
+    monkeypatch.setattr(mnist, "fetch", lambda *_, **__: (_ for _ in ()).throw(DataError("no network")))
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    pixels = images.test[:, 0].numpy()
+    header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in pixels.shape)
+    for name in mnist.MNIST_FILES:
+        (raw / name).write_bytes(header + pixels.tobytes())
+    with pytest.raises(mnist.DamagedFile, match="is not FashionMNIST's, .*folder that has FashionMNIST/raw"):
+        load_images("fashion-mnist", tmp_path)
+    with pytest.raises(DataError, match="FashionMNIST is not in .*nowhere"):
+        load_images("fashion-mnist", tmp_path / "nowhere")
+    assert load_images("fashion-mnist", tmp_path / "nowhere", fallback="digits").name == "digits"
 
 
 @pytest.mark.usefixtures("no_other_place")

@@ -5,10 +5,12 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from vae_core import load_images
 from vae_core.data import DataError
+from vae_core.sources import pictures
 from vae_core.sources.pictures import read_picture
 
 RED, GREEN = (200, 30, 40), (10, 160, 90)
@@ -75,6 +77,92 @@ def test_a_name_that_does_not_fit_its_contents(tmp_path):
     picture().save(tmp_path / "a.png")
     (tmp_path / "a.png").rename(tmp_path / "a.jpg")
     flat(read_picture(tmp_path / "a.jpg", 8), RED, 0)
+
+
+# --- folders ---
+
+
+def step(size, low, high, mode="RGB"):
+    """Half one colour, half another: what is left and what is right can be seen at any size."""
+    half = Image.new("RGB", size, low)
+    half.paste(high, (size[0] // 2, 0, *size))
+    return half.convert(mode)
+
+
+@pytest.mark.parametrize("size", [28, 64, 128])
+def test_grey_pictures_have_one_channel_whatever_their_format(tmp_path, size, capsys):
+    for number, mode in enumerate(("L", "RGB", "P", "LA", "RGBA", "1")):
+        step((90, 60 + number), (0, 0, 0), (255, 255, 255), mode).save(tmp_path / f"{mode}.png")
+    step((50, 50), (0, 0, 0), (255, 255, 255)).save(tmp_path / "a.jpg", quality=100)
+    images = load_images("folder", tmp_path, size=size)
+    assert images.train.shape == (6, 1, size, size) and images.test.shape == (1, 1, size, size)
+    assert images.train[..., : size // 3].max() < 3 and images.train[..., -size // 3 :].min() > 252
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"{tmp_path}: 7 pictures read at {size}×{size}, all grey, one channel: 6 to learn from, 1 to test"]
+
+
+@pytest.mark.parametrize("size", [28, 64, 128])
+def test_pictures_in_colour_of_mixed_sizes_and_shapes(tmp_path, size, capsys):
+    """Wide, high, small, with a palette, with alpha, lying on their side, and a grey one: all upright, in one shape."""
+    root = tmp_path / "Fotos für Jürgen"
+    root.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right by 90°
+    left_is_red = {"wide.png": (200, 90), "high.png": (40, 90), "small.png": (10, 10), "exact.png": (size, size)}
+    for name, shape in left_is_red.items():
+        step(shape, RED, GREEN).save(root / name)
+    step((90, 90), RED, GREEN).quantize(4).save(root / "palette.gif")
+    step((90, 90), RED, GREEN).rotate(90, expand=True).save(root / "turned.jpg", exif=exif, quality=100, subsampling=0)
+    half_clear = step((90, 90), RED, GREEN, "RGBA")
+    half_clear.paste((0, 0, 0, 0), (45, 0, 90, 90))
+    half_clear.save(root / "clear.webp", lossless=True)
+    Image.new("L", (33, 44), 77).save(root / "z grey.png")
+    images = load_images("folder", root, size=size)
+    assert images.name == "folder Fotos für Jürgen" and images.train.shape == (7, 3, size, size)
+    left, right = images.train[..., : size // 3].float(), images.train[..., -size // 3 :].float()
+    for number, name in enumerate(sorted([*left_is_red, "palette.gif", "turned.jpg", "clear.webp"])):
+        second = (255, 255, 255) if name == "clear.webp" else GREEN
+        for part, colour in ((left, RED), (right, second)):
+            assert (part[number].mean((1, 2)) - torch.tensor(colour)).abs().max() < 4, name
+    assert (images.test == 77).all()
+    assert "8 pictures read" in (said := capsys.readouterr().err) and "in colour, three channels: 7 to learn" in said
+
+
+def test_one_picture_in_colour_makes_the_folder_so(tmp_path):
+    for number in range(5):
+        picture((number, number, number)).save(tmp_path / f"{number}.png")
+    assert load_images("folder", tmp_path, size=8).train.shape[1] == 1
+    picture((9, 9, 10)).save(tmp_path / "colour.png")
+    assert load_images("folder", tmp_path, size=8).train.shape[1] == 3
+
+
+def test_copies_that_programs_hide_are_left_out_and_named(tmp_path, capsys):
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    for name in ("a.png", "b.png", "c.png", ".ipynb_checkpoints/a-checkpoint.png", "._a.png"):
+        picture().save(tmp_path / name)
+    images = load_images("folder", tmp_path, size=8)
+    assert len(images.train) + len(images.test) == 3
+    said = capsys.readouterr().err
+    assert "2 of 5 pictures skipped" in said and "a-checkpoint.png: it is hidden" in said and "._a.png" in said
+
+
+def test_a_phones_pictures_are_not_passed_over_in_silence(tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        picture().save(tmp_path / name)
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    load_images("folder", tmp_path, size=8)
+    said = capsys.readouterr().err
+    assert "IMG_1.HEIC: not a readable picture" in said and "save it as JPEG or PNG" in said
+
+
+def test_more_than_fits_into_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    for number in range(4):
+        picture().save(tmp_path / f"{number}.png")
+    monkeypatch.setattr(pictures, "read_picture", lambda *_: pytest.fail("a picture was read"))
+    with pytest.raises(
+        DataError, match=r"\(4, 3, 1000000, 1000000\) pixels take 24,000.0 GB .* are free: choose a smaller"
+    ):
+        load_images("folder", tmp_path, size=1_000_000)
 
 
 def bomb(path):

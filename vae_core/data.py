@@ -1,8 +1,8 @@
 """Images as uint8 tensors, checked before anyone sees them.
 
-`load_images` finds MNIST, scikit-learn's small digits or a folder of your own pictures and returns the
-same thing for each: an `ImageSet`. Pixels stay 8-bit until a batch is needed; `to_pixels` then makes
-them the numbers a model sees.
+`load_images` finds MNIST, Fashion-MNIST, scikit-learn's small digits or a folder of your own pictures;
+`ImageSet.of` takes what is in memory already. Each gives the same thing, an `ImageSet`. Pixels stay 8-bit
+until a batch is needed; `to_pixels` then makes them the numbers a model sees.
 """
 
 import hashlib
@@ -10,16 +10,21 @@ import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+from torch.utils.data import Dataset
 
+from vae_core.sources.arrays import as_uint8, opened, split
 from vae_core.sources.digits import read_digits
 from vae_core.sources.download import DamagedFile, DataError
 from vae_core.sources.mnist import read_mnist
 
 PIXELS = ("grey", "threshold", "dynamic")
+PUBLISHED = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}  # by torchvision's name, its folder's too
+REMEDY = "ImageSet.of(train, test, labels) takes arrays, tensors and data sets of other kinds"
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,12 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         for part, labels in ((self.train, self.train_labels), (self.test, self.test_labels)):
+            if not (isinstance(part, Tensor) and isinstance(labels, Tensor)):
+                kinds = f"{type(part).__name__} and {type(labels).__name__}"
+                raise DataError(f"{self.name}: images and labels are {kinds}, not tensors: {REMEDY}")
             if part.dtype != torch.uint8 or part.ndim != 4:
-                raise DataError(f"{self.name}: images are {part.dtype} {tuple(part.shape)}, not uint8 (N, C, H, W)")
+                found = f"{part.dtype} {tuple(part.shape)}"
+                raise DataError(f"{self.name}: images are {found}, not uint8 (N, C, H, W): {REMEDY}")
             if not len(part):
                 raise DataError(f"{self.name}: an image set is empty; both train and test need at least one image")
             if len(part) != len(labels):
@@ -46,10 +55,51 @@ class ImageSet:
                 f"{self.name}: images are {shapes} (C, H, W): bring both to one size and number of channels"
             )
 
+    @classmethod
+    def of(
+        cls,
+        train: Any,
+        test: Any = None,
+        labels: Any = None,
+        *,
+        test_labels: Any = None,
+        name: str = "images",
+        test_share: float = 0.1,
+        seed: int = 0,
+    ) -> "ImageSet":
+        """Images of your own: a NumPy array, a tensor, a `TensorDataset`, a torchvision data set or another with a length.
+
+        Arrays and tensors are (N, D) with D a square number (grey, square), (N, H, W) (grey) or (N, C, H, W) with one
+        or three channels; (N, H, W, C) is understood where the second axis could not be the channels. Pixels are
+        uint8, or floats in [0, 1], which are kept as the nearest 255ths. Of a data set each item is read once, through
+        its transform (which must give one size, and leave Normalize out), and has its own label.
+
+        Without `test`, `test_share` of the images is held out, by `seed`. Without labels all are 0. The images are
+        copied; what you passed stays as it is.
+
+        Raises:
+            DataError: anything else, or more than fits into memory (said before it is read), with the remedy.
+        """
+        images, labels = opened(train, labels, name)
+        if test is None:
+            if test_labels is not None:
+                raise DataError(f"{name}: there are test_labels but no test images: pass test=, or labels= alone")
+            rows, held = split(len(images), test_share, seed, name)
+            made = cls(name, as_uint8(images, name, rows), as_uint8(images, name, held), labels[rows], labels[held])
+        else:
+            if test_labels is None and labels.any() and not isinstance(test, Dataset):
+                raise DataError(f"{name}: the training images have labels and the test images none: pass test_labels=")
+            others, test_labels = opened(test, test_labels, f"{name} (test)")
+            made = cls(name, as_uint8(images, name), as_uint8(others, f"{name} (test)"), labels, test_labels)
+        if max(made.train.max(), made.test.max()) == 1:
+            raise DataError(f"{name}: the brightest pixel is 1 of 255, so all is black: multiply the pixels by 255")
+        return made
+
     @property
     def title(self) -> str:
         """The set's name as a reader knows it."""
-        return {"mnist": "MNIST", "digits": "scikit-learn's small digits"}.get(self.name, self.name)
+        titles = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "digits": "scikit-learn's small digits"}
+        return titles.get(self.name, self.name)
 
     @property
     def input_dim(self) -> int:
@@ -98,16 +148,18 @@ def load_images(
     fallback: str | None = None,
     strict: bool = False,
 ) -> ImageSet:
-    """Find a data set: "mnist", "digits" (scikit-learn's 1,797), or "folder" (your own, square of `size`).
+    """Find a data set: "mnist", "fashion-mnist", "digits" (scikit-learn's 1,797) or "folder" (your own pictures).
 
-    MNIST is looked for in `root`, then `$VAE_DATA`, then `./data`, and is then downloaded from torchvision's
-    mirrors. With `fallback="digits"` a machine that has neither the files nor a network gets the digits.
-    A picture that cannot be read is skipped and named on stderr; with `strict` it ends the load.
+    MNIST and Fashion-MNIST are looked for in `root`, then `$VAE_DATA`, then `./data`, as torchvision lays them out, and
+    are then downloaded; either way they are what their published SHA-256 says. With `fallback="digits"` a machine
+    that has neither the files nor a network gets the digits.
+    Pictures are brought to squares of `size` pixels, with one channel where all of them are grey, else three. One that
+    cannot be read is skipped and named on stderr; with `strict` it ends the load.
 
     Raises:
         ValueError: an unknown name.
         DamagedFile: a file of MNIST is damaged and could not be fetched anew.
-        DataError: nothing found (every place tried is named), or too few pictures.
+        DataError: nothing found (every place tried is named), too few pictures, or more than fits into memory.
     """
     if name == "digits":
         return _digits()
@@ -115,19 +167,21 @@ def load_images(
         from vae_core.sources.pictures import read_folder  # PIL, needed by nobody else
 
         images, labels, test = read_folder(root, size, strict)
-        return ImageSet(f"folder {Path(str(root)).name}", images[~test], images[test], labels[~test], labels[test])
-    if name != "mnist":
-        raise ValueError(f"unknown image set {name!r}: choose 'mnist', 'digits' or 'folder'")
+        return ImageSet(
+            f"folder {Path(str(root)).resolve().name}", images[~test], images[test], labels[~test], labels[test]
+        )
+    if name not in PUBLISHED:
+        raise ValueError(f"unknown image set {name!r}: choose 'mnist', 'fashion-mnist', 'digits' or 'folder'")
     if fallback not in (None, "digits"):
         raise ValueError(f"unknown fallback {fallback!r}: choose 'digits' or None")
     try:
-        train, train_labels, test, test_labels = read_mnist(root)
+        train, train_labels, test, test_labels = read_mnist(root, PUBLISHED[name])
     except DataError as error:
         if fallback is None or isinstance(error, DamagedFile):
             raise
-        print(f"No MNIST here: serving scikit-learn's 1,797 digits instead.\n({error})", file=sys.stderr)
+        print(f"No {PUBLISHED[name]} here: serving scikit-learn's 1,797 digits instead.\n({error})", file=sys.stderr)
         return _digits()
-    return ImageSet("mnist", train[:, None], test[:, None], train_labels.long(), test_labels.long())
+    return ImageSet(name, train[:, None], test[:, None], train_labels.long(), test_labels.long())
 
 
 def to_pixels(images: Tensor, pixels: str = "grey", *, generator: Generator | None = None) -> Tensor:

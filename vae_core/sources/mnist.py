@@ -1,4 +1,4 @@
-"""MNIST, verified: found on disk as torchvision lays it out, healed or fetched from torchvision's mirrors."""
+"""MNIST and Fashion-MNIST, verified: found on disk as torchvision lays them out, healed or fetched from a mirror."""
 
 import hashlib
 import os
@@ -20,12 +20,21 @@ MNIST_FILES = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+# The same of Fashion-MNIST, as five projects that unpack it publish them (one beside MNIST's, which are those above).
+FASHION_FILES = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+# Of Fashion-MNIST torchvision names one mirror, which is not encrypted; its makers' own repository is.
+MAKERS = {"FashionMNIST": "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"}
 LIMIT = 50_000_000  # bytes: a little more than the largest of them unpacked
-REMEDY = "set VAE_DATA to a folder that has MNIST/raw, or pass fallback='digits'"
+REMEDY = "set VAE_DATA to a folder that has {}/raw, or pass fallback='digits'"
 
 
-def read_mnist(root: str | Path | None) -> list[Tensor]:
-    """Training images (60000, 28, 28), their labels, test images and theirs, uint8.
+def read_mnist(root: str | Path | None, which: str = "MNIST") -> list[Tensor]:
+    """Training images (60000, 28, 28), their labels, test images and theirs, uint8: of MNIST, or of FashionMNIST.
 
     Looked for in `root`, `$VAE_DATA` and `./data`. A damaged file is set aside and fetched anew, a missing one
     fetched, and both are kept in the first place that has the set (or the first of all).
@@ -34,13 +43,13 @@ def read_mnist(root: str | Path | None) -> list[Tensor]:
         DamagedFile: a file was damaged and no mirror could replace it.
         DataError: the files are nowhere, and could not be fetched.
     """
-    places = [Path(place) / "MNIST" / "raw" for place in (root, os.environ.get("VAE_DATA"), "data") if place]
+    places = [Path(place) / which / "raw" for place in (root, os.environ.get("VAE_DATA"), "data") if place]
     complete = (raw for raw in places if all(_find(raw, name) for name in MNIST_FILES))
     raw = next(complete, places[0])
-    return [_to_array(_cached(raw, name) or _fetched(raw, name, places)) for name in MNIST_FILES]
+    return [_to_array(_cached(raw, name, which) or _fetched(raw, name, places, which)) for name in MNIST_FILES]
 
 
-def verified(name: str, data: bytes, packed: bool) -> bytes:
+def verified(name: str, data: bytes, packed: bool, which: str = "MNIST") -> bytes:
     """The file's bytes, unpacked, once their SHA-256 is the published one: that settles counts, shapes and ranges too.
 
     Raises:
@@ -48,8 +57,9 @@ def verified(name: str, data: bytes, packed: bool) -> bytes:
     """
     if packed:
         data = gunzip(data, LIMIT)
-    if hashlib.sha256(data).hexdigest() != MNIST_FILES[name]:
-        raise DataError(f"it is not MNIST's {name}: its SHA-256 differs")
+    published = {"MNIST": MNIST_FILES, "FashionMNIST": FASHION_FILES}[which]
+    if hashlib.sha256(data).hexdigest() != published[name]:
+        raise DataError(f"it is not {which}'s {name}: its SHA-256 differs")
     return data
 
 
@@ -58,7 +68,7 @@ def _find(raw: Path, name: str) -> Path | None:
     return next((path for path in (raw / name, raw / f"{name}.gz") if path.is_file()), None)
 
 
-def _cached(raw: Path, name: str) -> bytes | None:
+def _cached(raw: Path, name: str, which: str) -> bytes | None:
     """The file on disk; None where it is not there, or was damaged and has been set aside."""
     path = _find(raw, name)
     if path is None:
@@ -66,7 +76,7 @@ def _cached(raw: Path, name: str) -> bytes | None:
     try:
         if path.stat().st_size > LIMIT:
             raise DataError(f"it has {path.stat().st_size:,} bytes")
-        return verified(name, path.read_bytes(), path.suffix == ".gz")
+        return verified(name, path.read_bytes(), path.suffix == ".gz", which)
     except DataError as error:
         print(f"{path} is damaged ({error}): {_set_aside(path)}; fetching it anew", file=sys.stderr)
         return None
@@ -89,21 +99,23 @@ def _writable(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o200) and os.access(path, os.W_OK)
 
 
-def _fetched(raw: Path, name: str, places: list[Path]) -> bytes:
-    """The file from the first of torchvision's encrypted mirrors that has it, kept in `raw` unless that is read-only."""
-    from torchvision.datasets import MNIST  # a second to import, and only needed here
+def _fetched(raw: Path, name: str, places: list[Path], which: str) -> bytes:
+    """The file from the first encrypted mirror that has it, torchvision's or the makers', kept in `raw` unless read-only."""
+    from torchvision import datasets  # a second to import, and only needed here
 
-    urls = [f"{mirror}{name}.gz" for mirror in MNIST.mirrors if mirror.startswith("https:")]
+    mirrors = [*getattr(datasets, which).mirrors, *filter(None, [MAKERS.get(which)])]
+    urls = [f"{mirror}{name}.gz" for mirror in mirrors if mirror.startswith("https:")]
+    remedy = REMEDY.format(which)
     damaged = _find(raw, name) or next(raw.glob(f"{name}*.damaged*"), None)
     try:
-        data = fetch(urls, partial(verified, name, packed=True), limit=LIMIT)
+        data = fetch(urls, partial(verified, name, packed=True, which=which), limit=LIMIT)
     except DataError as error:
         if damaged:
             raise DamagedFile(
-                f"{damaged} is not MNIST's, and no mirror could replace it ({error}): {REMEDY}"
+                f"{damaged} is not {which}'s, and no mirror could replace it ({error}): {remedy}"
             ) from error
         tried = ", ".join(map(str, places))
-        raise DataError(f"MNIST is not in {tried}, and its download failed ({error}): {REMEDY}") from error
+        raise DataError(f"{which} is not in {tried}, and its download failed ({error}): {remedy}") from error
     try:
         raw.mkdir(parents=True, exist_ok=True)
         if not _writable(raw) or _find(raw, name):

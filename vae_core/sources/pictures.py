@@ -12,21 +12,26 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vae_core.sources.download import DataError
+from vae_core.sources.memory import room_for
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"}
+PHONES = {".heic", ".heif"}  # which Pillow alone does not read
 NAMED = 10  # refused pictures that a summary names
 
 
 def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Every picture below `root`: images uint8 (N, 3, size, size), labels (N,), and which are for testing (N,).
+    """Every picture below `root`: images uint8 (N, C, size, size), labels (N,), and which are for testing (N,).
+
+    C is 1 where all pictures are grey, by their pixels and not by their format, and 3 otherwise.
 
     The folder a picture lies in is its label. Subfolders `train` and `test` are the split where both are there, and what
-    lies beside them is left out; elsewhere every tenth picture is for testing. What cannot be read is skipped. Both are
-    named on stderr.
+    lies beside them is left out; elsewhere every tenth picture is for testing. What cannot be read is skipped. What was
+    read and what was not is said on stderr.
 
     Raises:
         ValueError: `size` below 1.
-        DataError: no such folder, fewer than two pictures, or, if `strict`, one that cannot be read.
+        DataError: no such folder, fewer than two pictures, more than fit into memory, or, if `strict`, one that cannot
+            be read.
     """
     if root is None:
         raise DataError("load_images('folder') needs root=, the folder that holds your pictures")
@@ -35,21 +40,22 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
         raise DataError(f"{root} is not a folder: pass root=, the folder that holds your pictures")
     if size < 1:
         raise ValueError(f"size is {size}: it must be at least 1 pixel")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES | PHONES and not path.is_dir())
     split = (root / "train").is_dir() and (root / "test").is_dir()
     if split:
         paths = _inside_the_split(paths, root)
-    read = _read_all(paths, root, size)
-    refused = {path: why for path, why in zip(paths, read, strict=True) if isinstance(why, str)}
+    images, refused, grey = _read_all(paths, root, size)
     if refused:
         _report(root, refused, len(paths), strict)
-    good = [(path, pixels) for path, pixels in zip(paths, read, strict=True) if not isinstance(pixels, str)]
+    good = [number for number, path in enumerate(paths) if path not in refused]
     if len(good) < 2:
         kinds = ", ".join(sorted(SUFFIXES))
         raise DataError(f"{root} holds {len(good)} pictures, and two are needed: one to learn, one to test ({kinds})")
-    labels, for_test = _labels([path.relative_to(root).parts for path, _ in good], split)
-    images = torch.from_numpy(np.stack([pixels for _, pixels in good])).permute(0, 3, 1, 2).contiguous()
-    return images, labels, for_test
+    labels, for_test = _labels([paths[number].relative_to(root).parts for number in good], split)
+    parts = f"{len(good) - for_test.sum():,} to learn from, {for_test.sum():,} to test"
+    kind = "all grey, one channel" if grey else "in colour, three channels"
+    print(f"{root}: {len(good):,} pictures read at {size}×{size}, {kind}: {parts}", file=sys.stderr)
+    return images[good, :1] if grey else images[good], labels, for_test
 
 
 def read_picture(path: Path, size: int) -> np.ndarray:
@@ -59,32 +65,51 @@ def read_picture(path: Path, size: int) -> np.ndarray:
         ValueError, OSError: it cannot be read, or has pixels without a known white.
     """
     with Image.open(path) as picture:
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode.startswith("I;16"):  # PIL would clip these at 255
-            upright = Image.fromarray((np.asarray(upright).astype(np.uint32) // 257).astype(np.uint8))
-        if upright.mode in ("I", "F"):
-            raise ValueError("its 32-bit pixels have no known white: save it with 8 or 16 bits")
-        if upright.has_transparency_data:
-            clear = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-        return np.asarray(ImageOps.fit(upright.convert("RGB"), (size, size), Image.Resampling.BOX))
+        upright = in_colour(ImageOps.exif_transpose(picture))
+        return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BOX))
 
 
-def _read_all(paths: list[Path], root: Path, size: int) -> list[np.ndarray | str]:
-    """Each picture's pixels, or why it was refused."""
+def in_colour(picture: Image.Image) -> Image.Image:
+    """Any picture as 8-bit red, green and blue, on white where it is clear.
+
+    Raises:
+        ValueError: its pixels have no known white.
+    """
+    if picture.mode.startswith("I;16"):  # PIL would clip these at 255
+        picture = Image.fromarray((np.asarray(picture).astype(np.uint32) // 257).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError("its 32-bit pixels have no known white: save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        clear = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    return picture.convert("RGB")
+
+
+def _read_all(paths: list[Path], root: Path, size: int) -> tuple[Tensor, dict[Path, str], bool]:
+    """The pictures as uint8 (N, 3, size, size), why some were refused (their rows mean nothing), and whether all are grey."""
     inside = root.resolve()
+    images = room_for((len(paths), 3, size, size), str(root), "choose a smaller size=, or fewer pictures", times=2)
+    rows = images.numpy()
 
-    def read(path: Path) -> np.ndarray | str:
+    def read(number: int) -> bool | str:
+        path = paths[number]
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            return "it is hidden, and so perhaps another program's copy"
         if not path.resolve().is_relative_to(inside):
             return "it is a link to somewhere outside the folder"
         try:
-            return read_picture(path, size)
+            pixels = read_picture(path, size)
         except Exception as error:  # decoders of hostile bytes raise what they like, and each means: not readable
-            return f"not a readable picture ({error or type(error).__name__})"
+            remedy = ": save it as JPEG or PNG" if path.suffix.lower() in PHONES else ""
+            return f"not a readable picture ({error or type(error).__name__}){remedy}"
+        rows[number] = pixels.transpose(2, 0, 1)
+        return bool((pixels == pixels[..., :1]).all())
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return list(tqdm(pool.map(read, paths), total=len(paths), desc="reading pictures", delay=2))
+        found = list(tqdm(pool.map(read, range(len(paths))), total=len(paths), desc="reading pictures", delay=2))
+    refused = {path: why for path, why in zip(paths, found, strict=True) if isinstance(why, str)}
+    return images, refused, all(found)
 
 
 def _report(root: Path, refused: dict[Path, str], count: int, strict: bool) -> None:
