@@ -23,6 +23,7 @@ from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_dense, read, unpack_dense
+from vae_core.likelihoods import LIKELIHOODS, Gaussian, describe
 from vae_core.losses import gaussian_kl
 from vae_core.models import dense
 
@@ -156,6 +157,25 @@ def test_python_draws_the_noise_that_the_browser_draws():
     )
     theirs = json.loads(subprocess.check_output([node(), "--input-type=module", "-e", script], cwd=JS))
     np.testing.assert_allclose([normals(seed, 9) for seed in (1, 77, -3)], theirs, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "likelihood", [*LIKELIHOODS.values(), Gaussian(std=0.1), Gaussian(std=0.2, squash=True)], ids=str
+)
+def test_the_browser_counts_nats_and_draws_pixels_as_the_likelihood_does(likelihood):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(20, generator=generator, dtype=torch.float64)
+    outputs = 3 * torch.randn(20, generator=generator, dtype=torch.float64)
+    script = (
+        "import { likelihood } from './vae.mjs'; const [what, x, outputs] = %s; const { logProb, pixel } = likelihood(what);"
+        "console.log(JSON.stringify([logProb(x, outputs, 0), outputs.map(pixel)]))"
+    )
+    given = json.dumps([describe(likelihood), x.tolist(), outputs.tolist()])
+    nats, pixels = json.loads(
+        subprocess.check_output([node(), "--input-type=module", "-e", script % given], cwd=JS, text=True)
+    )
+    assert nats == pytest.approx(likelihood.log_prob(x, outputs).item(), rel=1e-12)
+    np.testing.assert_allclose(pixels, likelihood.mean(outputs), atol=1e-14)
 
 
 def test_a_value_has_as_many_decimals_in_jupyter_as_in_a_page():

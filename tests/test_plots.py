@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from vae_core import VAE, History
+from vae_core.latent import lerp
 from vae_core.losses import Elbo
 from vae_core.plots import data_note, overview, show_codes, show_grid, show_history, show_plane, show_rows
 
@@ -68,6 +69,37 @@ def test_an_overview_leaves_the_model_as_it_was(digits):
     model = VAE(784, (8,), 2)
     overview(model, digits, count=4)
     assert model.training
+
+
+@pytest.mark.parametrize("show", [lambda x: show_rows({"given": X, "walk": x}), lambda x: show_grid(x, 3)])
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (20 * X - 15, r"pixels range over \[-14.*\], not \[0, 1\]: model.draw\(z\)"),
+        (255 * X, r"over \[0.*, 25\d.*8-bit pixels are to be divided by 255"),
+        (X / 0 * 0, "nan"),
+    ],
+)
+def test_what_holds_no_pixels_is_not_drawn_as_if_it_did(show, images, message):
+    """The reviewer's walk: logits looked like a crisp 7, four nearly empty frames and a crisp 2."""
+    where = "the row 'walk': " if show(X).alt.startswith("Rows") else "the grid: "
+    with pytest.raises(ValueError, match=where + ".*" + message):
+        show(images)
+
+
+def test_a_walk_through_a_model_is_shown_by_its_draw():
+    torch.manual_seed(0)
+    model = VAE(784, (8,), 2)
+    z = lerp(torch.tensor([-30.0, 0.0]), torch.tensor([30.0, 3.0]), 6)
+    with pytest.raises(ValueError, match="the row 'walk'"):
+        show_rows({"walk": model.decode(z)})
+    walk = show_rows({"walk": model.draw(z)}).axes[0].images[0].get_array()
+    assert walk is not None and walk.min() >= 0 and walk.max() <= 1
+
+
+def test_pixels_may_miss_by_a_rounding_and_be_differentiated():
+    x = (X * (1 + 1e-6)).clamp(0, 1 + 1e-6).requires_grad_()
+    assert show_rows({"blend": x, "few": x[:2]}).axes[0].images and show_grid(x, 3).axes[0].images
 
 
 def test_tiles_hold_the_images_in_sixteen_greys():

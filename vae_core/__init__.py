@@ -6,7 +6,8 @@ Everything is measured one way: summed over pixels and latent dimensions, averag
 from vae_core.data import ImageSet, load_images
 from vae_core.losses import gaussian_kl
 from vae_core.metrics import elbo, iwae_bound
-from vae_core.models import VAE, Autoencoder, ConvVAE, load_model, load_pretrained, save_model
+from vae_core.models import VAE, Autoencoder, ConvVAE, register
+from vae_core.saving import load_model, load_pretrained, save_model
 from vae_core.training import History, TrainConfig, fit
 
 __version__ = "0.1.0"
@@ -24,5 +25,6 @@ __all__ = [
     "load_images",
     "load_model",
     "load_pretrained",
+    "register",
     "save_model",
 ]

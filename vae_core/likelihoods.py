@@ -2,20 +2,36 @@
 
 A decoder returns raw numbers. A likelihood says which distribution over pixels they
 describe: the logits of a Bernoulli, or the mean of a Gaussian with a fixed standard
-deviation. Everything else in the book asks it for `log_prob` and `mean` and never looks inside.
+deviation. Everything else in the book asks it for `log_prob` and `mean` and never looks inside; so a likelihood
+of your own is any object that has these two.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def widen(values: Tensor) -> Tensor:
     """Half-precision values as float32, others as they are: sums over pixels need the bits."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """What a model asks of its likelihood. One that is a dataclass can be registered, and is then saved with its fields."""
+
+    def log_prob(self, x: Tensor, outputs: Tensor, /) -> Tensor:
+        """log p(x | z), summed over pixels, in nats: (..., D), (..., D) -> (...)."""
+        ...
+
+    def mean(self, outputs: Tensor, /) -> Tensor:
+        """The expected pixel, in [0, 1]: (..., D) -> (..., D)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,10 +59,17 @@ class Gaussian:
 
     With `std` = 1, −log p is half the squared error plus a constant; with std² = ½ it is the whole
     squared error. `squash` passes the decoder's output through a sigmoid first, for pixels in [0, 1].
+
+    Raises:
+        ValueError: `std` is not a positive number.
     """
 
     std: float = 1.0
     squash: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.std < math.inf:
+            raise ValueError(f"std is {self.std}: a standard deviation must be a positive number")
 
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """log p(x | z) in nats: (..., D), (..., D) -> (...)."""
@@ -60,21 +83,69 @@ class Gaussian:
         return torch.sigmoid(outputs) if self.squash else outputs.clamp(0, 1)
 
 
-Likelihood = Bernoulli | Gaussian
-
 LIKELIHOODS: dict[str, Likelihood] = {
     "bernoulli": Bernoulli(),
     "gaussian": Gaussian(),
     "squared-error": Gaussian(std=0.5**0.5, squash=True),
 }
 
+KINDS: dict[str, type] = {"Bernoulli": Bernoulli, "Gaussian": Gaussian}
+"""The classes that a configuration may name; `vae_core.register` adds those of your own."""
 
-def get_likelihood(name: str) -> Likelihood:
-    """Look a likelihood up by name.
+
+def get_likelihood(given: Any) -> Likelihood:
+    """A likelihood: by its name in LIKELIHOODS, as `describe` put it into a configuration, or the object itself.
 
     Raises:
-        ValueError: no likelihood of that name; the message lists those there are.
+        ValueError: none of these; the message lists the names there are.
     """
-    if name not in LIKELIHOODS:
-        raise ValueError(f"unknown likelihood {name!r}: choose one of {', '.join(map(repr, LIKELIHOODS))}")
-    return LIKELIHOODS[name]
+    if isinstance(given, dict):
+        return _from_description(**given)
+    names = ", ".join(map(repr, LIKELIHOODS))
+    if isinstance(given, str):
+        if given not in LIKELIHOODS:
+            raise ValueError(f"unknown likelihood {given!r}: choose one of {names}")
+        return LIKELIHOODS[given]
+    if isinstance(given, type) or not isinstance(given, Likelihood):
+        object_of_ones_own = "an object that has log_prob(x, outputs) and mean(outputs)"
+        raise ValueError(f"likelihood is {given!r}: choose one of {names}, or pass {object_of_ones_own}")
+    return given
+
+
+def _from_description(name: Any = None, **fields: Any) -> Likelihood:
+    if name not in KINDS:
+        known = f"its class must be registered first (@vae_core.register); known are {', '.join(map(repr, KINDS))}"
+        raise ValueError(f"unknown likelihood {name!r}: {known}")
+    try:
+        return KINDS[name](**fields)
+    except TypeError as error:
+        raise ValueError(f"{name} cannot be made from {fields}: {error}") from error
+
+
+def describe(likelihood: Any) -> str | dict[str, Any]:
+    """A likelihood as a configuration has it: the name it has in LIKELIHOODS, else that of its class, and its fields."""
+    for name, shipped in LIKELIHOODS.items():
+        if type(likelihood) is type(shipped) and likelihood == shipped:
+            return name
+    if is_dataclass(likelihood):
+        names = [field.name for field in fields(likelihood)]
+    else:  # of a module, the weights are the model's and stand in its state_dict
+        names = [] if isinstance(likelihood, nn.Module) else list(getattr(likelihood, "__dict__", {}))
+    return {"name": type(likelihood).__name__, **{name: as_json(getattr(likelihood, name)) for name in names}}
+
+
+UNSAID = "not JSON"
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON has it, a tuple as a list. What JSON has not becomes {UNSAID: words}, which do not bring it back."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Integral | Real):  # NumPy's
+        return int(value) if isinstance(value, Integral) else float(value)
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    if isinstance(value, dict):
+        return {str(name): as_json(part) for name, part in value.items()}
+    words = " ".join(repr(value).split())
+    return {UNSAID: type(value).__name__ if isinstance(value, nn.Module) or " at 0x" in words else words}

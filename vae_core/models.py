@@ -2,21 +2,22 @@
 
 `Autoencoder` puts each image at a point; `VAE` puts it in a cloud. That is the whole difference,
 and the two classes differ in nothing else. `ConvVAE` is a VAE whose layers know that pixels have neighbours.
+A model of your own is a subclass of one of these; `saving.py` says what brings it back from a file.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
+from functools import wraps
+from inspect import Parameter, signature
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 
-from vae_core import checkpoint
-from vae_core.checkpoint import CheckpointError
-from vae_core.likelihoods import get_likelihood
+from vae_core.likelihoods import KINDS, Likelihood, as_json, describe, get_likelihood
 from vae_core.losses import Elbo, gaussian_kl, reparameterize
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -71,23 +72,65 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
+def remembering(init: Callable[..., None]) -> Callable[..., None]:
+    """The same `__init__`, which first notes its arguments by name: what `build` will pass to make the model again."""
+    takes = signature(init)
+
+    @wraps(init)
+    def noted(self: Any, *args: Any, **kwargs: Any) -> None:
+        if "_arguments" not in vars(self):  # else this is the `super().__init__` of a class that has noted its own
+            bound = takes.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            arguments = dict(list(bound.arguments.items())[1:])
+            for name, parameter in takes.parameters.items():
+                if parameter.kind is Parameter.VAR_KEYWORD:
+                    arguments.update(arguments.pop(name))
+            vars(self)["_arguments"] = {name: as_json(value) for name, value in arguments.items()}
+        init(self, *args, **kwargs)
+
+    return noted
+
+
+def out_of_range(pixels: Tensor, slack: float = 0.0) -> str:
+    """Where pixels lie, in words, if not in [0, 1] (NaN included); nothing if they do. `slack` is for rounding."""
+    if not pixels.numel():
+        return ""
+    low, high = pixels.min().item(), pixels.max().item()
+    return "" if low >= -slack and high <= 1 + slack else f"pixels range over [{low:g}, {high:g}]"
+
+
 class LatentModel(nn.Module, ABC):
     """What every model of this book shares: its configuration, its checks, and reading images back."""
 
     encoder: nn.Module
     decoder: nn.Module
+    likelihood: Any  # a `Likelihood`
+    record: dict[str, Any]
+    """Where its weights come from, if they come from a file."""
+    _arguments: dict[str, Any]
 
-    def __init__(self, input_dim: int, latent_dim: int, likelihood: str, activation: str, options: dict[str, Any]):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = remembering(cls.__init__)
+
+    def __init__(
+        self, input_dim: int, latent_dim: int, likelihood: str | Likelihood, activation: str = "relu", **sizes: Any
+    ):
+        """`sizes` are further ones, or lists of them, that must be at least 1."""
         super().__init__()
-        for name, sizes in {**options, "input_dim": input_dim, "latent_dim": latent_dim}.items():
-            if any(size < 1 for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int):
-                raise ValueError(f"{name} is {sizes}: a size must be at least 1")
+        for name, given in {**sizes, "input_dim": input_dim, "latent_dim": latent_dim}.items():
+            if any(size < 1 for size in (given if isinstance(given, list) else [given]) if type(size) is int):
+                raise ValueError(f"{name} is {given}: a size must be at least 1")
         if activation not in ACTIVATIONS:
             raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(map(repr, ACTIVATIONS))}")
         self.input_dim, self.latent_dim = input_dim, latent_dim
         self.likelihood = get_likelihood(likelihood)
-        shared = {"model": type(self).__name__, "latent_dim": latent_dim, "likelihood": likelihood}
-        self.config: dict[str, Any] = {**shared, **options}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What `build` makes such a model from: its class, the arguments it was made with, the likelihood it has now."""
+        return {"model": type(self).__name__, **self._arguments, "likelihood": describe(self.likelihood)}
 
     @property
     def device(self) -> torch.device:
@@ -109,19 +152,38 @@ class LatentModel(nn.Module, ABC):
         return self.decoder(z)
 
     def draw(self, z: Tensor) -> Tensor:
-        """Codes as pictures: (..., L) on any device -> (..., D) in [0, 1] on the CPU, without gradients."""
+        """Codes as pictures: (..., L) on any device -> (..., D) in [0, 1] on the CPU, without gradients.
+
+        Pictures are made in evaluation mode, here and in the two methods below.
+
+        Raises:
+            ValueError: a last axis that is not `latent_dim` long, or a likelihood whose mean is no pixel.
+        """
         with evaluating(self):
-            return self.likelihood.mean(self.decode(z.to(self.device))).cpu()
+            return self._pixels(self.decode(z.to(self.device))).cpu()
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Images through the bottleneck and back, with no noise: (B, D) -> (B, D) in [0, 1]."""
-        return self.likelihood.mean(self.decode(self.code(x)))
+        """Images through the bottleneck and back, with no noise and no gradients: (B, D) -> (B, D) in [0, 1]."""
+        with evaluating(self):
+            return self._pixels(self.decode(self.code(x)))
 
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
-        """Decode n draws from N(0, I): -> (n, D) in [0, 1]."""
+        """Decode n draws from N(0, I), without gradients: -> (n, D) in [0, 1]."""
         at = next(self.parameters())
         z = torch.randn(n, self.latent_dim, generator=generator, dtype=at.dtype, device=at.device)
-        return self.likelihood.mean(self.decode(z))
+        with evaluating(self):
+            return self._pixels(self.decode(z))
+
+    def _pixels(self, outputs: Tensor) -> Tensor:
+        """What the likelihood makes of the decoder's outputs, once it is seen to be pixels."""
+        pixels = self.likelihood.mean(outputs)
+        if wrong := out_of_range(pixels):
+            name = type(self.likelihood).__name__
+            remedy = "a likelihood's mean is a pixel, so let it clamp or squash (torch.sigmoid)"
+            raise ValueError(
+                f"{name}.mean gives {wrong}, not [0, 1]: {remedy}; where they are NaN, train the model anew"
+            )
+        return pixels
 
     def check(self, x: Tensor) -> Tensor:
         """The images themselves, once they are seen to be images of this model.
@@ -132,10 +194,8 @@ class LatentModel(nn.Module, ABC):
         if x.ndim != 2 or x.shape[1] != self.input_dim:
             remedy = f"pass (batch, {self.input_dim}); for images of this size, x.flatten(1)"
             raise ValueError(f"x has shape {tuple(x.shape)}: {remedy}")
-        if x.numel():
-            low, high = x.min().item(), x.max().item()
-            if not (low >= 0 and high <= 1):
-                raise ValueError(f"pixels range over [{low:g}, {high:g}], not [0, 1]: divide 8-bit pixels by 255")
+        if wrong := out_of_range(x):
+            raise ValueError(f"{wrong}, not [0, 1]: divide 8-bit pixels by 255")
         return x
 
     def initialize_glorot(self) -> None:
@@ -162,12 +222,11 @@ class Autoencoder(LatentModel):
         input_dim: int = 784,
         hidden_dims: tuple[int, ...] = (400,),
         latent_dim: int = 20,
-        likelihood: str = "squared-error",
+        likelihood: str | Likelihood = "squared-error",
         activation: str = "relu",
     ):
         hidden_dims = tuple(hidden_dims)
-        options = {"input_dim": input_dim, "hidden_dims": list(hidden_dims), "activation": activation}
-        super().__init__(input_dim, latent_dim, likelihood, activation, options)
+        super().__init__(input_dim, latent_dim, likelihood, activation, hidden_dims=list(hidden_dims))
         self.encoder = dense((input_dim, *hidden_dims, latent_dim), activation)
         self.decoder = Decoder(latent_dim, hidden_dims[::-1], input_dim, activation, bias=True)
 
@@ -187,7 +246,7 @@ class Autoencoder(LatentModel):
 class VAE(LatentModel):
     """A variational autoencoder: each image becomes a Gaussian cloud (Kingma & Welling 2013).
 
-    `init="glorot"` and `bias=False` exist for the published systems that were built so.
+    `likelihood` is a name in LIKELIHOODS or an object with `log_prob` and `mean`. `init="glorot"` and `bias=False` exist for the published systems that were built so.
 
     Raises:
         ValueError: a size below 1, or an unknown likelihood, activation or init.
@@ -198,15 +257,14 @@ class VAE(LatentModel):
         input_dim: int = 784,
         hidden_dims: tuple[int, ...] = (400,),
         latent_dim: int = 20,
-        likelihood: str = "bernoulli",
+        likelihood: str | Likelihood = "bernoulli",
         activation: str = "relu",
         *,
         bias: bool = True,
         init: str = "torch",
     ):
         hidden_dims = tuple(hidden_dims)
-        shape = {"input_dim": input_dim, "hidden_dims": list(hidden_dims), "activation": activation}
-        super().__init__(input_dim, latent_dim, likelihood, activation, {**shape, "bias": bias, "init": init})
+        super().__init__(input_dim, latent_dim, likelihood, activation, hidden_dims=list(hidden_dims))
         if init not in ("torch", "glorot"):
             raise ValueError(f"unknown init {init!r}: choose 'torch' or 'glorot'")
         self.encoder = Encoder(input_dim, hidden_dims, latent_dim, activation, bias)
@@ -224,6 +282,15 @@ class VAE(LatentModel):
 
     def code(self, x: Tensor) -> Tensor:
         return self.encode(x)[0]
+
+    def __call__(self, x: Tensor, epsilon: Tensor | None = None) -> Elbo:
+        """`forward`, with ε (B, L) drawn here if none is given.
+
+        A loss of your own is a `forward(x, epsilon)` of your own that returns an `Elbo`: `fit` minimizes its `loss`.
+        """
+        if epsilon is None:
+            epsilon = torch.randn(len(x), self.latent_dim, dtype=x.dtype, device=x.device)
+        return super().__call__(x, epsilon)
 
     def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
         """The training objective for one given ε: x (B, D), ε (B, L) -> rate (B,), distortion (B,).
@@ -291,23 +358,48 @@ class ConvVAE(VAE):
         widths: tuple[int, ...] = (8, 16, 32, 64),
         hidden_dim: int = 128,
         latent_dim: int = 20,
-        likelihood: str = "bernoulli",
+        likelihood: str | Likelihood = "bernoulli",
     ):
         widths = tuple(widths)
         if not widths:
             raise ValueError("widths is (): a convolutional network needs at least one convolution")
         if size % 2 ** len(widths):
             raise ValueError(f"size {size} cannot be halved {len(widths)} times: use a multiple of {2 ** len(widths)}")
-        options = {"channels": channels, "size": size, "widths": list(widths), "hidden_dim": hidden_dim}
-        LatentModel.__init__(self, channels * size**2, latent_dim, likelihood, "leaky-relu", options)
+        sizes = {"channels": channels, "size": size, "widths": list(widths), "hidden_dim": hidden_dim}
+        LatentModel.__init__(self, channels * size**2, latent_dim, likelihood, **sizes)
         self.encoder = ConvEncoder(channels, size, widths, hidden_dim, latent_dim)
         self.decoder = ConvDecoder(channels, size, widths, hidden_dim, latent_dim)
 
 
 MODELS: dict[str, type[LatentModel]] = {"Autoencoder": Autoencoder, "VAE": VAE, "ConvVAE": ConvVAE}
+"""The classes that a configuration may name; `register` adds those of your own."""
 
-WEIGHTS = Path(__file__).parent / "weights"
-REMEDY = "build the model the file was saved from (its record's 'config')"
+Class = TypeVar("Class", bound=type)
+
+
+def register(cls: Class) -> Class:
+    """Let a configuration name a class of your own, so that `load_model` can make it again: a decorator.
+
+    Of a model, the arguments that it is made with must be numbers, words, or lists of them. A likelihood must be a
+    dataclass, with the same kind of fields. Where a file is loaded, the class must have been registered first.
+
+    Raises:
+        ValueError: neither a model nor such a likelihood, or a name that another class has.
+    """
+    kind: Any = cls
+    if isinstance(kind, type) and issubclass(kind, LatentModel):
+        known: dict[str, Any] = MODELS
+    elif isinstance(kind, type) and is_dataclass(kind) and issubclass(kind, Likelihood):
+        known = KINDS
+    else:
+        likelihood = "a likelihood that is a dataclass (@register above @dataclass) with log_prob and mean"
+        raise ValueError(f"{cls!r} cannot be registered: it must be a subclass of LatentModel, or {likelihood}")
+    name, there = cls.__name__, known.get(cls.__name__, cls)
+    if (there.__module__, there.__qualname__) != (cls.__module__, cls.__qualname__):  # a cell may be run again
+        where = f"{there.__module__}.{there.__qualname__}"
+        raise ValueError(f"the name {name!r} is taken by {where}: give the class another")
+    known[name] = cls
+    return cls
 
 
 def build(config: dict[str, Any]) -> Any:
@@ -319,68 +411,24 @@ def build(config: dict[str, Any]) -> Any:
     arguments = dict(config)
     name = arguments.pop("model", None)
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}: choose one of {', '.join(map(repr, MODELS))}")
+        own = "one of your own must be registered first (@vae_core.register)"
+        raise ValueError(f"unknown model {name!r}: choose one of {', '.join(map(repr, MODELS))}; {own}")
+    kind, later = MODELS[name], {}
+    if "likelihood" not in signature(kind.__init__).parameters:  # somebody's own, with one likelihood for all
+        later = {key: arguments.pop(key) for key in ("likelihood",) if key in arguments}
     try:
-        return MODELS[name](**arguments)
+        model = kind(**arguments)
     except TypeError as error:
         raise ValueError(f"{name} cannot be built from {arguments}: {error}") from error
+    if later:
+        model.likelihood = get_likelihood(later["likelihood"])
+    return model
 
 
-def save_model(path: str | Path, model: LatentModel, record: dict[str, Any] | None = None, half: bool = False) -> None:
-    """Write weights, configuration and a record of how they came to be into one safetensors file.
+def __getattr__(name: str) -> Any:
+    """What reads and writes files lives in `saving`; older code imports it from here."""
+    if name in ("WEIGHTS", "check_fit", "load_model", "load_pretrained", "save_model"):
+        from vae_core import saving  # not above: it imports this module
 
-    `half` stores float16, for weights that ship with the book.
-    """
-    tensors = model.state_dict()
-    if half:
-        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-    checkpoint.save(path, tensors, {**(record or {}), "config": model.config})
-
-
-def load_model(path: str | Path) -> Any:
-    """The model a file describes, with its weights, in evaluation mode; `model.record` says where it comes from.
-
-    Raises:
-        FileNotFoundError: no such file.
-        CheckpointError: a damaged file, or weights that do not fit the configuration beside them.
-    """
-    tensors, record = checkpoint.load(path)
-    if "config" not in record:
-        raise CheckpointError(f"{path} holds no model configuration: it was not written by save_model")
-    try:
-        with torch.device("meta"):  # a configuration gets memory only once the weights are seen to fit it
-            outline = build(record["config"])
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} describes a model that cannot be built ({error}): train it again") from error
-    check_fit(outline.state_dict(), tensors, path)
-    model = build(record["config"])
-    model.load_state_dict(tensors)
-    model.record = record
-    return model.eval()
-
-
-def check_fit(wanted: dict[str, Tensor], tensors: dict[str, Tensor], path: str | Path, remedy: str = REMEDY) -> None:
-    """Raise CheckpointError for the first name, shape or kind of number that is not the wanted one."""
-    for name in [*wanted, *tensors]:
-        if name not in wanted or name not in tensors:
-            where = "missing" if name in wanted else "not part of this model"
-            raise CheckpointError(f"{path}: {name} is {where}: {remedy}")
-        if wanted[name].shape != tensors[name].shape:
-            shapes = f"{tuple(tensors[name].shape)} here, {tuple(wanted[name].shape)} in the model"
-            raise CheckpointError(f"{path}: {name} has shape {shapes}: {remedy}")
-        if wanted[name].is_floating_point() != tensors[name].is_floating_point():
-            types = f"{tensors[name].dtype} here, {wanted[name].dtype} in the model"
-            raise CheckpointError(f"{path}: {name} is of {types}: {remedy}")
-
-
-def load_pretrained(name: str) -> Any:
-    """One of the small trained models the book ships with, such as "vae-2".
-
-    Raises:
-        ValueError: no weights of that name; the message lists those there are.
-    """
-    path = WEIGHTS / f"{name}.safetensors"
-    if not path.is_file():
-        there = sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))
-        raise ValueError(f"no pretrained model {name!r}: choose one of {', '.join(map(repr, there))}")
-    return load_model(path)
+        return getattr(saving, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

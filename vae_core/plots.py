@@ -21,7 +21,7 @@ from torchvision.utils import make_grid
 from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.latent import plane
-from vae_core.models import LatentModel, evaluating
+from vae_core.models import LatentModel, out_of_range
 from vae_core.training import History
 
 STYLE: Any = {
@@ -38,19 +38,29 @@ STYLE: Any = {
 
 
 def show_rows(rows: dict[str, Tensor], channels: int = 1) -> Figure:
-    """Labelled rows of images, one below the other: each value is (N, D) in [0, 1]."""
+    """Labelled rows of images, one below the other: each value is (N, D) in [0, 1].
+
+    Raises:
+        ValueError: a row that holds no pixels, but a decoder's raw outputs, for instance.
+    """
+    rows = {label: _pixels(images, f"the row {label!r}") for label, images in rows.items()}
     count = max(len(images) for images in rows.values())
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(len(rows), 1, figsize=(0.62 * count, 0.92 * len(rows)), squeeze=False)
         for ax, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
             blank = torch.full((count - len(images), images.shape[1]), 0.0 if channels == 1 else 1.0)
-            _tile(ax, torch.cat([images.float(), blank]), count, channels)
+            _tile(ax, torch.cat([images, blank]), count, channels)
             ax.set_title(label, loc="left", fontsize=12, fontweight="normal", pad=2)
     return _done(figure, f"Rows of {count} images: {'; '.join(rows)}.")
 
 
 def show_grid(images: Tensor, across: int, title: str = "", channels: int = 1) -> Figure:
-    """Images (N, D) in [0, 1] in a square grid, `across` a row."""
+    """Images (N, D) in [0, 1] in a square grid, `across` a row.
+
+    Raises:
+        ValueError: images that hold no pixels, but a decoder's raw outputs, for instance.
+    """
+    images = _pixels(images, "the grid")
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(4.5, 4.5 * math.ceil(len(images) / across) / across + 0.3))
         _tile(ax, images, across, channels)
@@ -141,10 +151,10 @@ def overview(model: LatentModel, images: ImageSet, count: int = 12) -> Figure:
     channels = images.test.shape[1]
     x = to_pixels(images.test[:count]).to(model.device)
     generator = torch.Generator(model.device).manual_seed(0)
-    with evaluating(model):
-        samples = model.sample(count, generator=generator)
-        rows = {"test images": x, "reconstructions": model.reconstruct(x), "samples from N(0, I)": samples}
-    return show_rows({label: row.cpu() for label, row in rows.items()}, channels)
+    samples = model.sample(count, generator=generator)
+    return show_rows(
+        {"test images": x, "reconstructions": model.reconstruct(x), "samples from N(0, I)": samples}, channels
+    )
 
 
 def data_note(images: ImageSet) -> HTML:
@@ -154,6 +164,15 @@ def data_note(images: ImageSet) -> HTML:
     return HTML(f"<p>Made from <strong>{escape(images.title)}{why}</strong>: {sizes}.</p>")
 
 
+def _pixels(images: Tensor, where: str) -> Tensor:
+    """The images on the CPU, once they are seen to be pixels in [0, 1]: logits would look like pictures of something else."""
+    images = images.detach().float().cpu()
+    if wrong := out_of_range(images, slack=1e-3):  # a blend of two images may miss by a rounding
+        remedy = "model.draw(z) makes pixels of codes, and 8-bit pixels are to be divided by 255"
+        raise ValueError(f"{where}: {wrong}, not [0, 1]: {remedy}")
+    return images
+
+
 def _shape(images: Tensor, channels: int) -> tuple[int, int, int]:
     side = math.isqrt(images.shape[1] // channels)
     return channels, side, side
@@ -161,7 +180,7 @@ def _shape(images: Tensor, channels: int) -> tuple[int, int, int]:
 
 def _tile(ax: Axes, images: Tensor, across: int, channels: int) -> None:
     """Draw images (N, D) as one raster, `across` a row, dark ink on white where they are grey."""
-    tiles = make_grid(images.float().unflatten(1, _shape(images, channels)), nrow=across, padding=1, pad_value=0.0)
+    tiles = make_grid(images.unflatten(1, _shape(images, channels)), nrow=across, padding=1, pad_value=0.0)
     _paint(ax, tiles if channels == 3 else tiles[:1])
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():

@@ -33,7 +33,16 @@ test("Gaussian likelihoods", () => {
   near(likelihood("gaussian").logProb([1, 2], [0.5, 2.5], 0), -0.25 - Math.log(2 * Math.PI));
   near(likelihood("squared-error").logProb([1], [0], 0), -0.25 - 0.5 * Math.log(Math.PI));
   assert.deepEqual([-1, 0.4, 3].map(likelihood("gaussian").pixel), [0, 0.4, 1]);
+  const narrow = likelihood({ name: "Gaussian", std: 0.1, squash: false });
+  near(narrow.logProb([1, 2], [0.9, 2.2], 0), -0.05 / 0.02 - Math.log(2 * Math.PI * 0.01));
+  assert.equal(narrow.pixel(1.4), 1);
+  const squashed = likelihood({ name: "Gaussian", std: 0.2, squash: true });
+  near(squashed.logProb([1], [0], 0), -0.25 / 0.08 - 0.5 * Math.log(2 * Math.PI * 0.04));
+  assert.equal(squashed.pixel(0), 0.5);
   assert.throws(() => likelihood("poisson"), /unknown likelihood poisson/);
+  assert.throws(() => likelihood("toString"), /unknown likelihood/);
+  assert.throws(() => likelihood({ name: "Laplace", scale: 1 }), /unknown likelihood Laplace/);
+  assert.throws(() => likelihood({ name: "Gaussian", std: 0, squash: true }), /unknown likelihood/);
 });
 
 test("normals: the same for a seed, with a normal's moments", () => {

@@ -10,12 +10,14 @@ from torch import Tensor
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import choose, square_grey
+from vae_core.labs.images import check_size, choose, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, Sheet
+from vae_core.likelihoods import Bernoulli
 from vae_core.metrics import active_units, posteriors, rate_per_unit
-from vae_core.models import VAE, load_pretrained
+from vae_core.models import VAE, evaluating
+from vae_core.saving import load_pretrained
 
 DIMENSIONS = (2, 5, 8, 10, 20, 50)
 """The latent dimensions that are compared, each a shipped model "vae-…"."""
@@ -32,7 +34,8 @@ class DimensionLab(Lab):
     over the test set (`active_units`). The decoders travel in six bits a weight, so that six fit into one page.
 
     Raises:
-        ValueError: no models, one that is not a VAE of Bernoulli pixels, or images that are not square and grey.
+        ValueError: no models, one that is not a VAE of Bernoulli pixels or has a decoder that is not of dense layers, or
+            images that are not square and grey, or not of the models' size.
     """
 
     module = "dimension.mjs"
@@ -40,21 +43,21 @@ class DimensionLab(Lab):
 
     def __init__(self, models: Sequence[VAE] | None = None, images: ImageSet | None = None):
         models = list(models) if models is not None else [load_pretrained(f"vae-{size}") for size in DIMENSIONS]
-        if not models or not all(
-            isinstance(model, VAE) and model.config["likelihood"] == "bernoulli" for model in models
-        ):
-            raise ValueError(
-                "DimensionLab compares VAEs of Bernoulli pixels: it needs one or more of them, and nothing else"
-            )
+        if not models or not all(isinstance(model, VAE) and type(model.likelihood) is Bernoulli for model in models):
+            given = ", ".join(f"{type(model).__name__} of {model.likelihood}" for model in models)
+            wanted = "it needs one or more of them, and nothing else"
+            raise ValueError(f"DimensionLab compares VAEs of Bernoulli pixels: {wanted}, not [{given}]")
         self.models = models
         images, side = square_grey(images)
+        for model in models:
+            check_size(model, side)
         x, names = choose(images)
         start = names.index("3, another") if "3, another" in names else 0  # a digit that gains up to ten dimensions
         block = Block()
         self._posteriors = []
         spec = {"side": side, "draws": DRAWS, "models": [], "images": block.add((255 * x).round(), "uint8")}
         for model in models:
-            with torch.no_grad():
+            with evaluating(model):
                 mean, log_var = (part.float().cpu() for part in model.encode(x.to(model.device)))
             self._posteriors.append((mean, log_var))
             means, log_vars = posteriors(model, images.test)

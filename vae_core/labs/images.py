@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from vae_core.data import ImageSet, load_images, to_pixels
-from vae_core.models import LatentModel
+from vae_core.models import VAE, LatentModel
+from vae_core.saving import load_pretrained
 
 SHOWN = 2  # images of each class, to choose from
 
@@ -21,6 +22,22 @@ def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
     if channels != 1 or height != width:
         raise ValueError(f"labs show square grey images, not {tuple(images.test.shape[1:])}")
     return images, height
+
+
+def check_size(model: LatentModel, side: int) -> None:
+    """Raise ValueError for a model of images of another size."""
+    if model.input_dim != side**2:
+        sizes = f"takes {model.input_dim:,} numbers an image, and the images have {side} × {side}"
+        raise ValueError(f"the {type(model).__name__} {sizes}: pass images=, those that it was trained on")
+
+
+def pair(ae: LatentModel | None, vae: LatentModel | None) -> list[LatentModel]:
+    """Two models to compare. One given alone stands beside the book's own of the other kind, whichever kind it is."""
+    if vae is None and isinstance(ae, VAE):
+        ae, vae = None, ae
+    elif ae is None and vae is not None and not isinstance(vae, VAE):
+        ae, vae = vae, None
+    return [ae or load_pretrained("ae-2"), vae or load_pretrained("vae-2")]
 
 
 def choose(images: ImageSet) -> tuple[Tensor, tuple[str, ...]]:

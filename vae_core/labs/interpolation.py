@@ -11,11 +11,11 @@ from torch import Tensor
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.images import choose, square_grey, titles
+from vae_core.labs.images import check_size, choose, pair, square_grey, titles
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import Sheet
 from vae_core.latent import lerp, slerp
-from vae_core.models import LatentModel, load_pretrained
+from vae_core.models import LatentModel, evaluating
 
 LIBRARY = 1000  # real images that a drawing is compared with
 PATHS = {"lerp (line)": lerp, "slerp (arc)": slerp, "pixels (blend)": None}
@@ -25,12 +25,15 @@ STEP = 0.01
 class InterpolationLab(Lab):
     """Choose two digits and a path between them, and walk: what do an autoencoder and a VAE draw on the way?
 
+    A model given alone stands beside the book's own of the other kind; each is called what its class is.
+
     The blend of pixels is taken between each model's own drawings of the two digits, so that all three paths
     begin and end alike. The measure is the distance to the nearest of 1,000 training images, all at half
     their width; 1 is the distance at which a test image typically lies.
 
     Raises:
-        ValueError: images that are not square and grey, or a model that is not made of dense layers.
+        ValueError: images that are not square and grey, or not of the models' size; a decoder that is not of dense
+            layers, or pixels that are neither Bernoulli nor Gaussian.
     """
 
     module = "interpolation.mjs"
@@ -38,13 +41,12 @@ class InterpolationLab(Lab):
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side = square_grey(images)
-        self.models: list[LatentModel] = [ae or load_pretrained("ae-2"), vae or load_pretrained("vae-2")]
+        self.models = pair(ae, vae)
+        for model in self.models:
+            check_size(model, side)
         x, names = choose(images)
-        with torch.no_grad():
-            known = to_pixels(images.train[:LIBRARY])
-            self._codes, practices = (
-                [model.code(pixels.to(model.device)).float().cpu() for model in self.models] for pixels in (x, known)
-            )
+        known = to_pixels(images.train[:LIBRARY])
+        self._codes, practices = ([codes_of(model, pixels) for model in self.models] for pixels in (x, known))
         library = halve(known)
         library = (15 * library).round() / 15  # as it travels: sixteen greys, for half the bytes
         typical = torch.cdist(halve(to_pixels(images.test[:LIBRARY])), library).amin(1).median().item()
@@ -110,6 +112,12 @@ class InterpolationLab(Lab):
             sheet.show(title, model.draw(lerp(codes[start], codes[end], 9)), 8, top, 70)
         walk = f"on a straight walk from the code of a {names[start]} to that of a {names[end]}"
         return sheet.image, f"Two rows of nine drawings, {called[0]} and {called[1]}, {walk}."
+
+
+def codes_of(model: LatentModel, x: Tensor) -> Tensor:
+    """The code of each image: (N, D) -> (N, L), on the CPU."""
+    with evaluating(model):
+        return model.code(x.to(model.device)).float().cpu()
 
 
 def halve(x: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.images import square_grey, titles
+from vae_core.labs.images import check_size, pair, square_grey, titles
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
-from vae_core.models import VAE, LatentModel, load_pretrained
+from vae_core.models import VAE, LatentModel, evaluating
 
 CODES = 1000
 REACH = 3.0  # standard deviations to either side
@@ -27,7 +27,8 @@ class Plane:
         if model.latent_dim != 2:
             raise ValueError(f"ManifoldLab shows planes: it needs latent_dim = 2, not {model.latent_dim}")
         self.model = model
-        with torch.no_grad():
+        check_size(model, round(x.shape[1] ** 0.5))
+        with evaluating(model):
             z = model.code(x.to(model.device)).cpu()
         self.centre, self.scale = z.mean(0), z.std(0)
         self.codes = (z - self.centre) / self.scale
@@ -50,10 +51,12 @@ class ManifoldLab(Lab):
     """Drag one point over two latent planes and watch both decoders: holes against smoothness.
 
     z₁ and z₂ count standard deviations of each model's own codes, from their middle, so that one point
-    means the same in both planes. It starts where the first model has a hole and the second has none, if there is such a place.
+    means the same in both planes. A model given alone stands beside the book's own of the other kind; each is called what
+    its class is. It starts where the first model has a hole and the second has none, if there is such a place.
 
     Raises:
-        ValueError: a model whose latent space is not a plane, or images that are not square and grey.
+        ValueError: a model whose latent space is not a plane, or whose decoder is not of dense layers, or whose pixels are
+            neither Bernoulli nor Gaussian; images that are not square and grey, or not of the models' size.
     """
 
     module = "manifold.mjs"
@@ -62,7 +65,7 @@ class ManifoldLab(Lab):
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side = square_grey(images)
         x, labels = to_pixels(images.test[:CODES]), images.test_labels[:CODES]
-        self.planes = [Plane(ae or load_pretrained("ae-2"), x), Plane(vae or load_pretrained("vae-2"), x)]
+        self.planes = [Plane(model, x) for model in pair(ae, vae)]
         called = titles([plane.model for plane in self.planes])
         start = find_hole(self.planes, x)
         block = Block()

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from vae_core.labs.rounding import Rounded, round_network
-from vae_core.models import ACTIVATIONS, LatentModel
+from vae_core.likelihoods import Bernoulli, Gaussian, describe
+from vae_core.models import ACTIVATIONS, LatentModel, evaluating
 
 ALIGNMENT = 12  # of 4, for a Float32Array may lie on any array; of 3, for its base64 begins with a letter of its own
 DTYPES = {"uint8": np.uint8, "int8": np.int8, "int6": np.int8, "float16": np.float16, "float32": np.float32}
 ACTIVATION_NAMES = {kind: name for name, kind in ACTIVATIONS.items()}
+PROBE = torch.linspace(-30, 30, 61)  # where an activation must be the one that nn.mjs has
 
 Ref = dict[str, Any]
 """Where an array lies in a block: {"dtype", "shape", "at", "bytes"}."""
@@ -80,7 +82,7 @@ def pack_dense(network: nn.Module, block: Block, rounded: Sequence[Rounded] = ()
     pixels get is alike, and zero at the edge, so that a tenth less travels.
 
     Raises:
-        ValueError: a layer of another kind.
+        ValueError: a layer of another kind, or an activation with settings of its own.
     """
     packed: list[dict[str, Any]] = []
     in_six_bits = iter(rounded)
@@ -97,8 +99,10 @@ def pack_dense(network: nn.Module, block: Block, rounded: Sequence[Rounded] = ()
                     "bias": None if bias is None else block.add(bias, "float16" if rounded else "float32"),
                 }
             )
-        elif type(layer) in ACTIVATION_NAMES and packed:
-            packed[-1]["activation"] = ACTIVATION_NAMES[type(layer)]
+        elif type(layer) in ACTIVATION_NAMES and packed and packed[-1]["activation"] == "identity":
+            packed[-1]["activation"] = name = ACTIVATION_NAMES[type(layer)]
+            if not torch.equal(layer(PROBE.clone()), ACTIVATIONS[name]()(PROBE)):
+                raise ValueError(f"a lab knows {ACTIVATIONS[name]()}, not {layer}: its settings do not travel")
         else:
             raise ValueError(f"a lab can take dense layers to the browser, not {type(layer).__name__}")
     if not packed:
@@ -107,9 +111,37 @@ def pack_dense(network: nn.Module, block: Block, rounded: Sequence[Rounded] = ()
 
 
 def pack_decoder(model: LatentModel, block: Block, codes: Tensor | None = None) -> dict[str, Any]:
-    """A model's decoder and what its outputs mean; in six bits a weight where codes (N, L) are given to hold it to."""
+    """A model's decoder and what its outputs mean; in six bits a weight where codes (N, L) are given to hold it to.
+
+    Raises:
+        ValueError: a likelihood that the browser does not know, or a decoder that is more than dense layers in turn.
+    """
+    refuse_unknown(model)
+    pack_dense(model.decoder, Block())  # for what it refuses
+    if not _is_stack(model):
+        raise ValueError("a lab shows dense layers in turn, and what this model decodes is not what its layers give")
     rounded = () if codes is None else round_network(model.decoder, codes, model.likelihood)
-    return {"layers": pack_dense(model.decoder, block, rounded), "likelihood": model.config["likelihood"]}
+    return {"layers": pack_dense(model.decoder, block, rounded), "likelihood": describe(model.likelihood)}
+
+
+def _is_stack(model: LatentModel) -> bool:
+    """Whether `decode` is the decoder's layers one after another, and nothing besides."""
+    layers = nn.Sequential(*getattr(model.decoder, "layers", model.decoder).children())
+    z = torch.randn(8, model.latent_dim, generator=torch.Generator().manual_seed(0)).to(next(model.parameters()))
+    with evaluating(model):
+        try:
+            in_turn = layers(z)
+        except RuntimeError:  # they do not fit each other
+            return False
+        decoded = model.decode(z)
+    return in_turn.shape == decoded.shape and torch.allclose(in_turn, decoded, rtol=1e-3, atol=1e-4)
+
+
+def refuse_unknown(model: LatentModel, known: tuple[type, ...] = (Bernoulli, Gaussian)) -> None:
+    """Raise ValueError for a model whose likelihood is not of a type that a lab can count with: the object's own type counts."""
+    if type(model.likelihood) not in known:
+        names = " or ".join(kind.__name__ for kind in known)
+        raise ValueError(f"this lab shows {names} pixels, and cannot count as {model.likelihood} does")
 
 
 def _round_to_8_bits(layer: nn.Linear) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -8,23 +8,27 @@ from torch import Tensor
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import choose, square_grey
+from vae_core.labs.images import check_size, choose, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
 from vae_core.losses import gaussian_kl
-from vae_core.models import VAE, LatentModel, load_pretrained
+from vae_core.models import VAE, LatentModel, evaluating
+from vae_core.saving import load_pretrained
 
 
 class PosteriorLab(Lab):
     """Pick a digit, move and stretch its posterior q(z|x), and watch decoded digits, rate, distortion and ELBO.
+
+    Of a model of your own: `PosteriorLab(load_model("runs/mine/model.safetensors"))`, with the images that it knows.
 
     The shift of the mean is in units of the latent space, in which the prior has standard deviation 1; the
     variance is multiplied. Both act on the chosen unit or on all. At variance × 0 the cloud is a single point,
     whose rate is infinite: shown as ∞, since that is what an autoencoder's certainty would cost.
 
     Raises:
-        ValueError: a model that is not a VAE of dense layers, or images that are not square and grey.
+        ValueError: a model that is not a VAE, or whose decoder is not of dense layers, or whose pixels are neither
+            Bernoulli nor Gaussian; images that are not square and grey, or not of the model's size.
     """
 
     module = "posterior.mjs"
@@ -36,8 +40,9 @@ class PosteriorLab(Lab):
             raise ValueError(f"PosteriorLab needs a VAE, not {type(model).__name__}: a point has no posterior")
         self.model = model
         images, side = square_grey(images)
+        check_size(model, side)
         x, names = choose(images)
-        with torch.no_grad():
+        with evaluating(model):
             posterior = model.encode(x.to(model.device))
         self._means, self._log_vars = (part.float().cpu() for part in posterior)
         kl = gaussian_kl(self._means[..., None], self._log_vars[..., None]).mean(0).tolist()  # by unit

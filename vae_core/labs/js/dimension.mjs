@@ -5,7 +5,7 @@ import { costOf, likelihood, normals } from "./vae.mjs";
 import { HEADING, number, remember, roundUp, SMALL } from "./draw.mjs";
 
 /**
- * @typedef {{units: number, order: number[], active: boolean[], layers: Layer[], likelihood: string, mean: Ref, log_var: Ref}} Packed
+ * @typedef {{units: number, order: number[], active: boolean[], layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref}} Packed
  * @typedef {{side: number, draws: number, images: Ref, models: Packed[], controls: [Choice, Slider, Press]}} DimensionSpec
  * @typedef {{units: number, order: number[], active: boolean[], means: Numbers, logVars: Numbers, decoder: Network} & Likelihood} Unpacked
  */

@@ -5,7 +5,7 @@ import { likelihood } from "./vae.mjs";
 import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
- * @typedef {{title: string, layers: Layer[], likelihood: string, codes: Ref}} PackedModel
+ * @typedef {{title: string, layers: Layer[], likelihood: LikelihoodName, codes: Ref}} PackedModel
  * @typedef {{side: number, names: string[], images: Ref, library: Ref, labels: Ref, typical: number, models: PackedModel[]}} InterpolationSpec
  */
 

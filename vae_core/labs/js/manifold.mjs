@@ -5,7 +5,7 @@ import { likelihood } from "./vae.mjs";
 import { number, scale, ticks } from "./draw.mjs";
 
 /**
- * @typedef {{title: string, subtitle: string, layers: Layer[], likelihood: string, centre: number[], scale: number[], codes: Ref,
+ * @typedef {{title: string, subtitle: string, layers: Layer[], likelihood: LikelihoodName, centre: number[], scale: number[], codes: Ref,
  *   names: [string, number, number][]}} PackedPlane
  * @typedef {{side: number, hole: number, colours: string[], labels: Ref, planes: PackedPlane[], controls: [Slider, Slider, Choice]}} ManifoldSpec
  */

@@ -4,7 +4,7 @@ import { Network } from "./nn.mjs";
 import { costOf, likelihood, normals } from "./vae.mjs";
 import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.mjs";
 
-/** @typedef {{units: number, side: number, layers: Layer[], likelihood: string, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
+/** @typedef {{units: number, side: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
 
 export const DRAWS = 8;
 const REACH = 4; // the bars' axis, in units of the latent space, in which the prior is N(0, 1)
@@ -103,13 +103,17 @@ export function create(spec, read) {
   function paintSum(pen, now, then, width) {
     const { y } = place.sum;
     const left = 52, room = width - left - 48;
-    const most = Math.max(Number.isFinite(now.elbo) ? -now.elbo : 0, -then.elbo);
+    const lengthOf = (/** @type {Cost} */ { distortion, rate }) => (rate < Infinity ? Math.max(0, distortion) + rate : 0);
+    const below = Math.min(now.distortion, then.distortion) < 0; // of a narrow Gaussian: a density may be above 1
+    const most = Math.max(lengthOf(now), lengthOf(then));
     const nat = room / (100 * roundUp(Math.max(1, most / 100), [1, 1.5], 2));
     const [first, second] = [{ ...HEADING, colour: "accent" }, { ...HEADING, colour: "warm" }];
-    pen.words([["the cost in nats: ", HEADING], ["distortion", first], [" + ", HEADING], ["rate", second]], 1, y - 12);
+    /** @type {[string, TextStyle][]} */
+    const lengths = below ? [["rate", second], ["  (distortion below 0)", SMALL]] : [["distortion", first], [" + ", HEADING], ["rate", second]];
+    pen.words([["the cost in nats: ", HEADING], ...lengths], 1, y - 12);
     [now, then].forEach(({ rate, distortion, elbo }, i) => {
       const top = y + i * 20;
-      const split = distortion * nat;
+      const split = Math.max(0, distortion) * nat;
       const rest = Number.isFinite(rate) ? rate * nat : room - split;
       pen.text(i ? "before" : "now", 1, top + 7, { size: 12, colour: "muted", base: "middle" });
       pen.box(left, top, split, 14, { fill: "accent", alpha: i ? 0.45 : 1 });

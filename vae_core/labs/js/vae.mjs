@@ -14,36 +14,37 @@ import { sigmoid } from "./nn.mjs";
 export const unitKl = (mean, variance) => (variance > 0 ? 0.5 * (mean * mean + variance - 1 - Math.log(variance)) : Infinity);
 
 /**
- * log p(x | z) by likelihood, from the decoder's raw outputs in `outputs[at … at + x.length]`, summed over pixels.
- * @type {Record<string, LogProb>}
+ * log p(x | z) of Bernoulli pixels, from the decoder's raw outputs in `outputs[at … at + x.length]`, summed over pixels.
+ * @type {LogProb}
  */
-const LOG_PROBS = {
-  bernoulli(x, outputs, at) {
-    let sum = 0;
-    for (let i = 0; i < x.length; i++) {
-      const logit = outputs[at + i];
-      sum += x[i] * logit - Math.max(logit, 0) - Math.log1p(Math.exp(-Math.abs(logit)));
-    }
-    return sum;
-  },
-  gaussian: (x, outputs, at) => gaussianLogProb(x, outputs, at, 1, (y) => y),
-  "squared-error": (x, outputs, at) => gaussianLogProb(x, outputs, at, 0.5, sigmoid),
-};
-
-/** @param {ArrayLike<number>} x @param {ArrayLike<number>} outputs @param {number} at @param {number} variance @param {(y: number) => number} squash */
-function gaussianLogProb(x, outputs, at, variance, squash) {
-  let squares = 0;
-  for (let i = 0; i < x.length; i++) squares += (x[i] - squash(outputs[at + i])) ** 2;
-  return -squares / (2 * variance) - 0.5 * x.length * Math.log(2 * Math.PI * variance);
+function bernoulliLogProb(x, outputs, at) {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    const logit = outputs[at + i];
+    sum += x[i] * logit - Math.max(logit, 0) - Math.log1p(Math.exp(-Math.abs(logit)));
+  }
+  return sum;
 }
 
-/** @type {Record<string, Likelihood["pixel"]>} */
-const PIXELS = { bernoulli: sigmoid, gaussian: (y) => Math.min(1, Math.max(0, y)), "squared-error": sigmoid };
+/** The same of Gaussian pixels, whose mean is the output, or its sigmoid. @param {number} std @param {(y: number) => number} squash @returns {LogProb} */
+const gaussianLogProb = (std, squash) => (x, outputs, at) => {
+  let squares = 0;
+  for (let i = 0; i < x.length; i++) squares += (x[i] - squash(outputs[at + i])) ** 2;
+  return -squares / (2 * std ** 2) - 0.5 * x.length * Math.log(2 * Math.PI * std ** 2);
+};
 
-/** What a decoder's outputs mean, by the name Python gives the likelihood. @param {string} name @returns {Likelihood} */
-export function likelihood(name) {
-  if (!Object.hasOwn(LOG_PROBS, name)) throw new Error(`weights: unknown likelihood ${name}`);
-  return { logProb: LOG_PROBS[name], pixel: PIXELS[name] };
+/** The Gaussians that have a short name. @type {Record<string, {name: string, std: number, squash: boolean}>} */
+const GAUSSIANS = {
+  gaussian: { name: "Gaussian", std: 1, squash: false },
+  "squared-error": { name: "Gaussian", std: Math.SQRT1_2, squash: true },
+};
+
+/** What a decoder's outputs mean, by what Python's `describe` says of the likelihood. @param {LikelihoodName} described @returns {Likelihood} */
+export function likelihood(described) {
+  if (described === "bernoulli") return { logProb: bernoulliLogProb, pixel: sigmoid };
+  const { name, std, squash } = typeof described === "object" ? described : (GAUSSIANS[described] ?? { name: described, std: 0, squash: false });
+  if (name !== "Gaussian" || !(std > 0)) throw new Error(`weights: unknown likelihood ${name}`);
+  return { logProb: gaussianLogProb(std, squash ? sigmoid : (y) => y), pixel: squash ? sigmoid : (y) => Math.min(1, Math.max(0, y)) };
 }
 
 /**

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create } from "../../vae_core/labs/js/posterior.mjs";
+import { scribe } from "./scribe.mjs";
+
+/** What the lab paints of one unit that decodes to one pixel. */
+function painted(likelihood, bias = 0.5) {
+  const arrays = { weight: [0], scale: [1], bias: [bias], mean: [0.3], log_var: [-1], images: [127.5] };
+  const ref = (at) => ({ dtype: "float32", shape: [1], at, bytes: 4 });
+  const layer = { inputs: 1, outputs: 1, activation: "identity", weight: ref("weight"), scale: ref("scale"), bias: ref("bias") };
+  const spec = { units: 1, side: 1, layers: [layer], likelihood, mean: ref("mean"), log_var: ref("log_var"), images: ref("images") };
+  const lab = create(spec, ({ at }) => Float32Array.from(arrays[at]));
+  const { pen, calls } = scribe();
+  const { tiles } = lab.paint(pen, { digit: 0, unit: 0, shift: 0, stretch: 1, draw: 0 }, 640);
+  const heading = calls.find(([name, words]) => name === "words" && words[0][0].startsWith("the cost"))[1];
+  return { distortion: tiles[0].value, boxes: calls.filter(([name]) => name === "box"), heading: heading.map(([words]) => words).join("") };
+}
+
+test("distortion and rate are laid end to end", () => {
+  const { distortion, boxes, heading } = painted("bernoulli", 0);
+  assert.equal(distortion, "0.7"); // log 2
+  assert.equal(heading, "the cost in nats: distortion + rate");
+  assert.ok(boxes.every(([, , , width]) => width >= 0));
+});
+
+test("a density above one makes a distortion below zero, which has no length: the heading says so", () => {
+  const { distortion, boxes, heading } = painted({ name: "Gaussian", std: 0.01, squash: false });
+  assert.equal(distortion, "−3.7"); // log(0.01 √(2π))
+  assert.equal(heading, "the cost in nats: rate  (distortion below 0)");
+  assert.ok(boxes.every(([, , , width]) => width >= 0));
+});
