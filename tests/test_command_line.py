@@ -167,7 +167,7 @@ def test_a_folder_of_pictures_is_trained_from_the_shell(side, colours, tmp_path,
     assert main(["train", *photos, *quick]) == 0, capsys.readouterr().err
     printed, said = capsys.readouterr()
     images = load_images("folder", "my phötos", size=side)
-    channels, out = images.train.shape[1], tmp_path / "runs" / "my phötos"
+    channels, out = (3 if colours else 1), tmp_path / "runs" / "my phötos"
     shown = Path("runs/my phötos")
     assert "ConvVAE with 32 latent dimensions and" in printed and f"1 epochs of 1 steps, into {shown}" in printed
     assert "0/1" in said or "1/1" in said, "the progress bar"
@@ -289,6 +289,18 @@ def test_a_run_from_python_is_measured_and_resumed_from_the_shell(tmp_path, caps
             in capsys.readouterr().err
         )
     assert main(["evaluate", str(tmp_path / "mine"), "--data", "digits"]) == 0
+
+
+def test_a_run_that_was_interrupted_is_measured_by_its_checkpoint(tmp_path, capsys, digits):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    config = TrainConfig(epochs=2, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        fit(VAE(hidden_dims=(16,), latent_dim=2), digits, config, out=tmp_path, callback=stop, progress=False)
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()))
+    assert main(["evaluate", str(tmp_path)]) == 0, capsys.readouterr().err
+    assert f"−ELBO {-float(rows[0]['test_elbo']):.2f}" in capsys.readouterr().out
 
 
 def test_weights_of_any_latent_dimension_for_so_many_epochs(tmp_path, monkeypatch, capsys, digits):

@@ -18,6 +18,7 @@ from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, checkpoint, fit, lo
 from vae_core.adam import Adam
 from vae_core.checkpoint import CheckpointError, load
 from vae_core.data import to_pixels
+from vae_core.likelihoods import Gaussian
 from vae_core.losses import Elbo, gaussian_kl
 from vae_core.metrics import elbo, evaluate
 from vae_core.presets import PRESETS
@@ -884,3 +885,25 @@ def test_a_loss_that_is_no_elbo_is_refused_in_a_sentence(small, returned, words)
     message = rf"Mine\.forward returned .*{words}.*Elbo\(rate, distortion\).*\(100,\), one number an image"
     with pytest.raises(ValueError, match=message.replace("returned .*returned", "returned")):
         fit(Mine(784, (32,), 4), small, QUICK, progress=False)
+
+
+def test_the_weights_of_a_model_of_ones_own_are_in_its_checkpoint(small, tmp_path, capsys):
+    """No file could bring it back unasked; the run says so, and what does."""
+    model, again = FreeBits(784, (32,), 4), FreeBits(784, (32,), 4)
+    fit(model, small, QUICK, out=tmp_path, progress=False)
+    said = capsys.readouterr().err.splitlines()
+    assert (
+        len(said) == 1
+        and "no model.safetensors; load_model(" in said[0]
+        and "into=my_model) has the weights" in said[0]
+    )
+    load_model(tmp_path / "checkpoint.safetensors", into=again)
+    assert torch.equal(weights_of(again), weights_of(model))
+
+
+def test_a_run_is_not_resumed_under_another_likelihood(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    other = make_model()
+    other.likelihood = Gaussian(std=0.1)
+    with pytest.raises(ValueError, match=r"model\.likelihood = 'bernoulli', not \{'name': 'Gaussian', 'std': 0\.1"):
+        fit(other, small, QUICK, out=tmp_path, resume=True, progress=False)
