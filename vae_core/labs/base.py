@@ -9,7 +9,7 @@ To add a lab, write two files:
 
 1. `js/mine.mjs` exports `create(spec, read)`; `read(ref)` gives the numbers of an array packed in Python.
    It returns `{ height(width), paint(pen, values, width), grab(x, y) }` as the top of `js/host.mjs` says:
-   pure arithmetic and drawing; size, theme, frames, pointer, keyboard, words and failures are the host's business.
+   pure arithmetic, and drawing with the pen whose methods the top of `js/draw.mjs` lists; size, theme, frames, pointer, keyboard, words and failures are the host's business.
 2. `mine.py`: a subclass that says what travels:
 
        class MyLab(Lab):
