@@ -156,5 +156,7 @@ def unlisted(intro, chapters):
     for name in names:
         if name not in chapters:
             yield f"{name} is in {here} and not in _toc.yml: add `- file: {name}` there."
-    if not names or (sorted(names) == sorted(chapters) and (names != chapters or numbers != [*range(1, len(names) + 1)])):
+    if not names or (
+        sorted(names) == sorted(chapters) and (names != chapters or numbers != [*range(1, len(names) + 1)])
+    ):
         yield f"{here} is not in the order of _toc.yml, numbered from 1."
