@@ -6,6 +6,8 @@
     History: to_csv
     ```
 
+(or `ImageSet.of`, for a method that deserves a line of its own.)
+
 Each name becomes a fold: closed, the name and the first paragraph of its docstring; open, its signature, the rest of the
 docstring, the settings of a dataclass and the methods that are named after it. Docstrings are plain text with `code` in it and
 sections such as `Raises:`.
@@ -15,6 +17,7 @@ import dataclasses
 import html
 import importlib
 import inspect
+import operator
 import re
 import sys
 import textwrap
@@ -38,7 +41,7 @@ class Api(SphinxDirective):
         self.env.note_dependency(str(module.__file__))
         lines = [line.partition(":") for line in self.content if line.strip()]
         folds = [fold(module, name.strip(), methods.split()) for name, _, methods in lines]
-        names = [name.strip() for name, *_ in lines]
+        names = [name.strip() for name, *_ in lines if "." not in name]
         return self.parse_text_to_nodes("\n\n".join([imports(module, names), *folds]))
 
 
@@ -72,9 +75,10 @@ def fold(module, name, methods):
 
 
 def find(owner, name):
-    if not hasattr(owner, name):
-        raise ExtensionError(f"api.md names {owner.__name__}.{name}, which is not there")
-    return getattr(owner, name)
+    try:
+        return operator.attrgetter(name)(owner)
+    except AttributeError as error:
+        raise ExtensionError(f"api.md names {owner.__name__}.{name}, which is not there") from error
 
 
 def halves(thing, name):
@@ -121,13 +125,21 @@ def signature(thing, name, short=False):
     given = [one for one in whole.parameters.values() if one.name != "self"]
     if short:
         given = [one.replace(annotation=one.empty) for one in given]
-        return name + str(whole.replace(parameters=given, return_annotation=whole.empty))
-    text = name + re.sub(r"\b(?:[a-zA-Z_]\w*\.)+(?=[A-Za-z_])", "", str(whole.replace(parameters=given)))
-    if len(text) <= WIDE:
-        return text
-    inside, _, after = text.partition("(")[2].rpartition(")")
-    lines = re.split(r", (?=\*?\w+(?:: | = |=|,|$)|\*, |\*\*)", inside)
-    return f"{name}(\n" + "".join(f"    {line},\n" for line in lines) + f"){after}"
+    if short or isinstance(thing, type):
+        whole = whole.replace(return_annotation=whole.empty)
+    line = name + without_modules(whole.replace(parameters=given))
+    if short or len(line) <= WIDE:
+        return line
+    named = [without_modules(one) for one in given]
+    marks = [one.kind for one in given]
+    if inspect.Parameter.KEYWORD_ONLY in marks and inspect.Parameter.VAR_POSITIONAL not in marks:
+        named.insert(marks.index(inspect.Parameter.KEYWORD_ONLY), "*")
+    return f"{name}(\n" + "".join(f"    {one},\n" for one in named) + line[line.rindex(")") :]
+
+
+def without_modules(thing):
+    """A signature, or a part of one, with `Path` in place of `pathlib.Path`."""
+    return re.sub(r"\b(?:[a-zA-Z_]\w*\.)+(?=[A-Za-z_])", "", str(thing))
 
 
 def setup(app):

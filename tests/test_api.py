@@ -39,6 +39,15 @@ def test_a_name_is_a_fold_with_its_signature_its_errors_and_its_settings():
         assert f"- `{field.name} = {field.default!r}`: {field.metadata['help']}" in text.replace("\\", "")
 
 
+def test_a_method_may_have_a_line_of_its_own():
+    text = api.fold(training, "History.to_csv", [])
+    assert text.startswith('<details id="vae_core.training.History.to_csv">') and "Write the rows as CSV" in text
+    assert api.imports(training, ["fit", "Diverged"]).split("\n")[1:3] == [
+        "from vae_core import fit",
+        "from vae_core.training import Diverged",
+    ]
+
+
 def test_no_sign_of_a_docstring_means_anything_but_code():
     assert api.markdown("a * b * c, $x, `a * $b` and <b> |z|") == r"a \* b \* c, \$x, `a * $b` and \<b> \|z\|"
     words = "Args:\n        x: what goes\n            in.\n        deep: how far.\n\n    More."
@@ -53,6 +62,8 @@ def test_a_long_signature_has_a_line_for_each_parameter():
     assert api.signature(documented(), "thing", short=True) == "thing(x, *, deep=False)"
     lines = api.signature(documented(), "thing" * 20).splitlines()
     assert lines[1:] == ["    x: int,", "    *,", "    deep: bool = False,", ") -> str"]
+    lines = api.signature(vae_core.ConvVAE, "ConvVAE").splitlines()
+    assert "    widths: tuple[int, ...] = (8, 16, 32, 64)," in lines and lines[-1] == ")"
     assert api.signature(training.Diverged, "Diverged") == "Diverged"
 
 
