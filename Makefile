@@ -39,7 +39,7 @@ help:
 	@echo "make lab       open the book's notebooks in JupyterLab"
 	@echo "make serve     show the built book on http://127.0.0.1:8000"
 	@echo "make chapters  re-execute in place the notebooks that changed (ALL=1: all; ONLY=chapters/01_ae_vs_vae.ipynb: one)"
-	@echo "make weights   retrain the small models that the labs ship with (ONLY=vae-10 for one)"
+	@echo "make weights   train the small models that the labs ship with (ONLY=vae-12 EPOCHS=20: one, of any latent dimension)"
 	@echo "make links     follow every link to another site (needs a network)"
 	@echo "make bench     time the trainer on this machine"
 	@echo "make refusals  count the damaged files that this book and others accept"
@@ -127,7 +127,7 @@ chapters: $(READY)
 	$(PY) tools/run_notebooks.py $(if $(ALL)$(ONLY),--all) $(or $(ONLY),intro.ipynb chapters)
 
 weights: $(READY)
-	$(PY) -m vae_core weights $(ONLY)
+	$(PY) -m vae_core weights $(ONLY) $(if $(EPOCHS),--epochs $(EPOCHS))
 
 bench: $(READY)
 	$(PY) benchmarks/bench.py

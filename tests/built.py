@@ -29,7 +29,8 @@ SOURCES = [
     "_ext/*",
     "_templates/**/*",
     "benchmarks/results/*",
-    "vae_core/__init__.py",
+    "vae_core/*.py",  # the docstrings, for the page of the package
+    "vae_core/labs/*.py",
 ]
 
 

@@ -446,3 +446,41 @@ def test_pictures_that_are_not_square_and_grey_are_refused(images):
         PosteriorLab(VAE(input_dim=8, latent_dim=2), wide)
     with pytest.raises(ValueError, match=r"square grey images, not \(1, 2, 4\)"):
         ManifoldLab(images=wide)
+
+
+# --- saved for somebody else ---
+
+
+def test_a_saved_lab_is_one_whole_page(posterior, tmp_path):
+    """The lab's own HTML, word for word, in a page that says how it is written; what stood there before is replaced."""
+    path = tmp_path / "page.html"
+    path.write_text("an older page", encoding="utf-8")
+    posterior.save(path, "a <title> & more")
+    page = path.read_bytes().decode("utf-8")
+    assert posterior.html() in page and "an older page" not in page
+    assert page.index('<meta charset="utf-8">') < 100 and 'name="viewport"' in page
+    assert page.count("a &lt;title&gt; &amp; more") == 2 and "a <title>" not in page
+    posterior.save(str(path))
+    assert "<h1>Posterior Lab</h1>" in path.read_text(encoding="utf-8")
+
+
+def test_a_lab_that_cannot_be_saved_leaves_what_was_there(posterior, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("an older page", encoding="utf-8")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vae_core.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        posterior.save(path)
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("page.html", "an older page")]
+
+
+def test_a_page_is_told_from_other_files_by_its_name(posterior, tmp_path):
+    for name in ("page", "page.txt", "page.ipynb"):
+        with pytest.raises(ValueError, match=r"call it page\.html"):
+            posterior.save(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        posterior.save(tmp_path / "nowhere" / "page.html")
+    assert list(tmp_path.iterdir()) == []

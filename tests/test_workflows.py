@@ -36,6 +36,17 @@ def test_the_pythons_that_are_promised_are_tried():
     assert [row["os"].partition("-")[0] for row in matrix["include"]] == ["macos"]
 
 
+def test_windows_runs_the_package_and_the_readme_says_what_is_supported_where():
+    job = yaml.safe_load(WORKFLOWS["test"])["jobs"]["windows"]
+    assert job["runs-on"].startswith("windows")
+    (tests,) = (re.findall(r"tests/\S+", step["run"]) for step in job["steps"] if "pytest" in step.get("run", ""))
+    assert "tests/test_wheel.py" in tests and all((ROOT / name).is_file() for name in tests)
+    unix = re.compile(r"os\.(?:fork|kill|mkfifo)|symlink_to|setrlimit|/proc/|/dev/")
+    assert [name for name in tests if unix.search((ROOT / name).read_text(encoding="utf-8"))] == []
+    said = " ".join(README.split())
+    assert "Linux and macOS" in said and "On Windows the package" in said and "WSL" in said
+
+
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_actions_are_pinned_and_one_version_of_each_is_used(name):
     pins = re.findall(r"uses: (\S+?)@(\S+)(?: # (v[\d.]+))?$", "\n".join(WORKFLOWS.values()), re.MULTILINE)

@@ -1,7 +1,7 @@
 """What a writer wants to know between two sentences, in less than a minute: `make quick`.
 
 `make check`, and of the tests and notebooks those that what has changed since the last commit touches: a changed test, the
-tests that import a changed module by name, a changed notebook. A change of the package re-runs no other notebook; that is
+tests that import a changed module by name, a changed notebook and the rules of notebooks. A change of the package re-runs no other notebook; that is
 `make test`'s business.
 """
 
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RULES = ("tests/test_chapters.py", "tests/notebooks/test_committed.py")
 SLOW = ("tests/browser", "tests/faults")  # run only where they have changed themselves
 
 
@@ -58,7 +59,9 @@ def tests_for(files: set[str]) -> list[str]:
 def main() -> int:
     files = changed()
     tests = tests_for(files)
-    notebooks = sorted(name for name in files if name.endswith(".ipynb"))
+    notebooks = sorted(name for name in files if name.endswith(".ipynb") and not name.startswith("docs/"))
+    if notebooks or "_toc.yml" in files:
+        tests = sorted({*tests, *RULES})
     make = [os.environ.get("MAKE", "make"), "--no-print-directory"]
     two = ["-n", "2", "--dist", "loadfile"] if len(tests) > 2 else []  # each takes seconds to start
     commands = {

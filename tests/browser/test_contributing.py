@@ -1,14 +1,15 @@
-"""The worked example of CONTRIBUTING.md, built as it stands there: two files, and a lab that works."""
+"""The worked example of CONTRIBUTING.md, built as it stands there: two files that `make check` passes, and a lab that works."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from built import ROOT, wait_until_ready
-from screen import HEAD, looks, words
+from screen import HEAD, looks, tiles, words
 
 CHECK = """
 import torch, vae_core, vae_core.labs.stretch as mine
@@ -30,21 +31,49 @@ print(mine.StretchLab().html())
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory):
-    """The lab's HTML, made by a copy of the package with the two files put where the page says."""
+def clone(tmp_path_factory):
+    """A copy of the package with the two files put where the page says."""
     folder = tmp_path_factory.mktemp("clone")
+    for name in ("pyproject.toml", "deno.json"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".venv").symlink_to(sys.prefix)  # where pyproject.toml tells pyright that the libraries are
     shutil.copytree(ROOT / "vae_core", folder / "vae_core", ignore=shutil.ignore_patterns("__pycache__"))
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for language, name in (("js", "js/stretch.mjs"), ("python", "stretch.py")):
         (code,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
         assert f"vae_core/labs/{name}" in text
         (folder / "vae_core" / "labs" / name).write_text(code, encoding="utf-8")
-    command = [sys.executable, "-c", CHECK.format(folder=str(folder))]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(folder)}, cwd=folder
-    )
-    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def run(folder, *command):
+    """Run a command in a folder: -> what it printed."""
+    env = os.environ | {"PYTHONPATH": str(folder), "DENO_NO_UPDATE_CHECK": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def example(clone):
+    """The lab's HTML."""
+    return run(clone, sys.executable, "-c", CHECK.format(folder=str(clone)))
+
+
+STYLE_AND_TYPES = [
+    ("ruff", "check", "vae_core/labs/stretch.py"),
+    ("ruff", "format", "--check", "--diff", "vae_core/labs/stretch.py"),
+    ("pyright", "vae_core/labs/stretch.py"),
+    ("deno", "lint", "--quiet", "vae_core/labs/js"),
+    ("deno", "check", "--quiet", "--no-remote", "--no-npm", "vae_core/labs/js"),
+]
+
+
+@pytest.mark.parametrize("command", STYLE_AND_TYPES, ids=" ".join)
+def test_the_worked_example_passes_make_check(clone, command):
+    """Style and types, by the tools and the settings that `make check` has."""
+    tool, *arguments = command
+    run(clone, Path(sys.executable).with_name(tool), *arguments)
 
 
 @pytest.mark.parametrize("width", [1280, 375])
@@ -65,5 +94,6 @@ def test_the_worked_example_is_a_lab(example, watched_page, tmp_path, width):
     slider.press("End")
     assert looks(pictures) != stretched, "another draw is another picture"
     assert "stretched 3.00 times" in said
+    assert re.fullmatch(r"\d\.\d\d|\d\d\.\d", *tiles(page)), "a tile's number has three digits that count"
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert (watched.abroad, watched.errors) == ([], [])

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pen } from "../../vae_core/labs/js/draw.mjs";
+import { colourScale, Pen, threeDigits } from "../../vae_core/labs/js/draw.mjs";
 
 /** A pen whose canvases take every call and show nothing; `made` counts those made after the first. */
 function blindPen() {
@@ -12,6 +12,23 @@ function blindPen() {
   pen.stale = false;
   pen.begin(300, 200);
   return { pen, made };
+}
+
+/** A pen whose canvases know colours by name; `put` tells the pixels that were put down last. */
+function paintingPen(rgb) {
+  let last;
+  const context = () => new Proxy({}, {
+    get: (target, name) => ({
+      getImageData: () => ({ data: rgb[target.fillStyle] }),
+      createImageData: (width, height) => ({ data: new Uint8ClampedArray(4 * width * height) }),
+      putImageData: (image) => (last = image.data),
+    })[name] ?? (() => {}),
+  });
+  const canvas = () => { const one = context(); return { style: {}, width: 0, height: 0, getContext: () => one }; };
+  globalThis.document = { createElement: canvas };
+  const pen = new Pen(canvas(), null);
+  pen.stale = false;
+  return { pen, put: () => Array.from({ length: last.length / 4 }, (_, i) => [...last.slice(4 * i, 4 * i + 3)]) };
 }
 
 test("a layer is painted once, and again when its key or the size changes, on one canvas a name", () => {
@@ -30,4 +47,30 @@ test("a layer is painted once, and again when its key or the size changes, on on
   pen.begin(310, 200);
   ground("2 nats");
   assert.equal(painted, 31);
+});
+
+test("a number in a tile has three digits that count, and whole numbers are whole", () => {
+  const shown = [49.261054691356414, 1234.5, 1.2345, -0.012345, 99.96, 1e-9, 0, -0, 12, -3, 123456, Infinity, -Infinity].map(threeDigits);
+  assert.deepEqual(shown, ["49.3", "1235", "1.23", "−0.0123", "100.0", "0.000000", "0", "0", "12", "−3", "123456", "∞", "−∞"]);
+  assert.throws(() => threeDigits(NaN), /not a number/);
+});
+
+test("a scale of colours passes through each of them", () => {
+  const bytes = (scale) => [0, 64, 128, 255].map((i) => [...new Uint8Array(scale.buffer, 4 * i, 4)]);
+  const [paper, ink, warm] = [[255, 255, 255], [0, 0, 0], [255, 0, 51]];
+  assert.deepEqual(bytes(colourScale([paper, ink])), [[255, 255, 255, 255], [191, 191, 191, 255], [127, 127, 127, 255], [0, 0, 0, 255]]);
+  assert.deepEqual(bytes(colourScale([ink, paper, warm])), [[0, 0, 0, 255], [128, 128, 128, 255], [255, 254, 254, 255], [255, 0, 51, 255]]);
+});
+
+test("a picture is painted from paper to ink, or in the colours that its lab asks for", () => {
+  const rgb = { white: [255, 255, 255], black: [0, 0, 0], red: [255, 0, 0] };
+  const { pen, put } = paintingPen(rgb);
+  pen.colours = { paper: "white", ink: "black", warm: "red" };
+  pen.digit([0, 1, 0.5, 0], 0, 0, 20, { side: 2 });
+  assert.deepEqual(put(), [[255, 255, 255], [0, 0, 0], [127, 127, 127], [255, 255, 255]]);
+  pen.digit([0, 1, 0.5, 0], 0, 0, 20, { side: 2, colours: ["black", "paper", "warm"] });
+  assert.deepEqual(put(), [[0, 0, 0], [255, 0, 0], [255, 254, 254], [0, 0, 0]]);
+  assert.equal(Object.keys(pen.scales).length, 2, "each scale is made once");
+  pen.digit([0, 0, 0, 0], 0, 0, 20, { side: 2 });
+  assert.equal(Object.keys(pen.scales).length, 2);
 });

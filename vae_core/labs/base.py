@@ -9,7 +9,7 @@ To add a lab, write two files:
 
 1. `js/mine.mjs` exports `create(spec, read)`; `read(ref)` gives the numbers of an array packed in Python.
    It returns `{ height(width), paint(pen, values, width), grab(x, y) }` as the top of `js/host.mjs` says:
-   pure arithmetic and drawing; size, theme, frames, pointer, keyboard, words and failures are the host's business.
+   pure arithmetic, and drawing with the pen whose methods the top of `js/draw.mjs` lists; size, theme, frames, pointer, keyboard, words and failures are the host's business.
 2. `mine.py`: a subclass that says what travels:
 
        class MyLab(Lab):
@@ -32,9 +32,11 @@ import hashlib
 import html
 import io
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from string import Template
 from typing import Any, ClassVar
 
 import anywidget
@@ -42,10 +44,12 @@ import ipywidgets as widgets
 import traitlets
 from PIL.Image import Image
 
+from vae_core.files import write_atomically
 from vae_core.labs.bundle import bundle
 from vae_core.labs.controls import Choice, Control, Press, Slider, State, as_json
 
 CSS = Path(__file__).parent / "js" / "lab.css"
+PAGE = Path(__file__).parent / "js" / "page.html"
 VIEW = "application/vnd.jupyter.widget-view+json"
 WAITING = "A still picture of this lab, which comes alive when its script has run."
 LIVE = "\nexport default { render: (context) => render(create, context) };\n"
@@ -157,6 +161,26 @@ class Lab(widgets.VBox):
             f'{self.canvas.fallback}<script type="application/json">{payload}</script>'
             f'<script type="module">\n{script}\nmountAll(create, "{mark}");\n</script></div>'
         )
+
+    def save(self, path: str | Path, title: str | None = None) -> None:
+        """Write a page to send to somebody: one file with the lab and its models in it, which opens without a network.
+
+        It begins where the controls stand now, and is light or dark as the system of whoever reads it.
+
+        Args:
+            path: where to, as "posterior.html"; what stands there is replaced once the new page is whole.
+            title: plain text for the window and above the lab; "Posterior Lab" if none is given to a `PosteriorLab`.
+
+        Raises:
+            ValueError: `path` ends in something else, which a browser would not open as a page.
+            OSError: the folder is not there, or the disk is full; what stood at `path` still stands.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"{path}: browsers open a page by its ending; call it {path.with_suffix('.html').name}")
+        name = title or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__)
+        page = Template(PAGE.read_text(encoding="utf-8"))
+        write_atomically(path, page.substitute(title=html.escape(name), lab=self.html()).encode())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Every form of the lab that a front end may choose from."""

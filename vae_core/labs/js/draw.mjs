@@ -1,6 +1,12 @@
 // A pen for one canvas: sharp on every screen, in the colours of the page it stands on. And what is needed to place things.
+//   words       text, words (of several styles on one line)
+//   lines       line, area (below a line), box, frame (around a box), disc, axes (numbers and rules beside a box)
+//   pictures    digit: a square of numbers, from paper to ink or through any `colours` (a scale of two, or of three for ±)
+//   and         layer (paint what is costly only when its key changes), clip (leave alone what is outside a box)
+// Places are CSS pixels from the top left; the styles and their defaults are in types.d.ts. A colour is one of these names:
 
 const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "orange", "good", "bad"];
+const INKED = ["paper", "ink"];
 
 /** The styles that most words in a lab have. */
 export const HEADING = { weight: 700, size: 14 };
@@ -55,6 +61,28 @@ export function number(value, digits = 1) {
   return Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : value > 0 ? "∞" : "−∞";
 }
 
+/**
+ * A number with three digits that count, or all of those before its point: 49.3, 0.0123, 1235. How a tile shows one.
+ * @param {number} value
+ */
+export function threeDigits(value) {
+  const size = Math.floor(Math.log10(Math.abs(value)));
+  return number(value, Number.isInteger(value) ? 0 : Math.min(6, Math.max(0, 2 - size)));
+}
+
+/**
+ * 256 colours, a whole pixel each, from the first of these (red, green, blue) by way of the others to the last.
+ * @param {ArrayLike<number>[]} colours
+ */
+export function colourScale(colours) {
+  const bytes = Uint8ClampedArray.from({ length: 4 * 256 }, (_, i) => {
+    const at = (Math.floor(i / 4) / 255) * (colours.length - 1);
+    const k = Math.min(Math.floor(at), colours.length - 2);
+    return i % 4 === 3 ? 255 : colours[k][i % 4] * (k + 1 - at) + colours[k + 1][i % 4] * (at - k);
+  });
+  return new Uint32Array(bytes.buffer);
+}
+
 export class Pen {
   /** @param {HTMLCanvasElement} canvas @param {HTMLElement} root  the lab's, whose CSS variables --vae-… and font the pen takes on */
   constructor(canvas, root) {
@@ -68,7 +96,8 @@ export class Pen {
     this.width = this.height = this.ratio = 0;
     /** @type {Record<string, string>} */
     this.colours = {};
-    this.shades = new Uint32Array(256); // from paper to ink, a whole pixel each
+    /** @type {Record<string, Uint32Array>} */
+    this.scales = {};
     this.font = "";
     this.stale = true;
   }
@@ -87,13 +116,7 @@ export class Pen {
     }
     this.font = getComputedStyle(probe).fontFamily || "sans-serif";
     probe.remove();
-    const paper = pixelOf(this.colours.paper);
-    const ink = pixelOf(this.colours.ink);
-    const bytes = Uint8ClampedArray.from({ length: 4 * 256 }, (_, i) => {
-      const at = Math.floor(i / 4) / 255;
-      return i % 4 === 3 ? 255 : paper[i % 4] * (1 - at) + ink[i % 4] * at;
-    });
-    this.shades = new Uint32Array(bytes.buffer);
+    this.scales = {};
     this.layers.clear();
     this.stale = false;
   }
@@ -247,12 +270,13 @@ export class Pen {
   }
 
   /**
-   * A square picture of side², values from 0 (paper) to 1 (ink), from values[at] on; `pixel` maps raw outputs there.
+   * A square picture of side², values from 0 to 1 in a scale of `colours`, from values[at] on; `pixel` maps raw outputs there.
    * @param {ArrayLike<number>} values @param {number} x @param {number} y @param {number} size @param {DigitStyle} style
    */
-  digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line" } = {}) {
+  digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line", colours = INKED } = {}) {
     const { canvas, context, image, shades } = this.#stamp(side);
-    for (let i = 0; i < shades.length; i++) shades[i] = this.shades[(255 * pixel(values[at + i]) + 0.5) | 0];
+    const scale = (this.scales[colours.join()] ??= colourScale(colours.map((name) => pixelOf(this.colours[name] ?? name))));
+    for (let i = 0; i < shades.length; i++) shades[i] = scale[(255 * pixel(values[at + i]) + 0.5) | 0];
     context.putImageData(image, 0, 0);
     // few pixels, shown large: as squares while they are large, smoothly where they must shrink
     this.context.imageSmoothingEnabled = size * this.ratio < 1.5 * side;

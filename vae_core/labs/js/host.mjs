@@ -1,15 +1,16 @@
 // What every lab needs of the page around it: a canvas that repaints when values change, dragging, words for those who do
 // not see it, and a picture to fall back on. A lab itself is the object that its `create(spec, read)` returns:
 //   height(width)              how tall it is at this width, in CSS pixels
-//   paint(pen, values, width)  draw one frame; returns {summary, tiles: [{name, value, note, mood, mark}]}: mood is
-//                              "good" or "bad", mark the colour of what it is drawn in
+//   paint(pen, values, width)  draw one frame with what the top of draw.mjs lists; returns {summary, tiles: [{name, value, note,
+//                              mood, mark}]}: value a number (shown as 49.3) or words, mood "good" or "bad", mark the colour
+//                              of what it is drawn in
 //   grab(x, y)                 optional: null, or a function from each further pointer position to new values, {name: value};
 //                              it sees every position, the model only the last values of a frame
 // Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when
 // the rest has come the lab is created again.
 
 import { checkArrays, fromBase64, joined, tensorReader } from "./tensors.mjs";
-import { Pen } from "./draw.mjs";
+import { Pen, threeDigits } from "./draw.mjs";
 import { buildControls, element, snap } from "./controls.mjs";
 import { followDrags } from "./drag.mjs";
 
@@ -219,7 +220,7 @@ function fillTiles(list, contents) {
       list.append(tile);
     }
     const tile = /** @type {HTMLElement} */ (list.children[i]);
-    [name, value, note].forEach((text, part) => {
+    [name, typeof value === "number" ? threeDigits(value) : value, note].forEach((text, part) => {
       if (tile.children[part].textContent !== text) tile.children[part].textContent = text;
     });
     Object.assign(tile.dataset, { mood, mark });

@@ -44,7 +44,8 @@ interface Model {
 
 /** Where every control stands. */
 type Values = Record<string, number>;
-interface Tile { name: string; value: string; note?: string; mood?: string; mark?: string }
+/** A number is shown with three digits that count; words of one's own as they are. */
+interface Tile { name: string; value: string | number; note?: string; mood?: string; mark?: string }
 interface Lab {
   height(width: number): number;
   paint(pen: Pen, values: Values, width: number): { summary: string; tiles?: Tile[] };
@@ -60,7 +61,7 @@ interface Box { x: number; y: number; width: number; height: number }
 interface TextStyle { size?: number; colour?: string; align?: CanvasTextAlign; weight?: number; halo?: boolean; base?: CanvasTextBaseline }
 interface LineStyle { colour?: string; width?: number; dash?: number[] }
 interface FillStyle { fill?: string; stroke?: string; line?: number; alpha?: number; radius?: number }
-interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null }
+interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null; colours?: string[] }
 interface Axis {
   ticks: Iterable<number>;
   to: (tick: number) => number;

@@ -1,0 +1,162 @@
+"""What a chapter has (CONTRIBUTING.md, "The rules of a chapter"), and for each thing that it lacks a sentence to act on."""
+
+import itertools
+import re
+
+import yaml
+from built import ROOT
+
+LAB = 'class="vae-lab"'
+ANSWER = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
+QUESTION = re.compile(r"^\*\*\d+\. .*?\*\*", re.MULTILINE | re.DOTALL)
+EXERCISE = re.compile(r"^`{3,}\{exercise\}.*?^:label: (\S+)", re.MULTILINE | re.DOTALL)
+SOLUTION = r"^`{{3,}}\{{solution-start\}} {label}\n:class: dropdown\n(.*?)\{{solution-end\}}"
+
+
+def lacks(notebook):
+    """Everything that this chapter lacks, a sentence each; nothing where it keeps the rules."""
+    rules = (opening, lab_first, figures, takeaways, quiz, exercises, reading)
+    return [sentence for rule in rules for sentence in rule(notebook)]
+
+
+def shows(cell, kind):
+    """Whether a cell has an output of a kind, as "image/"."""
+    return any(name.startswith(kind) for output in cell.get("outputs", []) for name in output.get("data", {}))
+
+
+def is_lab(cell):
+    outputs = cell.get("outputs", [])
+    return any(LAB in "".join(output.get("data", {}).get("text/html", "")) for output in outputs)
+
+
+def section(notebook, title):
+    """The words of a section, code cells in fences among them; "" where there is none of this title."""
+    text = "\n\n".join(
+        cell.source if cell.cell_type == "markdown" else f"~~~~python\n{cell.source}\n~~~~" for cell in notebook.cells
+    )
+    found = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+def opening(notebook):
+    first = notebook.cells[0]
+    text = first.source if first.cell_type == "markdown" else ""
+    if not re.match(r"# \S", text):
+        yield "The first cell has no title. Begin it with a line such as `# Between digits`."
+    if not re.search(r"\*\*The question\.\*\*[^*]*\?", text):
+        yield "It does not open with the question that it answers. Write `**The question.** …?` below the title."
+    if "**What you need.**" not in text:
+        yield "It does not say what its reader needs. Write `**What you need.** …` below the question."
+    if not re.search(r"\*\*Time:\*\* [1-9]\d* minutes", text):
+        yield "It does not say how long it takes. Write `**Time:** 30 minutes` below the question."
+
+
+def lab_first(notebook):
+    labs = [i for i, cell in enumerate(notebook.cells) if is_lab(cell)]
+    formulas = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and "$$" in cell.source]
+    if not labs:
+        yield "No cell shows a lab. End one with a line such as `PosteriorLab()`, then `make chapters`."
+    elif formulas and formulas[0] < labs[0]:
+        yield f"The first formula (cell {formulas[0] + 1}) stands above the first lab. Let the reader touch it first."
+
+
+def figures(notebook):
+    for i, cell in enumerate(notebook.cells, 1):
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        line = cell.source.strip().splitlines()[-1] if cell.source.strip() else ""
+        if alt and not shows(cell, "image/"):
+            yield (
+                f"Cell {i}, which ends in `{line}`, has alt text and shows no picture. A figure appears where it is the "
+                "cell's last expression: move it to the last line (or say `display(figure)`), then `make chapters`."
+            )
+        if shows(cell, "image/") and len(alt) <= 20:
+            yield (
+                f"The picture of cell {i}, which ends in `{line}`, has no alt text. Say what it shows to somebody who "
+                'does not see it, in the cell\'s metadata: {"mystnb": {"image": {"alt": "…"}}}.'
+            )
+
+
+def takeaways(notebook):
+    if len(re.findall(r"^- \S", section(notebook, "Takeaways"), re.MULTILINE)) < 2:
+        yield "It has no takeaways. Write a section `## Takeaways` with two points or more, each a line that begins with `- `."
+
+
+def quiz(notebook):
+    text = section(notebook, "Quiz")
+    questions = [found.start() for found in QUESTION.finditer(text)]
+    if len(questions) != 3:
+        yield (
+            f"Its quiz has {len(questions)} questions, not three. In a section `## Quiz` write each as `**1. …?**`, and "
+            "below it each answer as `<details><summary>the answer</summary> why it is right or wrong</details>`."
+        )
+    for number, (start, end) in enumerate(itertools.pairwise([*questions, len(text)]), 1):
+        answers = ANSWER.findall(text[start:end])
+        right = [why for _, why in answers if why.strip().startswith("**Yes")]
+        if len(right) != 1 or len(answers) < 2:
+            yield (
+                f"Question {number} of its quiz has {len(answers)} answers, of which {len(right)} begin with `**Yes.**`. "
+                "Give it one that is right and at least one that is wrong."
+            )
+        for answer, why in answers:
+            verdict = re.match(r"\*\*[^*]+\*\*", why.strip())
+            if not verdict or len(why.strip()) < len(verdict[0]) + 20:
+                yield (
+                    f"Question {number} of its quiz: the answer {answer.strip()!r} says nothing to who believes it. Below "
+                    "the <summary> write `**No.**`, what misled them and why (or `**Yes.**` and why)."
+                )
+
+
+def exercises(notebook):
+    text = section(notebook, "Exercises")
+    labels = EXERCISE.findall(text)
+    if len(labels) < 2:
+        yield f"It has {len(labels)} exercises, and two are the least. Write each as ```{{exercise}} with a `:label:`."
+    for label in labels:
+        found = re.search(SOLUTION.format(label=re.escape(label)), text, re.MULTILINE | re.DOTALL)
+        if not found:
+            yield (
+                f"The exercise {label!r} has no folded solution. Write one from ```{{solution-start}} {label} with "
+                "`:class: dropdown` to ```{solution-end}."
+            )
+        elif not re.search(r"^~~~~python\n.*^\s*assert ", found[1], re.MULTILINE | re.DOTALL):
+            yield f"The solution of {label!r} has no `assert`, by which readers check their own. End its code with one."
+
+
+def reading(notebook):
+    if not re.search(r"\{cite(?::t)?\}`\w+", section(notebook, "Further reading")):
+        yield (
+            "It has no further reading with a citation. Write a section `## Further reading` with a line such as "
+            "`- {cite:t}`kingma2014`: …`; the works are in references.bib."
+        )
+
+
+# --- the list on the landing page ---
+
+
+def listed(text):
+    """The chapters that a page links to, as names in the table of contents, and the numbers they have there."""
+    found = re.findall(r"^(\d+)\. \*\*\[[^\]]+\]\((chapters/\w+)\.ipynb\)\*\*", text, re.MULTILINE)
+    return [name for _, name in found], [int(number) for number, _ in found]
+
+
+def contents():
+    """The chapters of _toc.yml, in order."""
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    files = [entry["file"] for part in parts for entry in part["chapters"]]
+    return [name for name in files if name.startswith("chapters/")]
+
+
+def unlisted(intro, chapters):
+    """What is wrong with the list of chapters in the landing page, given those of _toc.yml."""
+    names, numbers = listed(section(intro, "Chapters"))
+    here = "the list under `## Chapters` in intro.ipynb"
+    for name in chapters:
+        if name not in names:
+            yield f"{name} is in _toc.yml and not in {here}: add `{chapters.index(name) + 1}. **[…]({name}.ipynb)** …` to it."
+    for name in names:
+        if name not in chapters:
+            yield f"{name} is in {here} and not in _toc.yml: add `- file: {name}` there."
+    if not names or (
+        sorted(names) == sorted(chapters) and (names != chapters or numbers != [*range(1, len(names) + 1)])
+    ):
+        yield f"{here} is not in the order of _toc.yml, numbered from 1."

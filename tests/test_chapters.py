@@ -1,0 +1,137 @@
+"""Every chapter keeps the rules, and each rule, broken, says what is missing and what to do."""
+
+import copy
+import re
+
+import nbformat
+import pytest
+from built import ROOT
+from chapter_rules import contents, is_lab, lacks, shows, unlisted
+
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_keeps_the_rules(path):
+    missing = lacks(read(path))
+    assert not missing, "\n".join([f"{path.relative_to(ROOT)}:", *missing])
+
+
+def test_the_landing_page_lists_the_chapters_of_the_table_of_contents():
+    assert contents() == [path.relative_to(ROOT).with_suffix("").as_posix() for path in CHAPTERS], (
+        "_toc.yml names the files in chapters/, in order: a line `- file: chapters/NN_topic` for each"
+    )
+    assert not [*unlisted(read(ROOT / "intro.ipynb"), contents())]
+
+
+# --- each rule, broken ---
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return read(CHAPTERS[0])
+
+
+def put(notebook, pattern, new, count=1):
+    """Replace what matches in the prose; nothing that would go unnoticed."""
+    made = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and made < count:
+            cell.source, here = re.subn(pattern, new, cell.source, count=count - made, flags=re.DOTALL | re.MULTILINE)
+            made += here
+    assert made == count, pattern
+
+
+def without(notebook, is_unwanted):
+    notebook.cells = [cell for cell in notebook.cells if not is_unwanted(cell)]
+
+
+def hide_a_figure(notebook):
+    """What happens where a line is put below `show_rows(…)`: the picture goes, the alt text stays."""
+    cell = next(cell for cell in notebook.cells if shows(cell, "image/"))
+    cell.source += "\nprint('done')"
+    cell.outputs = [nbformat.v4.new_output("stream", text="done\n")]
+
+
+def forget_alt_text(notebook):
+    next(cell for cell in notebook.cells if shows(cell, "image/")).metadata.pop("mystnb")
+
+
+def lab_last(notebook):
+    labs = [cell for cell in notebook.cells if is_lab(cell)]
+    without(notebook, is_lab)
+    notebook.cells += labs
+
+
+def no_sign(notebook):
+    notebook.cells[0].source = notebook.cells[0].source.replace("?", ".")
+
+
+def no_citation(notebook):
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("{cite", "{term")
+
+
+def no_assert(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = cell.source.replace("assert ", "bool ")
+
+
+FEEDBACK = r"(</summary>\s*)\*\*No\.\*\*.*?(\s*</details>)"
+BREAKAGES = {
+    "no title": (lambda n: put(n, r"\A# ", ""), r"no title.*`# Between digits`"),
+    "no question": (lambda n: put(n, r"\*\*The question\.\*\*", ""), r"does not open with the question"),
+    "a question that asks nothing": (no_sign, r"does not open with the question"),
+    "nothing on what is needed": (lambda n: put(n, r"\*\*What you need\.\*\*", ""), r"what its reader needs"),
+    "no time": (lambda n: put(n, r"\d+ minutes", "a while"), r"how long it takes.*`\*\*Time:\*\* 30 minutes`"),
+    "no lab": (lambda n: without(n, is_lab), r"No cell shows a lab.*make chapters"),
+    "a formula above the lab": (lab_last, r"first formula \(cell \d+\) stands above the first lab"),
+    "a figure that went": (hide_a_figure, r"Cell \d+, which ends in `print\('done'\)`, has alt text.*last expression"),
+    "no alt text": (forget_alt_text, r"picture of cell \d+, which ends in `.+`, has no alt text"),
+    "no takeaways": (lambda n: put(n, "^## Takeaways$", "## The end"), r"no takeaways.*`## Takeaways`"),
+    "no quiz": (lambda n: put(n, "^## Quiz$", "## Riddles"), r"quiz has 0 questions, not three"),
+    "two questions": (lambda n: put(n, r"^\*\*3\. .*", ""), r"quiz has 2 questions, not three"),
+    "no right answer": (lambda n: put(n, r"\*\*Yes\.\*\*", "**No.**"), r"of which 0 begin with `\*\*Yes"),
+    "no feedback on a wrong answer": (lambda n: put(n, FEEDBACK, r"\1\2"), r"Question \d .* says nothing to who"),
+    "feedback that is a bare no": (lambda n: put(n, FEEDBACK, r"\1**No.**\2"), r"Question \d .* says nothing to who"),
+    "no exercise": (lambda n: put(n, "^## Exercises$", "## Homework"), r"has 0 exercises, and two"),
+    "no solution": (lambda n: put(n, r"\{solution-start\} \S+", "{note}"), r"has no folded solution"),
+    "an open solution": (lambda n: put(n, r"^:class: dropdown\n", ""), r"has no folded solution"),
+    "no assert": (no_assert, r"has no `assert`"),
+    "no further reading": (lambda n: put(n, "^## Further reading$", "## Bye"), r"no further reading with a citation"),
+    "no citation": (no_citation, r"no further reading with a citation"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_a_rule_that_is_broken_says_what_is_missing_and_what_to_do(name, sound):
+    damage, message = BREAKAGES[name]
+    notebook = copy.deepcopy(sound)
+    damage(notebook)
+    missing = lacks(notebook)
+    assert missing and any(re.search(message, sentence) for sentence in missing), missing
+
+
+INTRO = "## Chapters\n\n1. **[A](chapters/01_a.ipynb)** One.\n2. **[B](chapters/02_b.ipynb)** Two.\n"
+LISTS = [
+    (INTRO, ["chapters/01_a", "chapters/02_b"], []),
+    (INTRO, ["chapters/01_a", "chapters/02_b", "chapters/03_c"], [r"03_c is in _toc.yml and not in .* add `3\. "]),
+    (INTRO, ["chapters/01_a"], [r"02_b is in the list .* and not in _toc\.yml: add `- file: chapters/02_b`"]),
+    (INTRO, ["chapters/02_b", "chapters/01_a"], ["not in the order of _toc.yml"]),
+    (INTRO.replace("2.", "3."), ["chapters/01_a", "chapters/02_b"], ["numbered from 1"]),
+    ("no list", ["chapters/01_a"], ["01_a is in _toc.yml", "not in the order"]),
+]
+
+
+@pytest.mark.parametrize(("text", "chapters", "messages"), LISTS)
+def test_a_list_of_chapters_that_differs_is_told_where(text, chapters, messages):
+    intro = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    wrong = [*unlisted(intro, chapters)]
+    assert len(wrong) == len(messages)
+    for sentence, message in zip(wrong, messages, strict=True):
+        assert re.search(message, sentence), sentence
