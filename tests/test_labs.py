@@ -484,3 +484,21 @@ def test_a_page_is_told_from_other_files_by_its_name(posterior, tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         posterior.save(tmp_path / "nowhere" / "page.html")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        (None, ("Image", "image 1", "image 2")),
+        ([i % 3 for i in range(200)], ("Image", "class 0", "class 0, another")),
+    ],
+)
+def test_images_that_are_no_digits_are_not_called_so(labels, named):
+    """Without labels there are no classes to choose from, but the first images."""
+    images = ImageSet.of(torch.rand(200, 12, 12), labels=labels)
+    model = VAE(144, (8,), 3)
+    lab = PosteriorLab(model, images)
+    assert (lab.specification[0].label, *lab.specification[0].options[:2]) == named
+    assert "Images from the test set" in lab.canvas.spec["caption"]
+    walk = InterpolationLab(vae=model, ae=Autoencoder(144, (8,), 2), images=images)
+    assert walk.canvas.spec["names"][0] == named[1]

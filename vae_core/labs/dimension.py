@@ -10,7 +10,7 @@ from torch import Tensor
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import check_size, choose, square_grey
+from vae_core.labs.images import check_size, choose, noun, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, Sheet
@@ -77,7 +77,7 @@ class DimensionLab(Lab):
         if len(models) > FIRST:
             spec["enough"] = spec["models"][FIRST]["layers"][0]["weight"]["at"]
         controls = [
-            Choice("digit", "Digit", names, start),
+            Choice("digit", noun(images).capitalize(), names, start),
             Slider("noise", "Noise", 0, 3, 0.05, 1.0, "× std"),
             Press("draw", "Draw new ε"),
         ]

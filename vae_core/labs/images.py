@@ -40,13 +40,23 @@ def pair(ae: LatentModel | None, vae: LatentModel | None) -> list[LatentModel]:
     return [ae or load_pretrained("ae-2"), vae or load_pretrained("vae-2")]
 
 
+def noun(images: ImageSet) -> str:
+    """What one of these images is called: a digit, or an image."""
+    return "digit" if images.name in ("mnist", "digits") else "image"
+
+
 def choose(images: ImageSet) -> tuple[Tensor, tuple[str, ...]]:
-    """The first test images of each class: x (N, D) in [0, 1], and a name for each."""
+    """The first test images of each class, or, where there are no classes, of all: x (N, D) in [0, 1], and a name for each."""
+    labels = images.test_labels.unique()[:10].tolist()
+    if len(labels) == 1:  # without labels, or all of one class
+        x = to_pixels(images.test[: 10 * SHOWN])
+        return x, tuple(f"{noun(images)} {i + 1}" for i in range(len(x)))
     rows, names = [], []
-    for label in images.test_labels.unique()[:10].tolist():
+    for label in labels:
         for count, row in enumerate((images.test_labels == label).nonzero()[:SHOWN, 0].tolist()):
             rows.append(row)
-            names.append(f"{label}" if count == 0 else f"{label}, another")
+            name = f"{label}" if noun(images) == "digit" else f"class {label}"
+            names.append(name if count == 0 else f"{name}, another")
     return to_pixels(images.test[rows]), tuple(names)
 
 

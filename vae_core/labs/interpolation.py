@@ -53,7 +53,7 @@ class InterpolationLab(Lab):
         block = Block()
         spec = {
             "side": side,
-            "names": [f"a {name}" for name in names],
+            "names": [with_article(name) for name in names],
             "images": block.add((255 * x).round(), "uint8"),
             "library": block.add((255 * library).round(), "uint8"),
             "labels": block.add(images.train_labels[:LIBRARY], "uint8"),
@@ -110,7 +110,7 @@ class InterpolationLab(Lab):
         called = titles(self.models)
         for top, title, model, codes in zip((30, 146), called, self.models, self._codes, strict=True):
             sheet.show(title, model.draw(lerp(codes[start], codes[end], 9)), 8, top, 70)
-        walk = f"on a straight walk from the code of a {names[start]} to that of a {names[end]}"
+        walk = f"on a straight walk from the code of {with_article(names[start])} to that of {with_article(names[end])}"
         return sheet.image, f"Two rows of nine drawings, {called[0]} and {called[1]}, {walk}."
 
 
@@ -124,3 +124,8 @@ def halve(x: Tensor) -> Tensor:
     """Square images at half their width, each pixel the mean of two by two: (N, D) -> (N, D // 4)."""
     side = round(x.shape[1] ** 0.5)
     return F.avg_pool2d(x.view(-1, 1, side, side), 2).flatten(1)
+
+
+def with_article(name: str) -> str:
+    """A digit's name as a sentence wants it, "a 4"; others as they are."""
+    return f"a {name}" if name[0].isdigit() else name

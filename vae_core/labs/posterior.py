@@ -8,7 +8,7 @@ from torch import Tensor
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import check_size, choose, square_grey
+from vae_core.labs.images import check_size, choose, noun, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
@@ -58,7 +58,7 @@ class PosteriorLab(Lab):
         units = tuple(f"unit {i + 1} · {nats:.1f} nats" for i, nats in enumerate(kl))
         start = names.index("4") if "4" in names else 0
         controls = [
-            Choice("digit", "Digit", names, start),
+            Choice("digit", noun(images).capitalize(), names, start),
             Choice("unit", "Change", ("all units", *units)),
             Slider("shift", "Shift of the mean", -3, 3, 0.05, 0.0),
             Slider("stretch", "Variance ×", 0, 4, 0.05, 1.0),
@@ -70,7 +70,7 @@ class PosteriorLab(Lab):
             block.data,
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
             caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
-            f"prior. Digits from the test set ({images.title}).",
+            f"prior. {noun(images).capitalize()}s from the test set ({images.title}).",
         )
 
     @property
