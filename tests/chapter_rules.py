@@ -118,8 +118,8 @@ def exercises(notebook):
                 f"The exercise {label!r} has no folded solution. Write one from ```{{solution-start}} {label} with "
                 "`:class: dropdown` to ```{solution-end}."
             )
-        elif not re.search(r"^~~~~python\n.*^\s*assert ", found[1], re.MULTILINE | re.DOTALL):
-            yield f"The solution of {label!r} has no `assert`, by which readers check their own. End its code with one."
+        elif not re.search(r"^~~~~python\n.*(?:^\s*assert |\bclaims?\()", found[1], re.MULTILINE | re.DOTALL):
+            yield f"The solution of {label!r} has no claim(…), by which readers check their own. End its code with one."
 
 
 def reading(notebook):

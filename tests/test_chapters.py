@@ -76,10 +76,10 @@ def no_citation(notebook):
         cell.source = cell.source.replace("{cite", "{term")
 
 
-def no_assert(notebook):
+def no_claim(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.source = cell.source.replace("assert ", "bool ")
+            cell.source = re.sub(r"\bclaims?\(|^(\s*)assert ", r"\1print(", cell.source, flags=re.MULTILINE)
 
 
 FEEDBACK = r"(</summary>\s*)\*\*No\.\*\*.*?(\s*</details>)"
@@ -102,7 +102,7 @@ BREAKAGES = {
     "no exercise": (lambda n: put(n, "^## Exercises$", "## Homework"), r"has 0 exercises, and two"),
     "no solution": (lambda n: put(n, r"\{solution-start\} \S+", "{note}"), r"has no folded solution"),
     "an open solution": (lambda n: put(n, r"^:class: dropdown\n", ""), r"has no folded solution"),
-    "no assert": (no_assert, r"has no `assert`"),
+    "no claim": (no_claim, r"has no claim\(…\)"),
     "no further reading": (lambda n: put(n, "^## Further reading$", "## Bye"), r"no further reading with a citation"),
     "no citation": (no_citation, r"no further reading with a citation"),
 }
