@@ -498,7 +498,8 @@ def test_images_that_are_no_digits_are_not_called_so(labels, named):
     images = ImageSet.of(torch.rand(200, 12, 12), labels=labels)
     model = VAE(144, (8,), 3)
     lab = PosteriorLab(model, images)
-    assert (lab.specification[0].label, *lab.specification[0].options[:2]) == named
+    menu = lab.controls["digit"]
+    assert (menu.description, *menu.options[:2]) == named
     assert "Images from the test set" in lab.canvas.spec["caption"]
     walk = InterpolationLab(vae=model, ae=Autoencoder(144, (8,), 2), images=images)
     assert walk.canvas.spec["names"][0] == named[1]
