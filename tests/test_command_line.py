@@ -189,6 +189,20 @@ def test_a_folder_of_pictures_is_trained_from_the_shell(side, colours, tmp_path,
     assert f"vae_core.load_model({str(shown / 'model.safetensors')!r})" in printed
 
 
+def test_a_root_of_pictures_is_trained_on_without_another_word(tmp_path, monkeypatch, capsys):
+    """Never MNIST in its place; and a test part that is no longer the run's is said to be another."""
+    monkeypatch.chdir(tmp_path)
+    paint(tmp_path / "photos", 30, (32, 32))
+    assert main(["train", "--root", "photos", "--device", "cpu", "--epochs", "1"]) == 0, capsys.readouterr().err
+    assert "into runs/photos" in capsys.readouterr().out
+    assert main(["evaluate", "runs/photos"]) == 0
+    assert "not quite the images" not in capsys.readouterr().err
+    (tmp_path / "photos" / "0.png").unlink()
+    assert main(["evaluate", "runs/photos"]) == 0
+    said = capsys.readouterr().err
+    assert "not quite the images of that run: some of the test part may have been trained on" in said
+
+
 def test_a_folders_pictures_decide_how_long_and_of_what_size(tmp_path, monkeypatch, capsys):
     paint(tmp_path / "a", 9, (50, 90, 3))
     paint(tmp_path / "b", 4, (300, 200, 3))
@@ -237,6 +251,10 @@ def test_resume_needs_the_folder_alone(tmp_path, capsys):
     settings, whole = settings_of(tmp_path / "run"), settings_of(tmp_path / "whole")
     assert settings.pop("before") == [{"until_step": 30, "epochs": 2}]
     assert settings == whole and settings["save_every"] == 5
+    headers = [
+        (tmp_path / name / "history.csv").read_text(encoding="utf-8").partition("\n")[0] for name in ("run", "whole")
+    ]
+    assert headers[0] == headers[1] and headers[0].startswith("epoch,train_rate,train_distortion,train_elbo,test_rate")
     assert main(["train", "--resume", *run, "--epochs", "5", "--lr", "0.0001"]) == 0
     assert "goes on with lr = 0.0001" in capsys.readouterr().err
     settings = settings_of(tmp_path / "run")

@@ -203,3 +203,17 @@ def test_noise_stays_in_range_and_has_its_width():
     extreme = add_noise(torch.ones(10, 10), 5.0, generator=generator)
     assert extreme.min() >= 0
     assert extreme.max() <= 1
+
+
+def test_pixels_are_made_of_bytes_alone_and_what_was_passed_stays():
+    """Floats were divided by 255 where they stood, in the caller's own array."""
+    floats, whole = torch.rand(3, 1, 4, 4), torch.randint(256, (3, 1, 4, 4), dtype=torch.uint8)
+    before = floats.clone(), whole.clone()
+    with pytest.raises(ValueError, match=r"images are torch.float32, not uint8: ImageSet.of\(images\)"):
+        to_pixels(floats)
+    assert to_pixels(whole).max() <= 1
+    assert floats.equal(before[0]) and whole.equal(before[1])
+
+
+def test_a_set_is_shown_in_a_line(digits):
+    assert repr(digits) == "ImageSet('digits': 1,500 training and 297 test images, 1×28×28)"

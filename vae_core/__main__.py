@@ -93,7 +93,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", help="mnist, fashion-mnist, digits or folder (the run's; of a new one, mnist)")
+    command.add_argument(
+        "--data",
+        help="mnist, fashion-mnist, digits or folder (the run's; else folder for a --root of pictures, or mnist)",
+    )
     command.add_argument("--root", type=Path, help="folder of the data (the run's)")
     command.add_argument("--size", type=int, help=f"pixels across of a folder's pictures (their own, up to {LARGEST})")
 
@@ -106,6 +109,8 @@ def sizes(text: str) -> list[int]:
 def run_train(options: argparse.Namespace) -> None:
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0  # by torchrun, after a worker was lost
     resume, overwrite = options.resume or restarted, options.overwrite and not restarted
+    if not resume:
+        take_for_pictures(options)
     out = options.out or default_folder(options)
     check_folder(out, resume, overwrite)
     then = read_settings(out) if resume else {}
@@ -184,6 +189,16 @@ def plan(options: argparse.Namespace, then: dict[str, Any], preset: Preset | Non
     return build_seeded(model | asked, config.seed), config
 
 
+def take_for_pictures(options: argparse.Namespace) -> None:
+    """A --root without --data: a folder of pictures, unless it holds a set as torchvision lays it out."""
+    if (
+        options.root
+        and not options.data
+        and not any((options.root / name).is_dir() for name in ("MNIST", "FashionMNIST"))
+    ):
+        options.data = "folder"
+
+
 def origin(options: argparse.Namespace, then: dict[str, Any]) -> dict[str, Any]:
     """Which images: those asked for, else those of the run `then`, else MNIST. `images` is what a run from Python says."""
     data = options.data or then.get("data") or then.get("images", "mnist")
@@ -241,10 +256,18 @@ def run_evaluate(options: argparse.Namespace) -> None:
     model.to(pick_device(options.device))
     if "data_sha256" in model.record:
         then = {"images": model.record["data"], **then}
+    if "data" not in then:
+        take_for_pictures(options)
     about, pixels = origin(options, then), options.pixels or then.get("pixels", "grey")
     images, _ = read_images({**about, "preset": then["preset"]} if "preset" in then else about)
     size = model.config.get("size", 0)  # of a ConvVAE, which may have seen its images in a frame
     images = images.padded(size) if size > images.test.shape[-1] else images
+    known = model.record.get("data_sha256")
+    if known and known != images.sha256 and not options.data:
+        print(
+            "these are not quite the images of that run: some of the test part may have been trained on",
+            file=sys.stderr,
+        )
     found = [in_words(model, *evaluate(model, images.test, num_samples=options.num_samples, pixels=pixels))]
     if options.importance_samples:
         count = options.importance_samples

@@ -68,7 +68,9 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return _read(file)
     except UNREADABLE as error:
         why = f"{path} is damaged or not a checkpoint of this book ({error if type(error) is ValueError else repr(error)})"
-        raise CheckpointError(f"{why}: delete it and fetch or train it again") from error
+        raise CheckpointError(
+            f"{why}: fetch or train it again; weights of another tool go through model.load_state_dict"
+        ) from error
 
 
 def _read(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -27,7 +27,7 @@ PUBLISHED = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}  # by torchvisio
 REMEDY = "ImageSet.of(train, test, labels) takes arrays, tensors and data sets of other kinds"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImageSet:
     """A training and a test set in memory: images uint8 (N, C, H, W), labels int64 (N,)."""
 
@@ -94,6 +94,10 @@ class ImageSet:
         if max(made.train.max(), made.test.max()) == 1:
             raise DataError(f"{name}: the brightest pixel is 1 of 255, so all is black: multiply the pixels by 255")
         return made
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.train.shape[1:]))
+        return f"ImageSet({self.name!r}: {len(self.train):,} training and {len(self.test):,} test images, {shape})"
 
     @property
     def title(self) -> str:
@@ -192,8 +196,10 @@ def to_pixels(images: Tensor, pixels: str = "grey", *, generator: Generator | No
     cannot be compared.
 
     Raises:
-        ValueError: another kind of pixels.
+        ValueError: another kind of pixels, or images that are not uint8.
     """
+    if images.dtype != torch.uint8:
+        raise ValueError(f"images are {images.dtype}, not uint8: ImageSet.of(images) takes floats in [0, 1] too")
     grey = images.flatten(1).float().div_(255)
     if pixels == "grey":
         return grey

@@ -37,6 +37,8 @@ from vae_core.resume import derive_seed, how_to_go_on, load_run, save_run
 from vae_core.runs import CHECKPOINT, check_folder, finish, note_epoch, open_folder
 
 TERMS = ("rate", "distortion", "gradient")
+MEASURES = tuple(f"{part}_{name}" for part in ("train", "test") for name in ("rate", "distortion", "elbo"))
+COLUMNS = ("epoch", *MEASURES, "lr", "seconds", "images_per_second")
 RISE = 0.3  # of a one-cycle schedule: the share of the steps in which the learning rate rises
 FAR = 10.0  # times where it began, or nats a pixel: a loss beyond this is no sign of learning
 
@@ -128,7 +130,7 @@ class History:
     measured at its end, with z sampled. The learning rate is that of its last step. Seconds are those of training alone.
     """
 
-    rows: list[dict[str, float]] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)  # of one that was resumed, as JSON ordered its columns
 
     def __getitem__(self, column: str) -> list[float]:
         return [row[column] for row in self.rows]
@@ -147,7 +149,7 @@ class History:
     def to_csv(self, path: str | Path) -> None:
         """Write the rows as CSV, whole or not at all."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(self.rows[0]) if self.rows else [])
+        writer = csv.DictWriter(text, fieldnames=COLUMNS if self.rows else ())
         writer.writeheader()
         writer.writerows(self.rows)
         write_atomically(Path(path), text.getvalue().encode())

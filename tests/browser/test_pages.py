@@ -141,6 +141,10 @@ def test_axe_finds_nothing_on_a_desk(open_desk, record_property):
     axe_finds_nothing(open_desk, record_property)
 
 
+def test_nothing_in_a_fold_is_wider_than_a_phone(open_phone):
+    assert open_phone.page.evaluate(OVERFLOW) <= 0
+
+
 def test_axe_finds_nothing_on_a_phone(open_phone, record_property):
     axe_finds_nothing(open_phone, record_property)
 
