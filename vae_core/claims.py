@@ -81,7 +81,7 @@ class claim:  # a function to those who read a cell
         number = _write(self.scale * self.value, self.digits)
         return (
             f'<tr><th scope="row">{escape(self.what)}</th>'
-            f'<td data-value="{self.value!r}" data-within="{self.within!r}">{number}{spread}{self._suffix()}</td>'
+            f'<td data-value="{self.value:.6g}" data-within="{self.within:.6g}">{number}{spread}{self._suffix()}</td>'
             f"<td>{escape(' and '.join(self.bounds))}</td></tr>"
         )
 
