@@ -16,7 +16,7 @@ PAGE = (ROOT / "api.md").read_text(encoding="utf-8")
 
 def documented(first="", rest=""):
     def thing(x: int, *, deep: bool = False) -> str:
-        raise NotImplementedError
+        return str(x) if deep else ""
 
     thing.__doc__ = first and f"{first}\n\n    {rest}\n    "
     return thing

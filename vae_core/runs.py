@@ -23,11 +23,8 @@ CONFIG, HISTORY, CHECKPOINT, MODEL, PICTURE = FILES = (
     "model.safetensors",
     "picture.png",
 )
-PRIVATE = (
-    "root",
-    "model",
-    "images",
-)  # settings that a model's file does not repeat: places, and what it says in its own way
+# settings that a model's file does not repeat: places, and what it says in its own way
+PRIVATE = ("root", "model", "images")
 
 
 def check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
