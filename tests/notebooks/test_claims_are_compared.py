@@ -30,7 +30,7 @@ def test_a_number_that_has_moved_is_found(tmp_path):
         cell.outputs[0]["data"]["text/html"] = page.replace(f'data-value="{value}"', f'data-value="{said}"')
     nbformat.write(book, tmp_path / "a.ipynb")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-p", "no:cacheprovider", "--nbval"]
-    command += ["--nbval-current-env", str(tmp_path / "a.ipynb")]
+    command += ["--nbval-current-env", "-rN", str(tmp_path / "a.ipynb")]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     found = re.findall(r"^(.+: .+, and the notebook says .+?): make chapters", ended.stdout, re.MULTILINE)
     if load_images("mnist", fallback="digits").name == "mnist":
