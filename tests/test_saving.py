@@ -21,16 +21,17 @@ from vae_core import (
 )
 from vae_core.checkpoint import CheckpointError
 from vae_core.likelihoods import Bernoulli, Gaussian
+from vae_core.losses import Elbo
 from vae_core.models import ACTIVATIONS, LatentModel
+from vae_core.models import MODELS as MODELS_KNOWN
 from vae_core.presets import PRESETS, SHIPPED
-from vae_core.saving import check_fit, parts_of, what_would_change
+from vae_core.saving import check_fit, made_of, what_would_change
 
 MODELS = {
     "Autoencoder": lambda: Autoencoder(20, (16, 8), 3),
     "VAE": lambda: VAE(20, (16, 8), 3, bias=False, init="glorot"),
     "narrow": lambda: VAE(20, (16,), 3, likelihood=Gaussian(std=0.1)),
     "ConvVAE": lambda: ConvVAE(channels=3, size=16, widths=(4, 8), hidden_dim=10, latent_dim=3),
-    "double": lambda: VAE(20, (16, 8), 3).double(),
     **{name: lambda name=name: VAE(20, (16, 8), 3, activation=name) for name in ACTIVATIONS},
 }
 
@@ -132,6 +133,31 @@ class Tempered(VAE):
 
 
 @register
+class Sparing(VAE):
+    """A registered subclass with a number of which nothing is seen in evaluation."""
+
+    def __init__(self, free: float = 0.25):
+        super().__init__(20, (16, 8), 3)
+        self.free = free
+
+    def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
+        terms = super().forward(x, epsilon)
+        return Elbo(terms.rate.clamp_min(self.free), terms.distortion) if self.training else terms
+
+
+@register
+class Steps(VAE):
+    """A registered subclass with a list that can be changed after it was made."""
+
+    def __init__(self, sizes: list[float]):
+        super().__init__(20, (16, 8), 3)
+        self.sizes = list(sizes)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return super().decode(z) * self.sizes[0]
+
+
+@register
 class Fed(VAE):
     """A registered subclass whose argument no configuration can hold."""
 
@@ -166,7 +192,10 @@ ALTERED = {
         lambda: small(likelihood=Weighted(torch.ones(20))),
         r"its likelihood.weights is tensor\(.*holds numbers, words, and lists",
     ),
-    "number": (lambda: altered(Tempered(), "temperature", 2.0), "given the same noise, decode gives other numbers"),
+    "number": (lambda: altered(Tempered(), "temperature", 2.0), "temperature is 2.0 here, 1.0 in the model"),
+    "unseen": (lambda: altered(Sparing(), "free", 0.5), "free is 0.5 here, 0.25 in the model"),
+    "double": (lambda: small().double(), "encoder.layers.0.weight is of torch.float64, and would be of float32"),
+    "list": (lambda: altered(Steps([1.0]), "sizes", [2.0]), "given the same noise, decode gives other numbers"),
     "argument": (lambda: Fed(Scaled()), "its encoder is Scaled, and a configuration holds numbers"),
     "forward": (
         lambda: altered(small(), "forward", lambda x, epsilon: (x.sum(1), x.sum(1))),
@@ -242,6 +271,61 @@ def test_a_model_that_is_not_the_one_that_was_saved_stays_as_it_was(other, messa
     assert str(refused.value).startswith(str(path))
     assert all(torch.equal(before[name], value) for name, value in into.state_dict().items())
     assert into.training and not hasattr(into, "record")
+
+
+class Changing(VAE):
+    """Its code can be another than when it was saved, and no part or setting of it shows that."""
+
+    power = 1.0
+
+    def decode(self, z: Tensor) -> Tensor:
+        return super().decode(z) * self.power
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_computes_something_else_now_is_refused(own, tmp_path, monkeypatch):
+    """Weights, parts and settings are the same: only what it computes tells."""
+    monkeypatch.setitem(MODELS_KNOWN, "Changing", Changing)
+    path, into = tmp_path / "model.safetensors", Changing(20, (16, 8), 3)
+    save_model(path, Changing(20, (16, 8), 3), own=own)
+    before = copy.deepcopy(into.state_dict())
+    load_model(path, into=into)
+    into.load_state_dict(before)
+    monkeypatch.setattr(Changing, "power", 1.1)
+    with pytest.raises(CheckpointError, match=f"{path}: given the same noise, decode gives other numbers.*as it was"):
+        load_model(path, into=into)
+    assert all(torch.equal(before[name], value) for name, value in into.state_dict().items())
+    if not own:
+        with pytest.raises(CheckpointError, match="given the same noise, decode gives other numbers"):
+            load_model(path)
+
+
+def test_a_model_that_cannot_be_asked_is_saved_all_the_same(tmp_path):
+    """`own=True` asks for nothing but weights; and what could be asked then must answer now."""
+    path, mute = tmp_path / "model.safetensors", altered(small(), "decode", lambda z: z.no_such_thing)
+    save_model(path, mute, own=True)
+    assert load_model(path, into=altered(small(), "decode", lambda z: z.no_such_thing)).record["outputs"] is None
+    save_model(path, small(), own=True)
+    with pytest.raises(CheckpointError, match="given the same noise, decode gives other numbers"):
+        load_model(path, into=mute)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_kinds_of_number_come_back_only_where_nothing_is_lost(dtype, tmp_path):
+    path, model = tmp_path / "model.safetensors", small().to(dtype)
+    with pytest.raises(ValueError, match=rf"is of {dtype}, and would be of float32 \(model.float\(\) makes it so\)"):
+        save_model(path, model)
+    save_model(path, model, own=True)
+    if dtype == torch.float64:
+        with pytest.raises(CheckpointError, match="is of torch.float64 here, torch.float32 in the model"):
+            load_model(path, into=small())
+    else:
+        weights = zip(load_model(path, into=small()).parameters(), model.parameters(), strict=True)
+        assert all(torch.equal(wide, weight.float()) for wide, weight in weights)
+    into = small().to(dtype)
+    assert all(
+        torch.equal(a, b) for a, b in zip(load_model(path, into=into).parameters(), model.parameters(), strict=False)
+    )
 
 
 def test_a_file_that_says_nothing_of_parts_still_loads_by_its_configuration(tmp_path):
@@ -324,4 +408,4 @@ def test_shipped_weights_say_where_they_come_from(name):
 def test_shipped_weights_are_of_the_likelihood_that_their_file_names(name):
     model = load_pretrained(name)
     assert model.likelihood == (Bernoulli() if isinstance(model, VAE) else Gaussian(0.5**0.5, squash=True))
-    assert parts_of(model) == parts_of(PRESETS[name].build())
+    assert made_of(model) == made_of(PRESETS[name].build())

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from vae_core import checkpoint
-from vae_core.saving import check_fit, check_made_of, parts_of
+from vae_core.saving import check_fit, check_made_of, made_of
 
 REASONS = {
     "config.epochs": "a one-cycle schedule is laid out for one number of epochs; keep it, or start anew in another folder",
@@ -34,8 +34,8 @@ def save_run(run: Any, path: Path) -> None:
     moment = {"epoch": run.epoch, "position": run.position, "totals": run.totals, "began": run.began}
     moment |= {"device": run.device.type, "history": run.history.rows}
     path.parent.mkdir(parents=True, exist_ok=True)
-    made_of = {"model": {**run.model.config, "parts": parts_of(run.model)}}
-    checkpoint.save(path, tensors, {**settings(run), **moment, **made_of})
+    model = {**run.model.config, **made_of(run.model)}
+    checkpoint.save(path, tensors, {**settings(run), **moment, "model": model})
 
 
 def load_run(run: Any) -> None:
@@ -60,7 +60,7 @@ def load_run(run: Any) -> None:
         part, _, rest = name.partition(".")
         parts[part][rest] = value
     remedy = "resume the model that the run was started with, and freeze what was frozen then"
-    check_made_of(run.model, record["model"].get("parts"), path, remedy)
+    check_made_of(run.model, record["model"], path, remedy)
     owners = {"model": run.model, "optimizer": run.optimizer}
     for part, owner in owners.items():
         check_fit(owner.state_dict(), parts[part], path, remedy)

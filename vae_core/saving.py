@@ -1,9 +1,10 @@
 """Models on disk: what comes back is what was saved, or nothing is.
 
-A file holds the weights, the model's `config`, and which module is of which type. `load_model` builds the model from its
-`config`, so `save_model` does the same at once, on the spot, and refuses what would come back as something else. For a
-model of your own there are two ways: `register` its class, and the file brings it back by itself; or save it with
-`own=True`, and load it into a model that you have made as it was: `load_model(path, into=my_model)`.
+A file holds the weights, the model's `config`, which module is of which type and has which settings, and some numbers
+that the model computed. `load_model` builds the model from its `config`, so `save_model` does the same at once, on the
+spot, and refuses what would come back as something else. For a model of your own there are two ways: `register` its
+class, and the file brings it back by itself; or save it with `own=True`, and load it into a model that you have made as
+it was: `load_model(path, into=my_model)`. Either way, what is loaded must compute what the model computed that was saved.
 """
 
 import json
@@ -26,6 +27,9 @@ REMEDY = "build the model the file was saved from (its record's 'config')"
 TWO_WAYS = (
     "make it a class of its own and @register that, or pass own=True and get it back by load_model(path, into=my_model)"
 )
+
+MADE_OF = ("parts", "settings")
+PLAIN = (bool, int, float, str)
 
 
 class Unlike(ValueError):
@@ -53,24 +57,26 @@ def save_model(
     tensors = model.state_dict()
     if half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-    checkpoint.save(path, tensors, {**(record or {}), "config": model.config, "parts": parts_of(model), "own": own})
+    shown = {} if half else {"outputs": excerpt(model)}  # rounded weights compute something a little different
+    checkpoint.save(path, tensors, {**(record or {}), "config": model.config, **made_of(model), "own": own, **shown})
 
 
 def load_model(path: str | Path, into: LatentModel | None = None) -> Any:
     """The model a file describes, with its weights, in evaluation mode; `model.record` says where it comes from.
 
     The file is one of `save_model`, or the checkpoint of a run. `into` is a model of your own that gets the weights,
-    once it is seen to have the same parts, likelihood and shapes; where it has not, it stays as it was.
+    once it is seen to have the same parts, settings, likelihood and shapes, and to compute the same with them; where it
+    has not, it stays as it was.
 
     Raises:
         FileNotFoundError: no such file.
         CheckpointError: a damaged file, or weights that do not fit `into` or the configuration beside them.
     """
     tensors, record = checkpoint.load(path)
-    config, its_parts = record.get("config"), record.get("parts")
+    config, its = record.get("config"), record
     if isinstance(record.get("model"), dict) and not (isinstance(config, dict) and "model" in config):
-        config = dict(record["model"])  # of a run; what is called its config is how it trains
-        its_parts = config.pop("parts", None)
+        its = record["model"]  # of a run; what is called its config is how it trains
+        config = {name: value for name, value in its.items() if name not in MADE_OF}
         tensors = {name[6:]: value for name, value in tensors.items() if name.startswith("model.")}
     if not isinstance(config, dict):
         raise CheckpointError(f"{path} holds no model configuration: it was not written by save_model")
@@ -78,11 +84,12 @@ def load_model(path: str | Path, into: LatentModel | None = None) -> Any:
         with naming(path, "load it into a model that you have made as it was, load_model(path, into=my_model)"):
             if record.get("own"):
                 raise Unlike("it holds a model of one's own, which is not rebuilt")
-            model = restored(config, its_parts, tensors)
+            model = restored(config, its, tensors)
+            check_excerpt(model, record.get("outputs"))
     else:
         with naming(path, "make the model as it was that was saved"):
-            check_like(into, config, its_parts, tensors)
-            into.load_state_dict(tensors)
+            check_like(into, config, its, tensors)
+            take_weights(into, tensors, record.get("outputs"))
             model = into
     model.record = record
     return model.eval()
@@ -106,9 +113,12 @@ def what_would_change(model: LatentModel) -> str:
     config = json.loads(json.dumps(model.config))  # as a file has it
     if unsaid := _unsaid(config):
         return f"{unsaid}, and a configuration holds numbers, words, and lists of them"
+    for name, weight in model.named_parameters():
+        if weight.dtype != torch.float32:
+            return f"{name} is of {weight.dtype}, and would be of float32 (model.float() makes it so)"
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            twin = restored(config, parts_of(model), model.state_dict())
+            twin = restored(config, made_of(model), model.state_dict())
             check_outputs(model, twin.to(next(model.parameters())))
     except Unlike as error:
         return str(error)
@@ -151,17 +161,62 @@ def check_outputs(model: LatentModel, twin: LatentModel) -> None:
             raise Unlike(f"given the same noise, {name} gives other numbers here than in the model")
 
 
-def parts_of(model: nn.Module) -> dict[str, str]:
-    """The type of every module, by name; for one without weights, such as an activation, its settings too."""
-    return {name: _kind(part) for name, part in model.named_modules()}
+def made_of(model: nn.Module) -> dict[str, dict[str, str]]:
+    """What no weight shows, in words: each module's type, or all of it where it has no weights, such as an activation;
+    and the numbers, words and switches in the attributes of what is not PyTorch's own, such as a temperature."""
+    parts, settings = {}, {}
+    for name, part in model.named_modules():
+        parts[name] = type(part).__name__ if part.state_dict() or list(part.children()) else repr(part)
+        its = {} if type(part).__module__.startswith("torch.nn") else vars(part)
+        for key, value in its.items():
+            if type(value) in PLAIN and key != "training" and key[0] != "_":
+                settings[f"{name}.{key}".lstrip(".")] = repr(value)
+    return {"parts": parts, "settings": settings}
 
 
-def _kind(part: nn.Module) -> str:
-    return type(part).__name__ if part.state_dict() or list(part.children()) else repr(part)
+def excerpt(model: LatentModel) -> dict[str, list[float]] | None:
+    """Some numbers of each of the model's `outputs`; none of a model of one's own that cannot be asked for them."""
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            return {
+                name: [number for value in values for number in _some(value)] for name, values in outputs(model).items()
+            }
+    except Exception:  # whatever somebody's own code may raise
+        return None
 
 
-def restored(config: Any, its_parts: Any, tensors: dict[str, Tensor]) -> LatentModel:
-    """The model of a configuration, with these weights.
+def _some(values: Tensor) -> list[float]:
+    """Eight numbers, spread over all."""
+    flat = values.detach().flatten().double().cpu()
+    return flat[:: max(1, len(flat) // 8)][:8].tolist()
+
+
+def check_excerpt(model: LatentModel, shown: Any) -> None:
+    """Raise Unlike where a model does not compute what was `shown` of the one that was saved, but for rounding."""
+    if not isinstance(shown, dict):  # a file of an earlier version, or of float16
+        return
+    found = excerpt(model) or {}
+    for name, values in shown.items():
+        then, now = (
+            torch.tensor(numbers, dtype=torch.float64).nan_to_num() for numbers in (values, found.get(name, []))
+        )
+        if now.shape != then.shape or (now - then).abs().max() > 0.01 * then.abs().max():
+            raise Unlike(f"given the same noise, {name} gives other numbers here than in the model")
+
+
+def take_weights(model: LatentModel, tensors: dict[str, Tensor], shown: Any) -> None:
+    """Load weights that fit; where the model then does not compute what was `shown`, put back those it had."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(tensors)
+    try:
+        check_excerpt(model, shown)
+    except Unlike:
+        model.load_state_dict(before)
+        raise
+
+
+def restored(config: Any, its: dict[str, Any], tensors: dict[str, Tensor]) -> LatentModel:
+    """The model of a configuration, with these weights; `its` is what it must be `made_of`.
 
     Raises:
         Unlike: it cannot be built, or its parts or weights would be others.
@@ -171,31 +226,32 @@ def restored(config: Any, its_parts: Any, tensors: dict[str, Tensor]) -> LatentM
             outline = build(config)
     except (ValueError, TypeError, RuntimeError) as error:
         raise Unlike(f"it describes a model that cannot be built ({error})") from error
-    check_parts(outline, its_parts)
+    check_parts(outline, its)
     check_weights(outline.state_dict(), tensors)
     model = build(config)
     model.load_state_dict(tensors)
     return model
 
 
-def check_like(model: LatentModel, config: dict[str, Any], its_parts: Any, tensors: dict[str, Tensor]) -> None:
+def check_like(model: LatentModel, config: dict[str, Any], its: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """Raise Unlike for the first thing that a model has not in common with the one that was saved."""
-    check_parts(model, its_parts)
+    check_parts(model, its)
     for what, ours in {"model": type(model).__name__, "likelihood": describe(model.likelihood)}.items():
         if config.get(what) != ours:
             raise Unlike(f"its {what} is {config.get(what)!r} here, {ours!r} in the model")
     check_weights(model.state_dict(), tensors)
 
 
-def check_parts(model: nn.Module, its_parts: Any) -> None:
-    """Raise Unlike for the first module that is of another type than `its_parts` say, if they say anything."""
-    if not isinstance(its_parts, dict):  # a file of an earlier version
-        return
-    ours = parts_of(model)
-    for name in [*ours, *its_parts]:
-        here, there = its_parts.get(name, "missing"), ours.get(name, "missing")
-        if here != there:
-            raise Unlike(f"{name or 'the model'} is {here} here, {there} in the model")
+def check_parts(model: nn.Module, its: dict[str, Any]) -> None:
+    """Raise Unlike for the first module or setting that is another than what the saved one was `made_of`, where it is said."""
+    for what, ours in made_of(model).items():
+        theirs = its.get(what)
+        if not isinstance(theirs, dict):  # a file of an earlier version
+            continue
+        for name in [*ours, *theirs]:
+            here, there = theirs.get(name, "missing"), ours.get(name, "missing")
+            if here != there:
+                raise Unlike(f"{name or 'the model'} is {here} here, {there} in the model")
 
 
 def check_weights(wanted: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
@@ -206,7 +262,8 @@ def check_weights(wanted: dict[str, Tensor], tensors: dict[str, Tensor]) -> None
         if wanted[name].shape != tensors[name].shape:
             shapes = f"{tuple(tensors[name].shape)} here, {tuple(wanted[name].shape)} in the model"
             raise Unlike(f"{name} has shape {shapes}")
-        if wanted[name].is_floating_point() != tensors[name].is_floating_point():
+        wide = torch.promote_types(wanted[name].dtype, tensors[name].dtype)  # float16 becomes float32, not the reverse
+        if wide != wanted[name].dtype or wanted[name].is_floating_point() != tensors[name].is_floating_point():
             raise Unlike(f"{name} is of {tensors[name].dtype} here, {wanted[name].dtype} in the model")
 
 
@@ -216,10 +273,10 @@ def check_fit(wanted: dict[str, Tensor], tensors: dict[str, Tensor], path: str |
         check_weights(wanted, tensors)
 
 
-def check_made_of(model: nn.Module, its_parts: Any, path: str | Path, remedy: str) -> None:
+def check_made_of(model: nn.Module, its: dict[str, Any], path: str | Path, remedy: str) -> None:
     """`check_parts` for a file: its CheckpointError names that, and the remedy."""
     with naming(path, remedy):
-        check_parts(model, its_parts)
+        check_parts(model, its)
 
 
 @contextmanager
