@@ -402,7 +402,18 @@ def test_at_the_first_step_no_checkpoint_is_spoken_of(small, tmp_path):
     poison(next(model.decoder.parameters()), step=1)
     with pytest.raises(Diverged, match="step 1 of epoch 1: the gradient is nan: lower the learning rate"):
         fit(model, small, QUICK, out=tmp_path, overwrite=True, save_every=1, progress=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    assert not list(tmp_path.iterdir())  # so the next run may have the folder
+    with pytest.raises(Diverged):
+        fit(model, small, replace(QUICK, lr=1000.0), out=tmp_path, progress=False)
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+
+
+def test_an_error_on_the_way_back_to_a_run_leaves_its_folder_alone(small, tmp_path):
+    fit(make_model(), small, QUICK, out=tmp_path, progress=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="config.beta = 1.0, not 2.0"):
+        fit(make_model(), small, replace(QUICK, beta=2.0), out=tmp_path, resume=True, progress=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def blow_up(model, step, value):

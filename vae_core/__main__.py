@@ -25,6 +25,7 @@ from vae_core.runs import CHECKPOINT, FILES, MODEL, check_folder, read_settings,
 from vae_core.sources.sizes import usual_size
 from vae_core.training import Diverged, History, TrainConfig, fit
 
+USUAL, OF_PICTURES = "classic-400-20", "photos"  # presets where none is named
 SETS = ("mnist", "fashion-mnist", "digits")  # found by their name alone
 LARGEST = 64  # pixels across, unless --size asks for more
 HELP = {setting.name: setting.metadata["help"] for setting in fields(TrainConfig)}
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a preset into a folder", allow_abbrev=False)
     train.set_defaults(run=run_train)
-    train.add_argument("--preset", help="see the command presets (classic-400-20; for a folder of pictures, photos)")
+    train.add_argument("--preset", help=f"see the command presets ({USUAL}; for a folder of pictures, {OF_PICTURES})")
     train.add_argument("--latent-dim", type=int, metavar="INT", help="latent dimensions (the preset's)")
     train.add_argument("--hidden-dims", type=sizes, metavar="INT,INT", help="sizes of dense layers (the preset's)")
     train.add_argument("--out", type=Path, help="folder of the run (runs/PRESET; for pictures, runs/ and their folder)")
@@ -160,7 +161,7 @@ def run_train(options: argparse.Namespace) -> None:
 
 def default_folder(options: argparse.Namespace) -> Path:
     of_pictures = options.data == "folder" and options.root and not options.preset
-    return Path("runs") / (options.root.resolve().name if of_pictures else options.preset or "classic-400-20")
+    return Path("runs") / (options.root.resolve().name if of_pictures else options.preset or USUAL)
 
 
 def pick_preset(options: argparse.Namespace, then: dict[str, Any], out: Path) -> str | None:
@@ -169,7 +170,7 @@ def pick_preset(options: argparse.Namespace, then: dict[str, Any], out: Path) ->
         if options.preset not in (None, then.get("preset")):
             raise ValueError(f"{out} was started with preset = {then.get('preset')!r}, not {options.preset!r}")
         return then.get("preset")
-    return options.preset or ("photos" if options.data == "folder" else "classic-400-20")
+    return options.preset or (OF_PICTURES if options.data == "folder" else USUAL)
 
 
 def plan(options: argparse.Namespace, then: dict[str, Any], preset: Preset | None, images: ImageSet) -> Any:

@@ -7,6 +7,8 @@ model.safetensors to use and picture.png to look at. A `run` is what `training.R
 import io
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,13 +46,25 @@ def check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
         raise ValueError(f"{holds}, but no {CHECKPOINT} to resume from: {anew}")
 
 
-def open_folder(run: Any, overwrite: bool, about: dict[str, Any]) -> None:
-    """Make the folder, if need be empty it of another run, and write config.json: what the run has now, and what it had before.
+@contextmanager
+def opened(run: Any, overwrite: bool, about: dict[str, Any]) -> Iterator[None]:
+    """The folder, made and, if need be, emptied of another run, with config.json: what the run has now, and had before.
 
-    `about` is what there is to say besides the run's own settings.
+    `about` is what there is to say besides the run's own settings. A run that comes to nothing leaves none of it.
     """
     if run.path is None or run.rank > 0:
+        yield
         return
+    write_settings(run, overwrite, about)
+    try:
+        yield
+    except BaseException:
+        if not run.path.exists():
+            run.path.with_name(CONFIG).unlink(missing_ok=True)
+        raise
+
+
+def write_settings(run: Any, overwrite: bool, about: dict[str, Any]) -> None:
     folder = run.path.parent
     folder.mkdir(parents=True, exist_ok=True)
     if overwrite:

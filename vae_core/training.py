@@ -34,7 +34,7 @@ from vae_core.machine import pick_device, stop_on_interrupt
 from vae_core.metrics import evaluate
 from vae_core.models import LatentModel
 from vae_core.resume import derive_seed, how_to_go_on, load_run, save_run
-from vae_core.runs import CHECKPOINT, check_folder, finish, note_epoch, open_folder
+from vae_core.runs import CHECKPOINT, check_folder, finish, note_epoch, opened
 
 TERMS = ("rate", "distortion", "gradient")
 MEASURES = tuple(f"{part}_{name}" for part in ("train", "test") for name in ("rate", "distortion", "elbo"))
@@ -192,9 +192,12 @@ def fit(
     try:
         if resume:
             load_run(run)
-        open_folder(run, overwrite, about or {})
         steps = config.epochs * run.steps_per_epoch
-        with stop_on_interrupt() as stop, tqdm(total=steps, initial=run.number, leave=False, **shown) as bar:
+        with (
+            opened(run, overwrite, about or {}),
+            stop_on_interrupt() as stop,
+            tqdm(total=steps, initial=run.number, leave=False, **shown) as bar,
+        ):
             for _ in run.steps():
                 if run.position == 0:  # an epoch has ended
                     bar.clear()
