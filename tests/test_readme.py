@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 from built import ROOT
 from PIL import Image
+
+from vae_core.__main__ import main
 
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Use it on your own data")[1].split("\n## ")[0]
 OWN = (ROOT / "own.md").read_text(encoding="utf-8")
@@ -77,9 +80,12 @@ def test_what_was_exported_runs_without_the_package(project):
     assert shape == "(1, 784)" and int(count) > 6
 
 
-def test_every_line_of_the_shell_runs(project):
+def test_every_line_of_the_shell_runs(project, monkeypatch):
+    monkeypatch.chdir(project)
     for command in code(SECTION, "sh").splitlines():
-        run(project, *command.split())
+        python, module, package, *arguments = shlex.split(command)
+        assert [python, module, package] == ["python", "-m", "vae_core"]
+        assert main(arguments) == 0
     history = (project / "runs" / "photos" / "history.csv").read_text(encoding="utf-8").splitlines()
     assert len(history) == 1 + 8
 
