@@ -1,7 +1,10 @@
 """The page of the package: what `vae_core` hands on stands there, and what a docstring says is what a reader reads."""
 
 import dataclasses
+import importlib
+import inspect
 import re
+from typing import get_args, get_type_hints
 
 import api
 import pytest
@@ -10,6 +13,7 @@ from sphinx.errors import ExtensionError
 
 import vae_core
 from vae_core import TrainConfig, fit, training
+from vae_core.labs import LABS
 
 PAGE = (ROOT / "api.md").read_text(encoding="utf-8")
 
@@ -26,6 +30,28 @@ def test_all_that_the_package_hands_on_is_on_its_page():
     named = set(re.findall(r"^(\w+)(?:: [\w ]+)?$", PAGE, re.MULTILINE))
     missing = set(vae_core.__all__) - named
     assert not missing, f"name it in api.md, below its module: {sorted(missing)}"
+
+
+def names():
+    """Each name of the page with the thing itself."""
+    for module, body in re.findall(r"^```{api} (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        for line in body.splitlines():
+            name = line.partition(":")[0]
+            yield name, api.find(importlib.import_module(module), name)
+
+
+def test_what_a_lab_is_given_is_on_its_page():
+    there = [thing for _, thing in names()]
+    for lab in filter(lambda thing: thing in LABS, there):
+        given = {part for hint in get_type_hints(lab.__init__).values() for part in [hint, *get_args(hint)]}
+        missing = [
+            part for part in given if getattr(part, "__module__", "").startswith("vae_core.labs") and part not in there
+        ]
+        assert not missing, f"{lab.__name__} takes {missing}: name it in api.md"
+
+
+def test_no_docstring_of_the_page_points_to_where_it_is_not():
+    assert [name for name, thing in names() if "this module" in (inspect.getdoc(thing) or "")] == []
 
 
 def test_a_name_is_a_fold_with_its_signature_its_errors_and_its_settings():

@@ -16,13 +16,24 @@ import torch
 from ipywidgets.widgets.widget import _instances
 from PIL import Image, ImageDraw
 
-from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
-from vae_core.labs import LABS, ElboLab, InterpolationLab, ManifoldLab, PosteriorLab, base, picture
+from vae_core import VAE, Autoencoder, ConvVAE, ImageSet, TrainConfig
+from vae_core.labs import (
+    LABS,
+    DimensionLab,
+    ElboLab,
+    InterpolationLab,
+    ManifoldLab,
+    PosteriorLab,
+    TrainingLab,
+    base,
+    picture,
+)
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_dense, read, unpack_dense
+from vae_core.labs.training import record
 from vae_core.likelihoods import LIKELIHOODS, Gaussian, describe
 from vae_core.losses import gaussian_kl
 from vae_core.models import dense
@@ -503,3 +514,32 @@ def test_images_that_are_no_digits_are_not_called_so(labels, named):
     assert "Images from the test set" in lab.canvas.spec["caption"]
     walk = InterpolationLab(vae=model, ae=Autoencoder(144, (8,), 2), images=images)
     assert walk.canvas.spec["names"][0] == named[1]
+
+
+def labs_of(images: ImageSet) -> list[Lab]:
+    """Every lab that shows images, of small models that fit these."""
+    torch.manual_seed(0)
+    vae, ae = VAE(images.input_dim, (8,), 2), Autoencoder(images.input_dim, (8,), 2)
+    album = record(vae, images, TrainConfig(epochs=1, device="cpu"))
+    given = (PosteriorLab(vae, images), DimensionLab([vae], images), TrainingLab(album))
+    return [*given, ManifoldLab(ae, vae, images), InterpolationLab(ae, vae, images)]
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_no_lab_has_words_of_digits_for_other_images(classes):
+    """On the controls, in caption, still picture and numbers that travel; and where all labels are one, none of classes."""
+    for lab in labs_of(ImageSet.of(torch.rand(200, 12, 12), labels=torch.arange(200) % classes)):
+        spec = lab.canvas.spec
+        labels = [[control["label"], *control.get("options", [])] for control in spec["controls"]]
+        shown = json.dumps([labels, spec["caption"], lab.canvas.fallback])
+        assert "digit" not in shown.lower()
+        assert ("class " in shown or "by class" in shown) <= (classes > 1)
+        if type(lab) is not DimensionLab:  # its script has no words for images
+            assert spec["noun"] == "image" and spec.get("classes", True) == (classes > 1)
+        assert all((len(plane["names"]) > 0) == (classes > 1) for plane in spec.get("planes", []))
+
+
+def test_of_digits_a_script_is_told_nothing(digits):
+    """It takes images for digits of itself: what the book's pages hold is no longer for it."""
+    for lab in labs_of(digits.first(200, 200)):
+        assert not {"noun", "classes"} & lab.canvas.spec.keys()

@@ -1,6 +1,7 @@
 """Models of one's own, as a reader would write them: trained, saved, loaded, put behind every lab, taken to plain PyTorch."""
 
 import copy
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vae_core import VAE, Autoencoder, TrainConfig, fit, load_model, register, save_model
+from vae_core import VAE, Autoencoder, ImageSet, TrainConfig, fit, load_model, register, save_model
 from vae_core.labs import DimensionLab, InterpolationLab, ManifoldLab, PosteriorLab
 from vae_core.labs.pack import unpack_dense
 from vae_core.likelihoods import Gaussian, get_likelihood
@@ -302,4 +303,50 @@ def test_a_model_given_alone_stands_beside_the_books_own_of_the_other_kind(lab_c
         models = lab.models if isinstance(lab, InterpolationLab) else [plane.model for plane in lab.planes]
         assert next(iter(given.values())) in models
         titles.append([part["title"] for part in lab.canvas.spec.get("models") or lab.canvas.spec["planes"]])
-    assert titles == [["Autoencoder", "OwnDecoder"]] * 2 + [["Autoencoder", "VAE"]] * 2
+        caption = lab.canvas.spec["caption"]
+        assert caption.endswith(
+            f"The {'VAE' if ae in given.values() else 'Autoencoder'} is the book's own, trained on MNIST."
+        )
+    assert titles == [["Autoencoder (the book's)", "OwnDecoder"]] * 2 + [["Autoencoder", "VAE (the book's)"]] * 2
+
+
+def test_nobodys_models_are_the_books(digits):
+    """Two of the reader's own are not called so, nor are the book's on the book's own images, where all is its own."""
+    ours = (Autoencoder(hidden_dims=(8,), latent_dim=2), OwnDecoder())
+    for lab in (ManifoldLab(*ours, digits), InterpolationLab(*ours, digits), ManifoldLab(images=digits)):
+        assert "book" not in json.dumps(lab.canvas.spec) + lab.canvas.fallback
+    clothes = ImageSet.of(torch.rand(40, 28, 28), name="clothes")
+    for lab in (PosteriorLab(images=clothes), DimensionLab(images=clothes), ManifoldLab(images=clothes)):
+        assert "the book's own, trained on MNIST." in lab.canvas.spec["caption"]
+    assert [plane["title"] for plane in lab.canvas.spec["planes"]] == ["Autoencoder (the book's)", "VAE (the book's)"]
+
+
+SMALL = VAE(64, (8,), 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "remedy"),
+    [
+        (lambda images: ManifoldLab(vae=SMALL, images=images), "Autoencoder", "both models, ae= and vae="),
+        (lambda images: InterpolationLab(SMALL, images=images), "Autoencoder", "both models, ae= and vae="),
+        (lambda images: ManifoldLab(images=images), "Autoencoder", "both models, ae= and vae="),
+        (
+            lambda images: InterpolationLab(ae=Autoencoder(64, (8,), 2), images=images),
+            "VAE",
+            "both models, ae= and vae=",
+        ),
+        (lambda images: PosteriorLab(images=images), "VAE", "model=, a VAE"),
+        (lambda images: DimensionLab(images=images), "VAE", "models=, VAEs"),
+    ],
+)
+def test_the_books_own_models_do_not_fit_images_of_another_size(make, kind, remedy):
+    """It is they that are of the wrong size, not the reader's model or images."""
+    sizes = "is for the 28 × 28 pixels of MNIST, and the images have 8 × 8"
+    with pytest.raises(ValueError, match=f"^the book's own {kind} {sizes}: pass {remedy}, trained on these images$"):
+        make(ImageSet.of(torch.rand(40, 8, 8)))
+
+
+def test_nor_do_they_fit_digits_in_a_frame(digits):
+    for lab_class in (ManifoldLab, InterpolationLab):
+        with pytest.raises(ValueError, match="the book's own Autoencoder is for the 28 × 28 .* 32 × 32: pass both"):
+            lab_class(images=digits.padded(32))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae_core import VAE, Autoencoder, TrainConfig, fit
+from vae_core import VAE, Autoencoder, ImageSet, TrainConfig, fit
 from vae_core.labs import TrainingLab
 from vae_core.labs.pack import read
 from vae_core.labs.training import EARLY, Album, record
@@ -104,7 +104,18 @@ def test_a_run_without_whole_epochs_offers_no_view_of_them(few):
     assert "span" not in lab.controls and set(lab.controls) == {"snapshot", "curves"}
 
 
+@pytest.mark.parametrize(("classes", "shown", "words"), [(1, 10, "Ten test images"), (3, 3, "3 test images")])
+def test_it_shows_one_image_of_each_class_or_ten_where_there_are_none(classes, shown, words):
+    images = ImageSet.of(torch.rand(100, 8, 8), labels=torch.arange(100) % classes)
+    torch.manual_seed(0)
+    run = record(VAE(64, (8,), 2), images, TrainConfig(epochs=1, device="cpu"))
+    assert run.x.shape == (shown, 64) and run.drawn[0].shape == (shown + 10, 64)
+    assert f'alt="{words}; below them the same {words.split()[0].lower()} as' in TrainingLab(run).canvas.fallback
+
+
 def test_bad_albums_are_named(few):
+    with pytest.raises(ValueError, match="VAE takes 64 numbers an image, and the images have 28 × 28"):
+        Album(VAE(64, (8,), 2), few, CONFIG)
     album = Album(small(), few, CONFIG)
     with pytest.raises(ValueError, match="holds 0 of the 2 or more snapshots"):
         TrainingLab(album)

@@ -23,8 +23,8 @@ from screen import (
     words,
 )
 
-from vae_core import VAE
-from vae_core.labs import LABS, ManifoldLab, PosteriorLab
+from vae_core import VAE, ImageSet
+from vae_core.labs import LABS, DimensionLab, InterpolationLab, ManifoldLab, PosteriorLab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import unpack_dense
@@ -193,6 +193,21 @@ def test_a_slider_that_is_off_by_a_rounding_stands_at_its_step(labs, open_page):
     )
     page.wait_for_selector(READY)
     assert "before it was touched" not in words(page)
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_a_page_of_other_images_has_no_word_of_digits(width, open_page):
+    """And says whose the model is that nobody brought along, in the caption whatever room there is."""
+    torch.manual_seed(0)
+    images = ImageSet.of(torch.rand(100, 28, 28), labels=torch.arange(100) % 3)
+    model = VAE(hidden_dims=(8,), latent_dim=2)
+    labs = (PosteriorLab(model, images), DimensionLab([model], images), ManifoldLab(vae=model, images=images))
+    for lab in (*labs, InterpolationLab(vae=model, images=images)):
+        page = open_page(lab.html(), width=width)
+        page.wait_for_selector(READY)
+        said = only_lab(page).inner_text() + words(page)
+        assert "mage" in said and "digit" not in said.lower()
+        assert ("The Autoencoder is the book's own, trained on MNIST." in said) == (lab not in labs[:2])
 
 
 # --- pointers ---

@@ -74,7 +74,11 @@ class Canvas(anywidget.AnyWidget):
 
 
 class Lab(widgets.VBox):
-    """An explorable: see this module's docstring. `values` maps each control's name to its value."""
+    """An explorable: in Jupyter and on Colab ordinary controls and one canvas, in a page one element with everything inside.
+
+    `values` maps each control's name to its value, follows it and can be observed; `controls` holds the ipywidgets, by name.
+    How to write a lab of your own, and what these arguments are, stands at the top of `vae_core/labs/base.py`.
+    """
 
     module: ClassVar[str]
     """The ES module in js/ that exports `create`."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import check_size, choose, noun, square_grey
+from vae_core.labs.images import BOOKS, check_size, choose, foreign, noun, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, Sheet
@@ -28,7 +28,7 @@ PRACTICE = 4000  # codes from the prior, at which the rounded decoders must be t
 
 
 class DimensionLab(Lab):
-    """Choose a digit and a strength of noise, and compare what VAEs of 2 to 50 dimensions draw, pay and leave unused.
+    """Choose an image and a strength of noise, and compare what VAEs of 2 to 50 dimensions draw, pay and leave unused.
 
     z = mean + noise · std · ε, with as many ε as a model has dimensions. A unit counts as active if its mean varies
     over the test set (`active_units`). The decoders travel in six bits a weight, so that six fit into one page.
@@ -42,6 +42,7 @@ class DimensionLab(Lab):
     tall = (1058, 711)
 
     def __init__(self, models: Sequence[VAE] | None = None, images: ImageSet | None = None):
+        lent = models is None
         models = list(models) if models is not None else [load_pretrained(f"vae-{size}") for size in DIMENSIONS]
         if not models or not all(isinstance(model, VAE) and type(model.likelihood) is Bernoulli for model in models):
             given = ", ".join(f"{type(model).__name__} of {model.likelihood}" for model in models)
@@ -50,7 +51,7 @@ class DimensionLab(Lab):
         self.models = models
         images, side = square_grey(images)
         for model in models:
-            check_size(model, side)
+            check_size(model, side, "models=, VAEs" if lent else "")
         x, names = choose(images)
         start = names.index("3, another") if "3, another" in names else 0  # a digit that gains up to ten dimensions
         block = Block()
@@ -88,7 +89,8 @@ class DimensionLab(Lab):
             picture=draw_still(models, x[start], [mean[start] for mean, _ in self._posteriors]),
             caption="At noise 1 the draws are from the posterior that the encoder chose; at 0 all are its mean, at an "
             "infinite rate. Distortion: mean of the four draws. Active: the unit's mean varies over the test set by a variance "
-            f"of more than 0.01. Digits from the test set ({images.title}).",
+            f"of more than 0.01. {noun(images).capitalize()}s from the test set ({images.title})."
+            + (f" The models are {BOOKS}" if lent and foreign(images) else ""),
         )
 
     @property

@@ -1,6 +1,7 @@
 """What a lab shows, and what it is called: the images that it is given, else the book's own test digits, and models."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from vae_core.models import VAE, LatentModel
 from vae_core.saving import load_pretrained
 
 SHOWN = 2  # images of each class, to choose from
+BOOKS = "the book's own, trained on MNIST."
 
 
 def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
@@ -24,20 +26,61 @@ def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
     return images, height
 
 
-def check_size(model: LatentModel, side: int) -> None:
-    """Raise ValueError for a model of images of another size."""
-    if model.input_dim != side**2:
-        sizes = f"takes {model.input_dim:,} numbers an image, and the images have {side} × {side}"
-        raise ValueError(f"the {type(model).__name__} {sizes}: pass images=, those that it was trained on")
+def check_size(model: LatentModel, side: int, instead: str = "") -> None:
+    """Raise ValueError for a model of images of another size; `instead` of the book's own, what a reader could pass."""
+    if model.input_dim == side**2:
+        return
+    kind = type(model).__name__
+    if instead:
+        sizes = f"is for the 28 × 28 pixels of MNIST, and the images have {side} × {side}"
+        raise ValueError(f"the book's own {kind} {sizes}: pass {instead}, trained on these images")
+    sizes = f"takes {model.input_dim:,} numbers an image, and the images have {side} × {side}"
+    raise ValueError(f"the {kind} {sizes}: pass images=, those that it was trained on")
 
 
-def pair(ae: LatentModel | None, vae: LatentModel | None) -> list[LatentModel]:
-    """Two models to compare. One given alone stands beside the book's own of the other kind, whichever kind it is."""
+def pair(
+    ae: LatentModel | None, vae: LatentModel | None, images: ImageSet, side: int
+) -> tuple[list[LatentModel], list[str], str]:
+    """Two models to compare, what each is called, and a sentence on whose they are where that is mixed, else none.
+
+    One given alone stands beside the book's own of the other kind, whichever kind it is.
+
+    Raises:
+        ValueError: a model of images of another size, the reader's or the book's.
+    """
     if vae is None and isinstance(ae, VAE):
         ae, vae = None, ae
     elif ae is None and vae is not None and not isinstance(vae, VAE):
         ae, vae = vae, None
-    return [ae or load_pretrained("ae-2"), vae or load_pretrained("vae-2")]
+    own = [model for model in (ae, vae) if model is not None]
+    models = [ae or load_pretrained("ae-2"), vae or load_pretrained("vae-2")]
+    lent = [model for model in models if model not in own]
+    for model in own:
+        check_size(model, side)
+    for model in lent:
+        check_size(model, side, "both models, ae= and vae=")
+    kinds = titles(models)
+    if not lent or not (own or foreign(images)):
+        return models, kinds, ""
+    whose = "Both models are" if len(lent) == 2 else f"The {kinds[models.index(lent[0])]} is"
+    marked = [f"{kind} (the book's)" if model in lent else kind for kind, model in zip(kinds, models, strict=True)]
+    return models, marked, f" {whose} {BOOKS}"
+
+
+def foreign(images: ImageSet) -> bool:
+    """Whether these are not the digits that the book's own models know."""
+    return noun(images) != "digit"
+
+
+def has_classes(images: ImageSet) -> bool:
+    """Whether the labels tell images apart: those that came without any have all the same."""
+    return len(images.test_labels.unique()) > 1
+
+
+def called(images: ImageSet) -> dict[str, Any]:
+    """What these images are called, for a lab's spec (js/images.mjs); nothing where the script knows it: of digits."""
+    named = {"noun": noun(images)} if foreign(images) else {}
+    return named if has_classes(images) else {**named, "classes": False}
 
 
 def noun(images: ImageSet) -> str:
@@ -47,15 +90,14 @@ def noun(images: ImageSet) -> str:
 
 def choose(images: ImageSet) -> tuple[Tensor, tuple[str, ...]]:
     """The first test images of each class, or, where there are no classes, of all: x (N, D) in [0, 1], and a name for each."""
-    labels = images.test_labels.unique()[:10].tolist()
-    if len(labels) == 1:  # without labels, or all of one class
+    if not has_classes(images):
         x = to_pixels(images.test[: 10 * SHOWN])
         return x, tuple(f"{noun(images)} {i + 1}" for i in range(len(x)))
     rows, names = [], []
-    for label in labels:
+    for label in images.test_labels.unique()[:10].tolist():
         for count, row in enumerate((images.test_labels == label).nonzero()[:SHOWN, 0].tolist()):
             rows.append(row)
-            name = f"{label}" if noun(images) == "digit" else f"class {label}"
+            name = f"class {label}" if foreign(images) else f"{label}"
             names.append(name if count == 0 else f"{name}, another")
     return to_pixels(images.test[rows]), tuple(names)
 

@@ -1,4 +1,4 @@
-"""`InterpolationLab`: a walk from one digit to another, through the codes of an autoencoder and of a VAE."""
+"""`InterpolationLab`: a walk from one image to another, through the codes of an autoencoder and of a VAE."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.images import check_size, choose, pair, square_grey, titles
+from vae_core.labs.images import called, choose, pair, square_grey
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import Sheet
 from vae_core.latent import lerp, slerp
@@ -23,11 +23,12 @@ STEP = 0.01
 
 
 class InterpolationLab(Lab):
-    """Choose two digits and a path between them, and walk: what do an autoencoder and a VAE draw on the way?
+    """Choose two images and a path between them, and walk: what do an autoencoder and a VAE draw on the way?
 
-    A model given alone stands beside the book's own of the other kind; each is called what its class is.
+    A model given alone stands beside the book's own of the other kind, which is for MNIST, and the page says so; each is
+    called what its class is.
 
-    The blend of pixels is taken between each model's own drawings of the two digits, so that all three paths
+    The blend of pixels is taken between each model's own drawings of the two images, so that all three paths
     begin and end alike. The measure is the distance to the nearest of 1,000 training images, all at half
     their width; 1 is the distance at which a test image typically lies.
 
@@ -41,9 +42,7 @@ class InterpolationLab(Lab):
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side = square_grey(images)
-        self.models = pair(ae, vae)
-        for model in self.models:
-            check_size(model, side)
+        self.models, titles, whose = pair(ae, vae, images, side)
         x, names = choose(images)
         known = to_pixels(images.train[:LIBRARY])
         self._codes, practices = ([codes_of(model, pixels) for model in self.models] for pixels in (x, known))
@@ -52,6 +51,7 @@ class InterpolationLab(Lab):
         typical = torch.cdist(halve(to_pixels(images.test[:LIBRARY])), library).amin(1).median().item()
         block = Block()
         spec = {
+            **called(images),
             "side": side,
             "names": [with_article(name) for name in names],
             "images": block.add((255 * x).round(), "uint8"),
@@ -64,9 +64,7 @@ class InterpolationLab(Lab):
                     **pack_decoder(model, block, practice),
                     "codes": block.add(codes, "float32"),
                 }
-                for model, codes, practice, title in zip(
-                    self.models, self._codes, practices, titles(self.models), strict=True
-                )
+                for model, codes, practice, title in zip(self.models, self._codes, practices, titles, strict=True)
             ],
         }
         start, end = (names.index(name) if name in names else i for i, name in enumerate(("4", "9")))
@@ -82,9 +80,9 @@ class InterpolationLab(Lab):
             controls,
             spec,
             block.data,
-            picture=self._draw_still(names, start, end),
+            picture=self._draw_still(titles, names, start, end),
             caption=f"Both networks have {codes}. Distances are to the nearest of {len(library):,} training images "
-            f"({images.title}), seen at half size; 1 is the distance at which a real test image typically lies.",
+            f"({images.title}), seen at half size; 1 is the distance at which a real test image typically lies.{whose}",
         )
 
     @property
@@ -104,14 +102,13 @@ class InterpolationLab(Lab):
         at, steps = self.state(), round(1 / STEP)
         return walk(points[at["from"]], points[at["to"]], steps + 1)[round(at["t"] * steps)].numpy()
 
-    def _draw_still(self, names: Sequence[str], start: int, end: int) -> tuple[Image, str]:
+    def _draw_still(self, titles: Sequence[str], names: Sequence[str], start: int, end: int) -> tuple[Image, str]:
         """The lab as it begins, for a page whose script does not run."""
         sheet = Sheet(690, 260)
-        called = titles(self.models)
-        for top, title, model, codes in zip((30, 146), called, self.models, self._codes, strict=True):
+        for top, title, model, codes in zip((30, 146), titles, self.models, self._codes, strict=True):
             sheet.show(title, model.draw(lerp(codes[start], codes[end], 9)), 8, top, 70)
         walk = f"on a straight walk from the code of {with_article(names[start])} to that of {with_article(names[end])}"
-        return sheet.image, f"Two rows of nine drawings, {called[0]} and {called[1]}, {walk}."
+        return sheet.image, f"Two rows of nine drawings, {titles[0]} and {titles[1]}, {walk}."
 
 
 def codes_of(model: LatentModel, x: Tensor) -> Tensor:

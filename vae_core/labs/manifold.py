@@ -1,4 +1,4 @@
-"""`ManifoldLab`: the latent planes of an autoencoder and of a VAE, one point in both, two decoded digits."""
+"""`ManifoldLab`: the latent planes of an autoencoder and of a VAE, one point in both, and what each decodes there."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.images import check_size, pair, square_grey, titles
+from vae_core.labs.images import called, has_classes, noun, pair, square_grey
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
 from vae_core.models import VAE, LatentModel, evaluating
@@ -27,7 +27,6 @@ class Plane:
         if model.latent_dim != 2:
             raise ValueError(f"ManifoldLab shows planes: it needs latent_dim = 2, not {model.latent_dim}")
         self.model = model
-        check_size(model, round(x.shape[1] ** 0.5))
         with evaluating(model):
             z = model.code(x.to(model.device)).cpu()
         self.centre, self.scale = z.mean(0), z.std(0)
@@ -51,8 +50,9 @@ class ManifoldLab(Lab):
     """Drag one point over two latent planes and watch both decoders: holes against smoothness.
 
     z₁ and z₂ count standard deviations of each model's own codes, from their middle, so that one point
-    means the same in both planes. A model given alone stands beside the book's own of the other kind; each is called what
-    its class is. It starts where the first model has a hole and the second has none, if there is such a place.
+    means the same in both planes. A model given alone stands beside the book's own of the other kind, which is for MNIST, and
+    the page says so; each is called what its class is. It starts where the first model has a hole and the second has
+    none, if there is such a place.
 
     Raises:
         ValueError: a model whose latent space is not a plane, or whose decoder is not of dense layers, or whose pixels are
@@ -65,11 +65,12 @@ class ManifoldLab(Lab):
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side = square_grey(images)
         x, labels = to_pixels(images.test[:CODES]), images.test_labels[:CODES]
-        self.planes = [Plane(model, x) for model in pair(ae, vae)]
-        called = titles([plane.model for plane in self.planes])
+        models, titles, whose = pair(ae, vae, images, side)
+        self.planes = [Plane(model, x) for model in models]
         start = find_hole(self.planes, x)
         block = Block()
         spec = {
+            **called(images),
             "side": side,
             "hole": HOLE,
             "colours": CLASS_COLOURS,
@@ -82,23 +83,24 @@ class ManifoldLab(Lab):
                     "centre": plane.centre.tolist(),
                     "scale": plane.scale.tolist(),
                     "codes": block.add(plane.codes, "float16"),
-                    "names": name_places(plane.codes, labels),
+                    "names": name_places(plane.codes, labels) if has_classes(images) else [],
                 }
-                for plane, title in zip(self.planes, called, strict=True)
+                for plane, title in zip(self.planes, titles, strict=True)
             ],
         }
         controls = [
             Slider("z1", "z₁, across", -REACH, REACH, STEP, start[0], "σ"),
             Slider("z2", "z₂, up", -REACH, REACH, STEP, start[1], "σ"),
-            Choice("backdrop", "Show on the planes", ("codes of real digits", "decoded grid", "both")),
+            Choice("backdrop", "Show on the planes", (f"codes of real {noun(images)}s", "decoded grid", "both")),
         ]
+        coloured = ", coloured by class" if has_classes(images) else ""
         super().__init__(
             controls,
             spec,
             block.data,
-            picture=draw_still(self.planes, called, labels, start),
-            caption=f"Dots: {len(x):,} test images ({images.title}), coloured by class. σ: standard deviations of each "
-            "model's own codes, counted from their middle. The disc around the point holds no real code.",
+            picture=draw_still(self.planes, titles, labels, start, coloured),
+            caption=f"Dots: {len(x):,} test images ({images.title}){coloured}. σ: standard deviations of each "
+            f"model's own codes, counted from their middle. The disc around the point holds no real code.{whose}",
         )
 
     @property
@@ -144,10 +146,12 @@ def find_hole(planes: list[Plane], x: Tensor) -> tuple[float, float]:
     return round(grid[best, 0].item(), 2), round(grid[best, 1].item(), 2)
 
 
-def draw_still(planes: list[Plane], called: list[str], labels: Tensor, start: tuple[float, float]) -> tuple[Image, str]:
-    """The lab as it begins, for a page whose script does not run."""
+def draw_still(
+    planes: list[Plane], titles: list[str], labels: Tensor, start: tuple[float, float], coloured: str
+) -> tuple[Image, str]:
+    """The lab as it begins, for a page whose script does not run; `coloured`, words on what the colours mean, or none."""
     sheet, point, far = Sheet(720, 490), torch.tensor([start]), []
-    for left, plane, title in zip((40, 380), planes, called, strict=True):
+    for left, plane, title in zip((40, 380), planes, titles, strict=True):
         sheet.write(title, left, 10, size=16)
         sheet.rectangle((left, 34, left + 300, 334), outline=GREY)
         shown = plane.codes.abs().amax(1) < REACH
@@ -157,6 +161,6 @@ def draw_still(planes: list[Plane], called: list[str], labels: Tensor, start: tu
         sheet.show("", plane.decode(point), left + 80, 348, 140)
         far.append(f"{torch.cdist(point, plane.codes).min():.2f} σ")
     return sheet.image, (
-        f"The codes of test images in two planes, {called[0]} and {called[1]}, coloured by class, with one point marked in both; "
+        f"The codes of test images in two planes, {titles[0]} and {titles[1]}{coloured}, with one point marked in both; "
         f"below, what is decoded there. The nearest code is {far[0]} away in the first plane and {far[1]} in the second."
     )

@@ -8,7 +8,7 @@ from torch import Tensor
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider
-from vae_core.labs.images import check_size, choose, noun, square_grey
+from vae_core.labs.images import BOOKS, called, check_size, choose, foreign, noun, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
@@ -18,7 +18,7 @@ from vae_core.saving import load_pretrained
 
 
 class PosteriorLab(Lab):
-    """Pick a digit, move and stretch its posterior q(z|x), and watch decoded digits, rate, distortion and ELBO.
+    """Pick an image, move and stretch its posterior q(z|x), and watch what is decoded, rate, distortion and ELBO.
 
     Of a model of your own: `PosteriorLab(load_model("runs/mine/model.safetensors"))`, with the images that it knows.
 
@@ -35,12 +35,13 @@ class PosteriorLab(Lab):
     tall = (977, 822)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
+        lent = model is None
         model = model or load_pretrained("vae-10")
         if not isinstance(model, VAE):
             raise ValueError(f"PosteriorLab needs a VAE, not {type(model).__name__}: a point has no posterior")
         self.model = model
         images, side = square_grey(images)
-        check_size(model, side)
+        check_size(model, side, "model=, a VAE" if lent else "")
         x, names = choose(images)
         with evaluating(model):
             posterior = model.encode(x.to(model.device))
@@ -48,6 +49,7 @@ class PosteriorLab(Lab):
         kl = gaussian_kl(self._means[..., None], self._log_vars[..., None]).mean(0).tolist()  # by unit
         block = Block()
         spec = {
+            **called(images),
             "side": side,
             "units": model.latent_dim,
             **pack_decoder(model, block),
@@ -70,7 +72,8 @@ class PosteriorLab(Lab):
             block.data,
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
             caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
-            f"prior. {noun(images).capitalize()}s from the test set ({images.title}).",
+            f"prior. {noun(images).capitalize()}s from the test set ({images.title})."
+            + (f" The model is {BOOKS}" if lent and foreign(images) else ""),
         )
 
     @property
@@ -86,7 +89,7 @@ class PosteriorLab(Lab):
 
     @property
     def z(self) -> np.ndarray:
-        """The draw that the large digit is decoded from, mean + std · ε: float32 (L,)."""
+        """The draw that the large image is decoded from, mean + std · ε: float32 (L,)."""
         epsilon = normals(self.values["draw"] + 1, self.model.latent_dim)
         return (self.mean + np.exp(0.5 * self.log_var) * epsilon).astype(np.float32)
 

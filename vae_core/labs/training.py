@@ -1,4 +1,4 @@
-"""`TrainingLab`: one training run, moment by moment: ten digits drawn again, ten invented, and the loss."""
+"""`TrainingLab`: one training run, moment by moment: ten images drawn again, ten invented, and the loss."""
 
 import math
 from dataclasses import replace
@@ -12,7 +12,7 @@ from torch import Tensor
 from vae_core.data import ImageSet, load_images, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Control, Slider
-from vae_core.labs.images import square_grey
+from vae_core.labs.images import called, check_size, square_grey
 from vae_core.labs.pack import Block
 from vae_core.labs.picture import ACCENT, GREY, ORANGE, Sheet
 from vae_core.metrics import evaluate
@@ -20,20 +20,24 @@ from vae_core.models import VAE, LatentModel, evaluating
 from vae_core.presets import get_preset
 from vae_core.training import History, Run, TrainConfig
 
-SHOWN = 10  # digits drawn again, and as many invented
+SHOWN = 10  # images drawn again, and as many invented
 MEASURED = 1000  # training and test images that each snapshot is measured on
 EARLY = (1, 2, 5, 10, 20, 40, 80)  # steps within the first epoch, where most of the learning happens
 
 
 class Album:
-    """Snapshots of a VAE while it learns: what it makes of the same ten test images, what it
-    decodes from the same ten z, and its loss on the first 1,000 training and test images.
+    """Snapshots of a VAE while it learns, for a `TrainingLab`: what it makes of the same images, what it invents, its loss.
 
     To take one leaves no trace in the training: it draws no number from the run's generator. An album can
-    be passed to `fit` as its callback; it then takes one at each epoch's end.
+    be passed to `fit` as its callback; it then takes one at each epoch's end. `config` is the run's own.
+
+    `x` (N, D) in [0, 1] holds the first test image of each of ten classes, or without labels the first ten test images;
+    `z` (10, L) is drawn from the prior. A snapshot adds to `steps` how many training steps lie before it, to `drawn` what
+    the model makes of `x` and then of `z`, uint8 (N + 10, D), and to `terms`, under "train" and "test", the
+    (rate, distortion) of the first 1,000 such images, in nats per image.
 
     Raises:
-        ValueError: a model that is not a VAE, or images that are not square and grey.
+        ValueError: a model that is not a VAE, or images that are not square and grey, or not of the model's size.
     """
 
     def __init__(self, model: LatentModel, images: ImageSet, config: TrainConfig):
@@ -41,6 +45,7 @@ class Album:
             raise ValueError(f"an Album shows samples and a rate: it needs a VAE, not {type(model).__name__}")
         self.model, self.config = model, config
         self.images, self.side = square_grey(images)
+        check_size(model, self.side)
         self.steps_per_epoch = math.ceil(len(images.train) / config.batch_size)
         self.x = to_pixels(images.test[one_of_each(images.test_labels)])
         self.z = torch.randn(SHOWN, model.latent_dim, generator=torch.Generator().manual_seed(0))
@@ -80,8 +85,8 @@ class Album:
 class TrainingLab(Lab):
     """Slide through a training run: reconstructions and samples at each snapshot, and where it stands on its curves.
 
-    Without an album it trains a small VAE (the preset "relu-200-10") on 10,000 images for ten epochs: some five
-    seconds on a CPU.
+    An album of a run of your own comes from `record`, or from an `Album` that was the callback of `fit`. Without one this
+    trains a small VAE (the preset "relu-200-10") on 10,000 images for ten epochs: some five seconds on a CPU.
 
     Raises:
         ValueError: an album with fewer than two snapshots.
@@ -100,6 +105,7 @@ class TrainingLab(Lab):
         drawn = torch.stack(album.drawn)  # (snapshots, pictures, D)
         block = Block()
         spec = {
+            **called(album.images),
             "side": album.side,
             "steps": album.steps,
             "steps_per_epoch": album.steps_per_epoch,
@@ -142,7 +148,14 @@ class TrainingLab(Lab):
 
 
 def record(model: LatentModel, images: ImageSet, config: TrainConfig) -> Album:
-    """Train `model` as `fit` does and return an album of it: untrained, early steps, then every epoch."""
+    """Train `model` as `fit` does and return an album of it: untrained, early steps, then every epoch.
+
+    The model comes back trained, with the very weights that `fit` gives it; nothing is saved.
+
+    Raises:
+        ValueError: what an `Album` refuses, a loss that is not finite among it.
+        Diverged: figures that are no sign of learning.
+    """
     run, album = Run(model, images, config, None), Album(model, images, config)
     album.take(0)
     for _ in run.steps():
@@ -162,8 +175,11 @@ def short_run() -> Album:
 
 
 def one_of_each(labels: Tensor) -> Tensor:
-    """The positions of the first image of each of the first ten classes: (≤ 10,)."""
-    return torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()[:SHOWN]])
+    """Where the first image of each of the first ten classes is, or where the first ten are, of one class: (≤ 10,)."""
+    classes = labels.unique()[:SHOWN]
+    if len(classes) == 1:
+        return torch.arange(len(labels))[:SHOWN]
+    return torch.stack([(labels == label).nonzero()[0, 0] for label in classes])
 
 
 def draw_still(album: Album, start: int) -> tuple[Image, str]:
@@ -183,7 +199,8 @@ def draw_still(album: Album, start: int) -> tuple[Image, str]:
         sheet.line(points.flatten().tolist(), fill=colour, width=2)
     sheet.write("loss, step by step", left + 8, bottom - 24)
     first, last = (losses["test"][i].item() for i in (0, -1))
+    count = "Ten" if len(album.x) == 10 else str(len(album.x))
     return sheet.image, (
-        f"Ten test images; below them the same ten as the network draws them {early} and {late}; and its loss on training and "
-        f"test images, step by step: on the latter from {first:.1f} to {last:.1f} nats."
+        f"{count} test images; below them the same {count.lower()} as the network draws them {early} and {late}; and its loss on "
+        f"training and test images, step by step: on the latter from {first:.1f} to {last:.1f} nats."
     )

@@ -152,7 +152,7 @@ export function create(spec, read) {
         const { rate, distortion } = result;
         return `${model.units} dimensions, ${model.active.filter(Boolean).length} active: distortion ${number(distortion)}, rate ${number(rate)}, sum ${number(rate + distortion)}`;
       });
-      return { summary: `The image "${names[digit]}" decoded by ${models.length} VAEs, noise times ${number(noise, 2)}. In nats: ${words.join("; ")}.` };
+      return { summary: `The image "${names[digit]}" decoded by ${models.length} VAE${models.length === 1 ? "" : "s"}, noise times ${number(noise, 2)}. In nats: ${words.join("; ")}.` };
     },
   };
 }

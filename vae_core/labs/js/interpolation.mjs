@@ -1,12 +1,13 @@
-// InterpolationLab: a walk between two digits, along a line or an arc of codes or by blending pixels; an autoencoder beside a VAE.
+// InterpolationLab: a walk between two images, along a line or an arc of codes or by blending pixels; an autoencoder beside a VAE.
 
+import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
 import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
  * @typedef {{title: string, layers: Layer[], likelihood: LikelihoodName, codes: Ref}} PackedModel
- * @typedef {{side: number, names: string[], images: Ref, library: Ref, labels: Ref, typical: number, models: PackedModel[]}} InterpolationSpec
+ * @typedef {Named & {side: number, names: string[], images: Ref, library: Ref, labels: Ref, typical: number, models: PackedModel[]}} InterpolationSpec
  */
 
 export const STEPS = 24; // the walk is measured at STEPS + 1 places; a strip shows some of them
@@ -104,14 +105,17 @@ export function create(spec, read) {
   const images = Float32Array.from(read(spec.images), (v) => v / 255);
   const library = Float32Array.from(read(spec.library), (v) => v / 255);
   const labels = read(spec.labels);
+  const { noun, digits, classes, one, are } = wordsFor(spec);
   const small = new Float64Array(half);
   const models = spec.models.map((model) => {
     const network = new Network(model.layers, read, STEPS + 1);
+    const short = model.title.replace(/ \(.*\)$/, ""); // without "(the book's)", for which a phone's canvas has no room: its tile says it
     const [codes, { pixel }] = [read(model.codes), likelihood(model.likelihood)];
     const code = (/** @type {number} */ row) => codes.subarray(row * network.inputs, (row + 1) * network.inputs);
-    return { ...model, network, pixel, code, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), ends: new Float64Array(2 * size) };
+    return { ...model, short, network, pixel, code, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), ends: new Float64Array(2 * size) };
   });
   let where = arrange(640);
+  const titleOf = (/** @type {typeof models[0]} */ { title, short }) => (where.narrow ? short : title);
 
   /**
    * Pixels at the places `ts` of the walk, image after image into `into`.
@@ -149,7 +153,7 @@ export function create(spec, read) {
     const { x, y, width, height } = where.curves;
     const most = Math.max(1.5, ...curves.flat());
     const toX = scale([0, 1], [x, x + width]), toY = scale([0, most], [y + height, y]);
-    pen.text("distance to the nearest real digit", 1, y - 14, HEADING);
+    pen.text(`distance to the nearest real ${noun}`, 1, y - 14, HEADING);
     pen.axes(where.curves, {
       x: { to: toX, ticks: [0, 0.25, 0.5, 0.75, 1], words: (tick) => `${tick || "t = 0"}` },
       y: { to: toY, ticks: ticks(0, most, 3), words: number, rule: (tick) => ({ dash: tick === 1 ? [5, 4] : [] }) },
@@ -165,7 +169,7 @@ export function create(spec, read) {
   function paintStrips(pen, values, at) {
     const [above, below] = where.strips;
     /** @type {[string, TextStyle][]} */
-    const [first, second] = models.map(({ title }, i) => [title, { ...HEADING, colour: MARKS[i].word }]);
+    const [first, second] = models.map((model, i) => [titleOf(model), { ...HEADING, colour: MARKS[i].word }]);
     pen.words([[`by ${PATHS[values.path]}: `, HEADING], first, [" above, ", HEADING], second, [" below", HEADING]], 1, above.y - 22);
     pen.line([[at, above.y - 6], [at, below.y + below.cell + 6]], { colour: "ink", width: 1.5 });
     models.forEach((model, i) => {
@@ -194,24 +198,26 @@ export function create(spec, read) {
         const { x, y, size: large, near } = where.frames[i];
         decode(model, from, to, path, [t], model.now);
         const verdict = measure(model.now, 0);
-        pen.text(model.title, x, y - 11, { ...HEADING, colour: MARKS[i].word });
+        pen.text(titleOf(model), x, y - 11, { ...HEADING, colour: MARKS[i].word });
         pen.digit(model.now, x, y, large, { side });
         pen.digit(library, near.x, near.y, near.size, { side: side >> 1, at: verdict.row * half });
-        const lines = ["nearest", where.narrow ? `real: a ${labels[verdict.row]}` : `real digit: a ${labels[verdict.row]}`];
+        const what = where.narrow ? "real" : `real ${noun}`, which = one(labels[verdict.row]);
+        const lines = where.narrow && classes && !digits ? ["nearest:", which] : ["nearest", classes ? `${what}: ${which}` : what];
         lines.forEach((line, k) => pen.text(line, near.x, near.y - 8 - 16 * (lines.length - 1 - k), SMALL));
         return verdict;
       });
       const at = paintCurves(pen, curves, t);
       paintStrips(pen, values, at);
 
-      const note = (/** @type {ReturnType<typeof measure>} */ { label, votes }) => `of 10 nearest, ${votes} ${votes === 1 ? "is a" : "are"} ${label}${votes === 1 ? "" : "s"}`;
+      /** @param {ReturnType<typeof measure>} found @param {string} before */
+      const note = ({ label, votes }, before) => `from the nearest real ${noun}${classes ? `${before} of 10 nearest, ${votes} ${are(label, votes)}` : ""}`;
       const tiles = models.map(({ title }, i) => ({
         name: title,
         value: number(found[i].distance, 2),
-        note: `from the nearest real digit; ${note(found[i])}`,
+        note: note(found[i], ";"),
         mark: MARKS[i].fill,
       }));
-      const each = models.map(({ title }, i) => `${title}: ${number(found[i].distance, 2)} from the nearest real digit, ${note(found[i])}`);
+      const each = models.map(({ title }, i) => `${title}: ${number(found[i].distance, 2)} ${note(found[i], ",")}`);
       const summary = `A walk from ${names[from]} to ${names[to]} by ${PATHS[path]}, at t = ${number(t, 2)}. ${each.join(". ")}.`;
       return { summary, tiles };
     },

@@ -1,5 +1,6 @@
 // ManifoldLab: the latent plane of an autoencoder beside that of a VAE, one point in both, and what each decoder makes of it.
 
+import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
 import { number, scale, ticks } from "./draw.mjs";
@@ -7,13 +8,13 @@ import { number, scale, ticks } from "./draw.mjs";
 /**
  * @typedef {{title: string, subtitle: string, layers: Layer[], likelihood: LikelihoodName, centre: number[], scale: number[], codes: Ref,
  *   names: [string, number, number][]}} PackedPlane
- * @typedef {{side: number, hole: number, colours: string[], labels: Ref, planes: PackedPlane[], controls: [Slider, Slider, Choice]}} ManifoldSpec
+ * @typedef {Named & {side: number, hole: number, colours: string[], labels: Ref, planes: PackedPlane[], controls: [Slider, Slider, Choice]}} ManifoldSpec
  */
 
-const GRID = 15; // decoded digits along each side of a plane
+const GRID = 15; // decoded images along each side of a plane
 const GUTTER = 30; // room for an axis's numbers
 
-/** Where planes, digits and words stand at this width: one model a column, on a phone one a row. @param {number} width */
+/** Where planes, images and words stand at this width: one model a column, on a phone one a row. @param {number} width */
 export function arrange(width) {
   const narrow = width < 520;
   const column = Math.floor(narrow ? width : (width - 24) / 2) - 1; // 1: the frame's own line
@@ -45,6 +46,7 @@ export function nearest(codes, x, y) {
 export function create(spec, read) {
   const reach = spec.controls[0].max; // the planes show as many standard deviations each way as the sliders
   const labels = read(spec.labels);
+  const { noun, digits, classes, one, are } = wordsFor(spec);
   const planes = spec.planes.map((plane) => ({
     ...plane,
     network: new Network(plane.layers, read, GRID),
@@ -95,15 +97,16 @@ export function create(spec, read) {
     pen.axes(place, { x: across, y: up });
   }
 
-  /** Beside the digit: is the point where images live? @param {Pen} pen @param {typeof places[0]} place @param {number} distance @param {number} label */
+  /** Beside the image: is the point where images live? @param {Pen} pen @param {typeof places[0]} place @param {number} distance @param {number} label */
   function say(pen, { words: { x, y }, narrow }, distance, label) {
     const hole = distance > spec.hole;
     const [verdict, colour] = hole ? ["in a hole", "bad"] : ["on the map", "good"];
     const gap = `${distance.toFixed(2)} σ away`;
-    const lines = narrow ? ["nearest real", `digit: a ${label},`, gap] : ["nearest real digit:", `a ${label}, ${gap}`];
+    let lines = [narrow ? "nearest real:" : `nearest real ${noun}:`, ...(classes ? [`${one(label)},`] : []), gap];
+    if (digits && classes) lines = narrow ? ["nearest real", `digit: ${one(label)},`, gap] : ["nearest real digit:", `${one(label)}, ${gap}`];
     pen.text(verdict, x, y, { size: narrow ? 15 : 17, weight: 700, colour });
     lines.forEach((line, i) => pen.text(line, x, y + 20 + 18 * i - (narrow ? 2 : 0), { size: 13, colour: "muted" }));
-    return { verdict, near: `the nearest real digit is a ${label}, ${gap}` };
+    return { verdict, near: `the nearest real ${noun} ${classes ? `${are(label)}, ` : "is "}${gap}` };
   }
 
   return {
@@ -133,7 +136,7 @@ export function create(spec, read) {
         return { title: plane.title, ...say(pen, place, distance, labels[index]) };
       });
       const both = words.map(({ title, verdict, near }) => `${title}: ${verdict}, ${near}`).join(". ");
-      return { summary: `Two latent planes, and the digit each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.` };
+      return { summary: `Two latent planes, and the ${noun} each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.` };
     },
 
     grab(x, y) {

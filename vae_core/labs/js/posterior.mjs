@@ -1,10 +1,11 @@
 // PosteriorLab: one image's posterior, moved and stretched by hand; what is decoded from it, and what that costs in nats.
 
+import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
 import { costOf, likelihood, normals } from "./vae.mjs";
 import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.mjs";
 
-/** @typedef {{units: number, side: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
+/** @typedef {Named & {units: number, side: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
 
 export const DRAWS = 8;
 const REACH = 4; // the bars' axis, in units of the latent space, in which the prior is N(0, 1)
@@ -34,6 +35,7 @@ export function arrange(width, units) {
 /** @type {Create<PosteriorSpec>} */
 export function create(spec, read) {
   const { units, side } = spec;
+  const { noun } = wordsFor(spec);
   const size = side * side;
   const model = { decoder: new Network(spec.layers, read, DRAWS), ...likelihood(spec.likelihood) };
   const means = read(spec.mean);
@@ -163,7 +165,7 @@ export function create(spec, read) {
       ];
       const numbers = (/** @type {Cost} */ { rate, distortion, elbo }) => `rate ${number(rate)}, distortion ${number(distortion)}, ELBO ${number(elbo)} nats`;
       const change = changed ? `; before it was touched: ${numbers(then)}` : "";
-      return { summary: `An image, its posterior over ${units} latent units, and digits decoded from draws of it: ${numbers(now)}${change}.`, tiles };
+      return { summary: `An image, its posterior over ${units} latent units, and ${noun}s decoded from draws of it: ${numbers(now)}${change}.`, tiles };
     },
 
     /** A unit's bar can be taken hold of: that unit is chosen, and its mean follows. */

@@ -1,15 +1,16 @@
-// TrainingLab: a training run, snapshot by snapshot: digits drawn again, digits invented, and where it stands on its curves.
+// TrainingLab: a training run, snapshot by snapshot: images drawn again, images invented, and where it stands on its curves.
 
+import { wordsFor } from "./images.mjs";
 import { HEADING, number, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
  * @typedef {{train: number[][], test: number[][]}} Terms  [rate, distortion] by snapshot
- * @typedef {{side: number, steps: number[], steps_per_epoch: number, terms: Terms, images: Ref, again: Ref, invented: Ref}} TrainingSpec
+ * @typedef {Named & {side: number, steps: number[], steps_per_epoch: number, terms: Terms, images: Ref, again: Ref, invented: Ref}} TrainingSpec
  */
 
-const ROOM = 26; // above each group of digits, for its heading
+const ROOM = 26; // above each group of images, for its heading
 
-/** Where three groups of digits and the curves stand at this width; `counts` says how many digits each group has. @param {number} width @param {number[]} counts */
+/** Where three groups of images and the curves stand at this width; `counts` says how many each group has. @param {number} width @param {number[]} counts */
 export function arrange(width, counts) {
   const narrow = width < 520;
   const most = Math.max(...counts);
@@ -80,6 +81,7 @@ export function progress(step, perEpoch) {
 /** @type {Create<TrainingSpec>} */
 export function create(spec, read) {
   const { side, steps, steps_per_epoch: perEpoch, terms } = spec;
+  const { noun } = wordsFor(spec);
   const size = side * side;
   const images = read(spec.images);
   const drawn = [read(spec.again), read(spec.invented)];
@@ -168,7 +170,7 @@ export function create(spec, read) {
       ];
       const [[rate, distortion], [trainRate, trainDistortion]] = [terms.test[now], terms.train[now]];
       const summary =
-        `Ten test digits, the network's drawings of them, and digits it invents, after ${step} steps (${said}). ` +
+        `${counts[0] === 10 ? "Ten" : counts[0]} test ${noun}s, the network's drawings of them, and ${noun}s it invents, after ${step} steps (${said}). ` +
         `On test images: rate ${number(rate)}, distortion ${number(distortion)}, minus ELBO ${number(rate + distortion)} nats; ` +
         `on training images minus ELBO ${number(trainRate + trainDistortion)} nats.`;
       return { summary, tiles };

@@ -25,6 +25,8 @@ interface Press { kind: "press"; name: string; label: string; value: number }
 interface State { kind: "state"; name: string; value: unknown }
 type Control = Slider | Choice | Press | State;
 
+/** What the images are called: digits if not by a `noun`; `classes` is false where labels tell nothing. */
+interface Named { noun?: string; classes?: boolean }
 interface Spec { controls: Control[]; bytes: number; caption: string; enough?: number }
 interface Layer { inputs: number; outputs: number; activation: string; weight: Ref; scale: Ref | null; bias: Ref | null }
 
