@@ -9,14 +9,16 @@
 (or `ImageSet.of`, for a method that deserves a line of its own.)
 
 Each name becomes a fold: closed, the name and the first paragraph of its docstring; open, its signature, the rest of the
-docstring, the settings of a dataclass and the methods that are named after it. Docstrings are plain text with `code` in it and
-sections such as `Raises:`.
+docstring, the settings of a dataclass and the methods that are named after it. A dictionary (`PRESETS`) has its docstring below
+it, and its fold lists what is in it. Docstrings are plain text with `code` in it and sections such as `Raises:`.
 """
 
+import ast
 import dataclasses
 import html
 import importlib
 import inspect
+import itertools
 import operator
 import re
 import sys
@@ -63,8 +65,12 @@ def imports(module, names):
 def fold(module, name, methods):
     """One name of a module as Markdown, with some of its methods."""
     thing = find(module, name)
-    first, rest = halves(thing, f"{module.__name__}.{name}")
-    parts = [f"```python\n{signature(thing, name)}\n```", sections(rest), settings(thing)]
+    if isinstance(thing, dict):
+        first, rest = split(noted(module, name), f"{module.__name__}.{name}")
+        parts = [sections(rest), entries(thing)]
+    else:
+        first, rest = halves(thing, f"{module.__name__}.{name}")
+        parts = [f"```python\n{signature(thing, name)}\n```", sections(rest), settings(thing)]
     for method in methods:
         one = find(thing, method)
         parts.append(f"`.{signature(one, method, short=True)}`\n: {markdown(halves(one, f'{name}.{method}')[0])}")
@@ -83,11 +89,34 @@ def find(owner, name):
 
 def halves(thing, name):
     """The first paragraph of a docstring, and the rest."""
-    words = inspect.getdoc(thing)
+    return split(inspect.getdoc(thing), name)
+
+
+def split(words, name):
     if not words:
         raise ExtensionError(f"api.md names {name}, which has no docstring")
     first, _, rest = words.partition("\n\n")
     return first, rest
+
+
+def noted(module, name):
+    """The string below a variable of a module, which Python itself does not keep; "" where there is none."""
+    body = ast.parse(inspect.getsource(module)).body
+    for line, below in itertools.pairwise(body):
+        targets = [line.target] if isinstance(line, ast.AnnAssign) else getattr(line, "targets", [])
+        if [name] == [ast.unparse(target) for target in targets] and isinstance(below, ast.Expr):
+            return inspect.cleandoc(ast.literal_eval(below.value))
+    return ""
+
+
+def entries(names):
+    """What a dictionary holds, a line each: a class by its name, a preset by its source, all else as Python writes it."""
+
+    def words(thing):
+        code = thing.__name__ if isinstance(thing, type) else repr(thing)
+        return markdown(thing.source) if hasattr(thing, "source") else f"`{code}`"
+
+    return "\n".join(f"- `{name!r}`: {words(thing)}" for name, thing in names.items())
 
 
 def markdown(text):

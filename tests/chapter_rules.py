@@ -2,26 +2,41 @@
 
 import itertools
 import re
+from functools import cache
 
+import nbformat
 import yaml
 from built import ROOT
 
+TEMPLATE = ROOT / "docs" / "chapter.ipynb"
 LAB = 'class="vae-lab"'
 ANSWER = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 QUESTION = re.compile(r"^\*\*\d+\. .*?\*\*", re.MULTILINE | re.DOTALL)
 EXERCISE = re.compile(r"^`{3,}\{exercise\}.*?^:label: (\S+)", re.MULTILINE | re.DOTALL)
 SOLUTION = r"^`{{3,}}\{{solution-start\}} {label}\n:class: dropdown\n(.*?)\{{solution-end\}}"
+MINUTES = re.compile(r"cpu_minutes=[1-9]\d*\)")
+FRAME = re.compile(r"^(?:`{3,}.*|:\w+:.*|</?details>|\$\$)$|</?summary>", re.MULTILINE)  # stands around words
+LATER = re.compile(r"\b(?:TODO|FIXME|TBD|XXX)\b|\blorem ipsum\b", re.IGNORECASE)
 
 
 def lacks(notebook):
     """Everything that this chapter lacks, a sentence each; nothing where it keeps the rules."""
-    rules = (opening, lab_first, figures, takeaways, quiz, exercises, reading)
+    rules = (opening, set_up, lab_first, figures, takeaways, quiz, exercises, reading, unedited)
     return [sentence for rule in rules for sentence in rule(notebook)]
 
 
 def shows(cell, kind):
     """Whether a cell has an output of a kind, as "image/"."""
     return any(name.startswith(kind) for output in cell.get("outputs", []) for name in output.get("data", {}))
+
+
+def alt_text(cell):
+    """What a cell says of its picture to somebody who does not see it; "" where it says nothing."""
+    return cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+
+
+def is_set_up(cell):
+    return cell.cell_type == "code" and "google.colab" in cell.source
 
 
 def is_lab(cell):
@@ -51,6 +66,32 @@ def opening(notebook):
         yield "It does not say how long it takes. Write `**Time:** 30 minutes` below the question."
 
 
+def set_up(notebook):
+    source = "the second cell of docs/chapter.ipynb, with its metadata, as the second cell here"
+    first = next((i for i, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"), 0)
+    found = [i for i, cell in enumerate(notebook.cells, 1) if is_set_up(cell)]
+    if not found:
+        yield f"It has no set-up cell, without which Colab cannot import vae_core. Copy {source}."
+    elif len(found) > 1:
+        yield f"It has {len(found)} set-up cells, {found}. Keep the first."
+    elif found[0] != first:
+        yield f"Its set-up cell (cell {found[0]}) stands below other code (cell {first}). Move it up to the second place."
+    else:
+        mine, theirs = notebook.cells[first - 1], template().cells[1]
+        if not MINUTES.search(mine.source):
+            yield (
+                f"The set-up cell (cell {first}) does not say how long the chapter takes. End it with "
+                "`welcome(cpu_minutes=3)`, the whole minutes that it takes on one core."
+            )
+        elif MINUTES.sub("", mine.source) != MINUTES.sub("", theirs.source) or looks(mine) != looks(theirs):
+            yield f"The set-up cell (cell {first}) is not that of the other chapters. Copy {source}; change its minutes alone."
+
+
+def looks(cell):
+    """What a cell's metadata says of how the page shows it; editors add what else they like."""
+    return cell.metadata.get("tags"), cell.metadata.get("mystnb")
+
+
 def lab_first(notebook):
     labs = [i for i, cell in enumerate(notebook.cells) if is_lab(cell)]
     formulas = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and "$$" in cell.source]
@@ -62,7 +103,7 @@ def lab_first(notebook):
 
 def figures(notebook):
     for i, cell in enumerate(notebook.cells, 1):
-        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        alt = alt_text(cell)
         line = cell.source.strip().splitlines()[-1] if cell.source.strip() else ""
         if alt and not shows(cell, "image/"):
             yield (
@@ -128,6 +169,64 @@ def reading(notebook):
             "It has no further reading with a citation. Write a section `## Further reading` with a line such as "
             "`- {cite:t}`kingma2014`: …`; the works are in references.bib."
         )
+
+
+# --- the template, left as it was ---
+
+MAY_STAY = {
+    "What you need",
+    "The [first chapter](01_ae_vs_vae.ipynb)",
+    "a code, an encoder, a decoder",
+    "minutes, lab included",
+    "Touch it first",
+    "What it was",
+    r"A code is a draw from a cloud with mean $\mu$ and standard deviation $\sigma$ {cite}`kingma2014`",
+    r"z = \mu + \sigma\,\varepsilon, \qquad \varepsilon \sim \mathcal N(0, I)",
+    "Open the answer that you believe",
+    "Each says why it is right, or what misled you",
+    "Try each before you open its solution",
+    "The claims at the end of a solution are the check",
+    "put them under your own code",
+}
+"""What docs/chapter.ipynb says and a chapter may say as well; all else in it says what to write."""
+
+
+@cache
+def template():
+    return nbformat.read(TEMPLATE, as_version=4)
+
+
+def pieces(cell):
+    """The sentences of a cell's prose, three words or more and each on one line; none of code."""
+    if cell.cell_type != "markdown":
+        return []
+    paragraphs = re.split(r"\n\s*\n", FRAME.sub("\n\n", cell.source))
+    found = [piece for text in paragraphs for piece in re.split(r"(?<=[.?:])\**\s+", " ".join(text.split()))]
+    found = [re.sub(r"^(?:[-#*\s]|\d+\.)+|[\s.:*]+$", "", piece) for piece in found]
+    return [piece for piece in found if len(piece.split()) >= 3]
+
+
+def unedited(notebook):
+    """Words and code that are still those of docs/chapter.ipynb, and what somebody put off."""
+    theirs = template().cells
+    words = {piece for cell in theirs for piece in pieces(cell)} - MAY_STAY
+    code = {cell.source for cell in theirs if cell.cell_type == "code" and cell.id not in ("set-up", "lab")}
+    alts = {*map(alt_text, theirs)} - {""}
+    labels = set(EXERCISE.findall(section(template(), "Exercises")))
+    for i, cell in enumerate(notebook.cells, 1):
+        left = [f"“{piece}”" for piece in pieces(cell) if piece in words]
+        if left:
+            rest = f" and {len(left) - 2} more" if len(left) > 2 else ""
+            yield f"Cell {i} still has the words of docs/chapter.ipynb: {', '.join(left[:2])}{rest}. Put yours in their place."
+        if cell.source in code:
+            line = cell.source.splitlines()[-1]
+            yield f"Cell {i}, which ends in `{line}`, is still that of docs/chapter.ipynb. Put your code in its place."
+        if alt_text(cell) in alts:
+            yield f"Cell {i} still has the alt text of docs/chapter.ipynb. Say in its metadata what your picture shows."
+        if later := LATER.search(cell.source):
+            yield f"Cell {i} says {later[0]}: do it, or take the word out."
+    for label in sorted(labels & set(EXERCISE.findall(section(notebook, "Exercises")))):
+        yield f"The label {label!r} of an exercise is that of docs/chapter.ipynb, and the book can have each once. Rename it."
 
 
 # --- the list on the landing page ---

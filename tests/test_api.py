@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import pkgutil
 import re
 from typing import get_args, get_type_hints
 
@@ -12,8 +13,9 @@ from built import ROOT
 from sphinx.errors import ExtensionError
 
 import vae_core
-from vae_core import TrainConfig, fit, training
-from vae_core.labs import LABS
+from vae_core import TrainConfig, fit, labs, likelihoods, models, presets, training
+from vae_core.labs import LABS, Lab
+from vae_core.sources import mnist
 
 PAGE = (ROOT / "api.md").read_text(encoding="utf-8")
 
@@ -52,6 +54,67 @@ def test_what_a_lab_is_given_is_on_its_page():
 
 def test_no_docstring_of_the_page_points_to_where_it_is_not():
     assert [name for name, thing in names() if "this module" in (inspect.getdoc(thing) or "")] == []
+
+
+def unnamed(page, labs):
+    """Labs, by name, that no line of the page names below their module."""
+    blocks = re.findall(r"^```\{api\} vae_core\.labs$(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    named = re.findall(r"^(\w+)", "\n".join(blocks), re.MULTILINE)
+    return [
+        f"api.md does not name {lab}: add a line `{lab}` to its block ```{{api}} vae_core.labs"
+        for lab in labs
+        if lab not in named
+    ]
+
+
+def unexported(found, exported, listed):
+    """Labs that the folder holds and `vae_core/labs/__init__.py` does not hand on whole."""
+    for lab, module in found.items():
+        wanted = {
+            f"`from {module} import {lab}`": exported,
+            f'"{lab}" in `__all__`': exported,
+            f"`{lab}` in `LABS`": listed,
+        }
+        missing = [what for what, names in wanted.items() if lab not in names]
+        if missing:
+            yield f"vae_core/labs/__init__.py does not hand on {lab}: it needs {', '.join(missing)}"
+
+
+def test_a_lab_is_handed_on_and_on_the_page():
+    for module in pkgutil.iter_modules(labs.__path__, "vae_core.labs."):
+        importlib.import_module(module.name)
+    found = {lab.__name__: lab.__module__ for lab in Lab.__subclasses__() if lab.__module__.startswith("vae_core.")}
+    assert not [*unexported(found, labs.__all__, [lab.__name__ for lab in labs.LABS])]
+    assert not unnamed(PAGE, [name for name in labs.__all__ if name != "LABS"])
+
+
+def test_a_new_lab_is_told_where_to_be_named():
+    (sentence,) = unnamed(PAGE, ["PosteriorLab", "StretchLab"])
+    assert "add a line `StretchLab` to its block ```{api} vae_core.labs" in sentence
+    assert unnamed(PAGE.replace("PosteriorLab\n", ""), ["PosteriorLab"])
+    new = {"StretchLab": "vae_core.labs.stretch"}
+    (sentence,) = unexported(new, ["LABS", "Lab"], ["ElboLab"])
+    assert sentence.endswith(
+        'it needs `from vae_core.labs.stretch import StretchLab`, "StretchLab" in `__all__`, `StretchLab` in `LABS`'
+    )
+    (sentence,) = unexported(new, ["StretchLab"], ["ElboLab"])
+    assert sentence.endswith("it needs `StretchLab` in `LABS`")
+
+
+@pytest.mark.parametrize("name", ["likelihoods.LIKELIHOODS", "models.ACTIVATIONS", "presets.PRESETS"])
+def test_names_that_are_strings_are_listed(name):
+    module, _, variable = name.partition(".")
+    module = importlib.import_module(f"vae_core.{module}")
+    text = api.fold(module, variable, [])
+    assert re.findall(r"^- `'([^']+)'`: ", text, re.MULTILINE) == list(getattr(module, variable))
+    assert re.search(rf"^{variable}$", PAGE, re.MULTILINE)
+    assert re.match(rf'<details id="vae_core\.{name}">\n<summary><code>{variable}</code> The [^<]+', text)
+
+
+def test_each_of_them_says_what_it_is():
+    assert "- `'relu'`: `ReLU`\n" in api.fold(models, "ACTIVATIONS", [])
+    assert "- `'gaussian'`: `Gaussian(std=1.0, squash=False)`\n" in api.fold(likelihoods, "LIKELIHOODS", [])
+    assert "- `'vae-2'`: This book: a VAE with 2 latent dimensions\n" in api.fold(presets, "PRESETS", [])
 
 
 def test_a_name_is_a_fold_with_its_signature_its_errors_and_its_settings():
@@ -98,3 +161,5 @@ def test_what_the_page_names_and_nobody_made_is_told():
         api.fold(training, "fitt", [])
     with pytest.raises(ExtensionError, match=r"api\.md names thing, which has no docstring"):
         api.halves(documented(), "thing")
+    with pytest.raises(ExtensionError, match=r"api\.md names vae_core\.sources\.mnist\.MAKERS, which has no docstring"):
+        api.fold(mnist, "MAKERS", [])

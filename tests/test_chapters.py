@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 from built import ROOT
-from chapter_rules import contents, is_lab, lacks, shows, unlisted
+from chapter_rules import TEMPLATE, contents, is_lab, is_set_up, lacks, listed, shows, unedited, unlisted
 
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 
@@ -82,6 +82,46 @@ def no_claim(notebook):
             cell.source = re.sub(r"\bclaims?\(|^(\s*)assert ", r"\1print(", cell.source, flags=re.MULTILINE)
 
 
+def set_up(notebook):
+    return next(cell for cell in notebook.cells if is_set_up(cell))
+
+
+def two_set_ups(notebook):
+    notebook.cells.insert(4, copy.deepcopy(set_up(notebook)))
+
+
+def set_up_last(notebook):
+    notebook.cells.append(notebook.cells.pop(1))
+
+
+def another_set_up(notebook):
+    set_up(notebook).source += "\n    print('hello')"
+
+
+def no_minutes(notebook):
+    set_up(notebook).source = re.sub(r"cpu_minutes=\d+", "", set_up(notebook).source)
+
+
+def open_set_up(notebook):
+    set_up(notebook).metadata.pop("tags")
+
+
+def alt_text_of_the_template(notebook):
+    (figure,) = (
+        cell for cell in read(TEMPLATE).cells if "mystnb" in cell.metadata and "image" in cell.metadata["mystnb"]
+    )
+    next(cell for cell in notebook.cells if shows(cell, "image/")).metadata = figure.metadata
+
+
+def code_of_the_template(notebook):
+    notebook.cells[3:3] = [cell for cell in read(TEMPLATE).cells if cell.id == "measure"]
+
+
+def label_of_the_template(notebook):
+    for cell in notebook.cells:
+        cell.source = re.sub(r"(:label: |\{solution-start\} )\S+", r"\1topic-first", cell.source)
+
+
 FEEDBACK = r"(</summary>\s*)\*\*No\.\*\*.*?(\s*</details>)"
 BREAKAGES = {
     "no title": (lambda n: put(n, r"\A# ", ""), r"no title.*`# Between digits`"),
@@ -89,10 +129,48 @@ BREAKAGES = {
     "a question that asks nothing": (no_sign, r"does not open with the question"),
     "nothing on what is needed": (lambda n: put(n, r"\*\*What you need\.\*\*", ""), r"what its reader needs"),
     "no time": (lambda n: put(n, r"\d+ minutes", "a while"), r"how long it takes.*`\*\*Time:\*\* 30 minutes`"),
+    "no set-up cell": (
+        lambda n: without(n, is_set_up),
+        r"no set-up cell.*Copy the second cell of docs/chapter\.ipynb, with its metadata",
+    ),
+    "two set-up cells": (two_set_ups, r"2 set-up cells, \[2, 5\]"),
+    "a set-up cell below other code": (set_up_last, r"set-up cell \(cell \d+\) stands below other code \(cell 3\)"),
+    "another set-up cell": (
+        another_set_up,
+        r"cell \(cell 2\) is not that of the other chapters\. Copy the second cell of",
+    ),
+    "an open set-up cell": (open_set_up, r"cell \(cell 2\) is not that of the other chapters"),
+    "no minutes in the set-up cell": (no_minutes, r"cell \(cell 2\) does not say how long.*`welcome\(cpu_minutes=3\)`"),
     "no lab": (lambda n: without(n, is_lab), r"No cell shows a lab.*make chapters"),
     "a formula above the lab": (lab_last, r"first formula \(cell \d+\) stands above the first lab"),
     "a figure that went": (hide_a_figure, r"Cell \d+, which ends in `print\('done'\)`, has alt text.*last expression"),
     "no alt text": (forget_alt_text, r"picture of cell \d+, which ends in `.+`, has no alt text"),
+    "the template's alt text": (
+        alt_text_of_the_template,
+        r"Cell \d+ still has the alt text of docs/chapter.*Say in its",
+    ),
+    "the template's title": (
+        lambda n: put(n, r"\A# .*?$", "# The title of your chapter"),
+        r"Cell 1 still has the words of docs/chapter\.ipynb: “The title of your chapter”\. Put yours",
+    ),
+    "half of the template's question": (
+        lambda n: put(
+            n,
+            r"^\*\*The question\.\*\*.*?\?",
+            "**The question.** One question that a reader could ask\naloud, and that this chapter answers: why?",
+        ),
+        r"Cell 1 still has .*: “One question that a reader could ask aloud, and that this chapter answers”",
+    ),
+    "an answer of the template's": (
+        lambda n: put(n, FEEDBACK, r"\1**No.** Say which slip gives just this number.\2"),
+        r"Cell \d+ still has .*: “Say which slip gives just this number”",
+    ),
+    "the template's code": (code_of_the_template, r"Cell 4, which ends in `claim\(.*`, is still that of docs/chapter"),
+    "the template's label": (
+        label_of_the_template,
+        r"label 'topic-first' of an exercise is that of docs/chapter.*Rename",
+    ),
+    "something put off": (lambda n: put(n, r"\Z", " (todo: say why)"), r"Cell 1 says todo: do it, or"),
     "no takeaways": (lambda n: put(n, "^## Takeaways$", "## The end"), r"no takeaways.*`## Takeaways`"),
     "no quiz": (lambda n: put(n, "^## Quiz$", "## Riddles"), r"quiz has 0 questions, not three"),
     "two questions": (lambda n: put(n, r"^\*\*3\. .*", ""), r"quiz has 2 questions, not three"),
@@ -117,6 +195,15 @@ def test_a_rule_that_is_broken_says_what_is_missing_and_what_to_do(name, sound):
     assert missing and any(re.search(message, sentence) for sentence in missing), missing
 
 
+def test_each_cell_of_the_template_that_is_left_is_told_and_nothing_else():
+    """A fresh copy has words in every cell of prose, and code to put in the place of; the set-up and the lab may stay."""
+    template, told = read(TEMPLATE), [*unedited(read(TEMPLATE))]
+    cells = [int(found[1]) for sentence in told if (found := re.match(r"Cell (\d+)", sentence))]
+    left = [i for i, cell in enumerate(template.cells, 1) if cell.id not in ("set-up", "lab")]
+    assert sorted(set(cells)) == left
+    assert len(told) == len(left) + 3, "of the figure the code and the alt text; and two labels"
+
+
 INTRO = "## Chapters\n\n1. **[A](chapters/01_a.ipynb)** One.\n2. **[B](chapters/02_b.ipynb)** Two.\n"
 LISTS = [
     (INTRO, ["chapters/01_a", "chapters/02_b"], []),
@@ -135,3 +222,8 @@ def test_a_list_of_chapters_that_differs_is_told_where(text, chapters, messages)
     assert len(wrong) == len(messages)
     for sentence, message in zip(wrong, messages, strict=True):
         assert re.search(message, sentence), sentence
+
+
+def test_the_line_that_contributing_shows_is_one_for_that_list():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert listed(text) == (["chapters/07_my_topic"], [7])

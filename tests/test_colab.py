@@ -11,6 +11,7 @@ import colab_standin
 import nbformat
 import pytest
 import torch
+from chapter_rules import is_set_up
 from IPython.core.inputtransformer2 import TransformerManager
 from packaging.requirements import Requirement
 
@@ -55,8 +56,11 @@ def test_the_wheel_takes_colabs_versions(wheel):
 
 
 def set_up(path):
-    (cell,) = (c for c in nbformat.read(path, as_version=4).cells if "google.colab" in c.source)
-    return cell
+    found = [cell for cell in nbformat.read(path, as_version=4).cells if is_set_up(cell)]
+    assert len(found) == 1, (
+        f"{path.name} has {len(found)} set-up cells, not one: it is the second of docs/chapter.ipynb"
+    )
+    return found[0]
 
 
 def play(source, monkeypatch, on_colab):

@@ -18,6 +18,7 @@ from vae_core import VAE, ImageSet, TrainConfig, fit, load_images, load_model
 from vae_core.__main__ import main
 from vae_core.presets import PRESETS
 from vae_core.runs import FILES
+from vae_core.sources.download import DataError
 from vae_core.sources.sizes import usual_size
 
 TRAIN = ["train", "--preset", "relu-200-10", "--data", "digits", "--device", "cpu", "--epochs", "2"]
@@ -71,7 +72,13 @@ def test_nothing_to_resume(tmp_path, capsys):
         (["--epochs", "0"], "epochs is 0"),
         (["--beta", "-1"], "beta is -1"),
         (["--batch-size", "5000"], "batch_size is 5000"),
-        (["--data", "folder"], "root="),
+        (["--data", "folder"], "needs root= (--root)"),
+        (["--data", "folder", "--root", "nowhere"], "nowhere is not a folder: pass root= (--root)"),
+        (["--data", "folder", "--root", ".", "--size", "0"], "size is 0"),
+        (
+            ["--size", "16"],
+            "error: --size is for a folder of pictures, and this is digits: leave it out, or name one by --root",
+        ),
         (["--data", "cifar"], "'cifar'"),
         (["--device", "cuda:99"], "cuda"),
         (["--latent-dim", "0"], "latent_dim is 0"),
@@ -362,6 +369,25 @@ def test_a_schedule_from_the_shell(tmp_path, capsys):
     assert [float(row["lr"]) for row in rows] == rates
     assert main([*cycle, "--resume", "--epochs", "3"]) == 1
     assert "config.epochs = 2, not 3" in capsys.readouterr().err
+
+
+def test_what_both_hosts_say_names_the_option_of_each(tmp_path, monkeypatch, capsys):
+    """Three that a shell meets later: no MNIST, too many pictures, and a size where nothing is brought to one."""
+    monkeypatch.setattr("vae_core.sources.mnist.fetch", unreachable)
+    monkeypatch.delenv("VAE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--data", "mnist"]) == 1
+    assert "take the digits: fallback='digits' (--data digits)" in capsys.readouterr().err
+    paint(tmp_path / "photos", 3, (8, 8))
+    monkeypatch.setattr("vae_core.sources.memory.free_memory", lambda: 100)
+    assert main(["train", "--root", "photos"]) == 1
+    assert "choose a smaller size= (--size)" in capsys.readouterr().err
+    assert main(["evaluate", "vae-2", "--data", "digits", "--size", "9"]) == 1
+    assert "--size is for a folder of pictures, and this is digits" in capsys.readouterr().err
+
+
+def unreachable(*_, **__):
+    raise DataError("no network")
 
 
 def test_evaluating_shipped_weights_and_unknown_ones(capsys):

@@ -19,11 +19,14 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "chapters" / "executed.json"
 PACKAGE = ROOT / "vae_core"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# a kernel that listens on TCP unencrypted warns of it at each start
+ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -46,7 +49,7 @@ def run(path, timeout):
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(path.parent)}}
     options = {"timeout": timeout, "kernel_name": "python3", "record_timing": False, "coalesce_streams": True}
-    NotebookClient(notebook, resources=resources, store_widget_state=False, **options).execute()
+    NotebookClient(notebook, resources=resources, store_widget_state=False, config=ENCRYPTED, **options).execute()
 
     for cell in notebook.cells:
         if cell.cell_type == "code":

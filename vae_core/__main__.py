@@ -209,7 +209,10 @@ def origin(options: argparse.Namespace, then: dict[str, Any]) -> dict[str, Any]:
     root = options.root.resolve() if options.root else then.get("root")
     about = {"data": data, "root": str(root) if root else None}
     if data == "folder":
-        about["size"] = options.size or then.get("size") or usual_size(root, LARGEST)
+        size = options.size if options.size is not None else then.get("size")
+        about["size"] = usual_size(root, LARGEST) if size is None else size
+    elif options.size is not None:
+        raise ValueError(f"--size is for a folder of pictures, and this is {data}: leave it out, or name one by --root")
     return about
 
 

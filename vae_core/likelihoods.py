@@ -88,6 +88,7 @@ LIKELIHOODS: dict[str, Likelihood] = {
     "gaussian": Gaussian(),
     "squared-error": Gaussian(std=0.5**0.5, squash=True),
 }
+"""The names that a model's `likelihood` may be."""
 
 KINDS: dict[str, type] = {"Bernoulli": Bernoulli, "Gaussian": Gaussian}
 """The classes that a configuration may name; `vae_core.register` adds those of your own."""

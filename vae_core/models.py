@@ -26,6 +26,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softplus": nn.Softplus,
     "leaky-relu": nn.LeakyReLU,
 }
+"""The names that a model's `activation` may be: modules of `torch.nn`."""
 
 
 def dense(sizes: tuple[int, ...], activation: str, bias: bool = True) -> nn.Sequential:

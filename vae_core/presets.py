@@ -149,6 +149,7 @@ PRESETS: dict[str, Preset] = {
     ),
     **{name: _own(name) for name in SHIPPED},
 }
+"""The systems that `get_preset` and `--preset` have by name, beside "vae-N" and "ae-N" for N latent dimensions."""
 
 
 def get_preset(name: str) -> Preset:

@@ -149,6 +149,15 @@ def test_axe_finds_nothing_on_a_phone(open_phone, record_property):
     axe_finds_nothing(open_phone, record_property)
 
 
+CUT = """[...document.querySelectorAll('.bd-article pre')].filter(
+  pre => !pre.closest('.cell') && pre.scrollWidth > pre.clientWidth
+).map(pre => pre.innerText.slice(0, 80))"""
+
+
+def test_code_that_is_no_cell_is_not_cut_on_a_phone(open_phone):
+    assert open_phone.page.evaluate(CUT) == []
+
+
 def luminance(pixels):
     linear = np.where(pixels <= 0.03928, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
     return linear @ [0.2126, 0.7152, 0.0722]

@@ -38,13 +38,21 @@ def executed(tmp_path_factory):
         nbformat.write(new.new_notebook(cells=cells), tmp_path / "book" / f"{name}.ipynb")
     (tmp_path / "package" / "js").mkdir(parents=True)
     (tmp_path / "package" / "js" / "lab.mjs").write_text("export const a = 1", encoding="utf-8")
-    assert execute(tmp_path)[:2] == (0, {"one.ipynb": "run", "two.ipynb": "run"})
+    status, words, said = execute(tmp_path)
+    assert (status, words) == (0, {"one.ipynb": "run", "two.ipynb": "run"})
+    (tmp_path / "said").write_text(said, encoding="utf-8")
     return tmp_path
 
 
 @pytest.fixture
 def folder(executed, tmp_path):
     return Path(shutil.copytree(executed, tmp_path / "copy"))
+
+
+def test_a_line_for_each_notebook_is_all_that_is_said(executed):
+    """A kernel's own warnings would come between them."""
+    said = (executed / "said").read_text(encoding="utf-8").splitlines()
+    assert [line.partition(" ... ")[0] for line in said] == ["book/one.ipynb", "book/two.ipynb"]
 
 
 def test_what_has_not_changed_is_left_alone(folder):

@@ -1,17 +1,13 @@
 """docs/chapter.ipynb, the chapter that a new one is copied from: run and built as a new one would be."""
 
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
 
 import nbformat
 from built import ROOT, build, run
-from chapter_rules import lacks
-
-TEMPLATE = ROOT / "docs" / "chapter.ipynb"
-FIRST = ROOT / "chapters" / "01_ae_vs_vae.ipynb"
+from chapter_rules import TEMPLATE, lacks, unedited
 
 
 def read(path):
@@ -19,7 +15,7 @@ def read(path):
 
 
 def test_the_template_is_a_chapter(tmp_path):
-    """Copied and run, it keeps every rule, and each of its claims holds."""
+    """Copied and run, it keeps every rule but the one that asks for other words, and each of its claims holds."""
     path = Path(shutil.copy(TEMPLATE, tmp_path / "07_my_topic.ipynb"))
     run(
         sys.executable,
@@ -31,10 +27,7 @@ def test_the_template_is_a_chapter(tmp_path):
         **os.environ,
     )
     notebook = read(path)
-    assert lacks(notebook) == []
-    set_up = [next(cell for cell in read(one).cells if "google.colab" in cell.source) for one in (path, FIRST)]
-    assert len({re.sub(r"cpu_minutes=\d+", "", cell.source) for cell in set_up}) == 1
-    assert set_up[0].metadata == set_up[1].metadata
+    assert lacks(notebook) == [*unedited(notebook)]
 
 
 def test_the_template_builds_without_a_warning(tmp_path):

@@ -21,8 +21,9 @@ To add a lab, write two files:
                controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Press("draw", "Draw new ε")]
                super().__init__(controls, spec, block.data, picture=(image, "alt text: what the picture shows"))
 
-Then name it in `LABS` in `__init__.py`: most tests of tests/test_labs.py and tests/browser/ run over all of those,
-the comparison of every packed network with PyTorch among them (so keep each one under the key "layers").
+Then import it in `__init__.py`, name it there in `LABS` and `__all__`, and in the last block of api.md: most tests of
+tests/test_labs.py and tests/browser/ run over `LABS`, the comparison of every packed network with PyTorch among them (so
+keep each one under the key "layers").
 `lab.values` is a dict that follows every control and can be observed; `lab.controls["z1"]` is the ipywidgets slider
 itself. What is drawn on the canvas by hand travels as a `State`.
 """

@@ -30,7 +30,7 @@ FASHION_FILES = {
 # Of Fashion-MNIST torchvision names one mirror, which is not encrypted; its makers' own repository is.
 MAKERS = {"FashionMNIST": "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"}
 LIMIT = 50_000_000  # bytes: a little more than the largest of them unpacked
-REMEDY = "set VAE_DATA to a folder that has {}/raw, or pass fallback='digits'"
+REMEDY = "set VAE_DATA to a folder that has {}/raw, or take the digits: fallback='digits' (--data digits)"
 
 
 def read_mnist(root: str | Path | None, which: str = "MNIST") -> list[Tensor]:

@@ -34,10 +34,10 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
             be read.
     """
     if root is None:
-        raise DataError("load_images('folder') needs root=, the folder that holds your pictures")
+        raise DataError("a folder of pictures needs root= (--root), the folder that holds them")
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{root} is not a folder: pass root=, the folder that holds your pictures")
+        raise DataError(f"{root} is not a folder: pass root= (--root), the folder that holds your pictures")
     if size < 1:
         raise ValueError(f"size is {size}: it must be at least 1 pixel")
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES | PHONES and not path.is_dir())
@@ -88,7 +88,9 @@ def in_colour(picture: Image.Image) -> Image.Image:
 def _read_all(paths: list[Path], root: Path, size: int) -> tuple[Tensor, dict[Path, str], bool]:
     """The pictures as uint8 (N, 3, size, size), why some were refused (their rows mean nothing), and whether all are grey."""
     inside = root.resolve()
-    images = room_for((len(paths), 3, size, size), str(root), "choose a smaller size=, or fewer pictures", times=2)
+    images = room_for(
+        (len(paths), 3, size, size), str(root), "choose a smaller size= (--size), or fewer pictures", times=2
+    )
     rows = images.numpy()
 
     def read(number: int) -> bool | str:
