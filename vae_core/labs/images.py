@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from vae_core.data import ImageSet, load_images, to_pixels
-from vae_core.models import VAE, LatentModel
+from vae_core.data import ImageSet, check_images, load_images, to_pixels
+from vae_core.models import VAE, LatentModel, check_model
 from vae_core.saving import load_pretrained
 
 SHOWN = 2  # images of each class, to choose from
@@ -15,9 +15,10 @@ def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
     """The images, or MNIST's where none are given, and how many pixels each side has.
 
     Raises:
-        ValueError: images that are not square and grey.
+        ValueError: no ImageSet, or images that are not square and grey.
     """
-    images = images or load_images("mnist", fallback="digits")
+    images = load_images("mnist", fallback="digits") if images is None else images
+    check_images(images)
     channels, height, width = images.test.shape[1:]
     if channels != 1 or height != width:
         raise ValueError(f"labs show square grey images, not {tuple(images.test.shape[1:])}")
@@ -25,7 +26,8 @@ def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
 
 
 def check_size(model: LatentModel, side: int) -> None:
-    """Raise ValueError for a model of images of another size."""
+    """Raise ValueError for what is no model, or one of images of another size."""
+    check_model("model", model)
     if model.input_dim != side**2:
         sizes = f"takes {model.input_dim:,} numbers an image, and the images have {side} × {side}"
         raise ValueError(f"the {type(model).__name__} {sizes}: pass images=, those that it was trained on")

@@ -24,10 +24,10 @@ class Plane:
     """One model and where it puts the images: `codes` (N, 2) in standard deviations from their own middle."""
 
     def __init__(self, model: LatentModel, x: Tensor):
+        check_size(model, round(x.shape[1] ** 0.5))
         if model.latent_dim != 2:
             raise ValueError(f"ManifoldLab shows planes: it needs latent_dim = 2, not {model.latent_dim}")
         self.model = model
-        check_size(model, round(x.shape[1] ** 0.5))
         with evaluating(model):
             z = model.code(x.to(model.device)).cpu()
         self.centre, self.scale = z.mean(0), z.std(0)

@@ -16,7 +16,7 @@ from vae_core.labs.images import square_grey
 from vae_core.labs.pack import Block
 from vae_core.labs.picture import ACCENT, GREY, ORANGE, Sheet
 from vae_core.metrics import evaluate
-from vae_core.models import VAE, LatentModel, evaluating
+from vae_core.models import VAE, LatentModel, check_model, evaluating
 from vae_core.presets import get_preset
 from vae_core.training import History, Run, TrainConfig
 
@@ -37,6 +37,7 @@ class Album:
     """
 
     def __init__(self, model: LatentModel, images: ImageSet, config: TrainConfig):
+        check_model("model", model)
         if not isinstance(model, VAE):
             raise ValueError(f"an Album shows samples and a rate: it needs a VAE, not {type(model).__name__}")
         self.model, self.config = model, config
@@ -84,7 +85,7 @@ class TrainingLab(Lab):
     seconds on a CPU.
 
     Raises:
-        ValueError: an album with fewer than two snapshots.
+        ValueError: no album, or one with fewer than two snapshots.
     """
 
     module = "training.mjs"
@@ -92,6 +93,8 @@ class TrainingLab(Lab):
 
     def __init__(self, album: Album | None = None):
         self.album = album = album or short_run()
+        if not isinstance(album, Album):
+            raise ValueError(f"album is of {type(album).__name__}: record(model, images, config) trains and makes one")
         count = len(album.steps)
         if count < 2:
             raise ValueError(
@@ -143,6 +146,7 @@ class TrainingLab(Lab):
 
 def record(model: LatentModel, images: ImageSet, config: TrainConfig) -> Album:
     """Train `model` as `fit` does and return an album of it: untrained, early steps, then every epoch."""
+    config.check(images, model)
     run, album = Run(model, images, config, None), Album(model, images, config)
     album.take(0)
     for _ in run.steps():
