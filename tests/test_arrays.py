@@ -254,6 +254,7 @@ REFUSED = {
     "one picture": (COLOUR[0], r"looks like one picture in colour.*x\[None\]"),
     "one picture, channels last": (COLOUR[0].transpose(1, 2, 0), "looks like one picture"),
     "four channels": (np.concatenate([COLOUR, COLOUR[:, :1]], 1), r"\(20, 4, 32, 32\), neither grey.*x\[:, :3\]"),
+    "two channels": (COLOUR[:, :2], r"\(20, 2, 32, 32\), neither grey.*keep one, x\[:, :1\]"),
     "four channels, last": (np.zeros((20, 32, 32, 4), np.uint8), "neither grey"),
     "labels for images": (LABELS, r"images are \(20,\).*labels="),
     "five axes": (BYTES[None], r"\(1, 20, 1, 28, 28\).*\(N, C, H, W\)"),

@@ -97,6 +97,8 @@ def test_nothing_found_names_every_place_and_leaves_nothing(tmp_path, monkeypatc
         ({"name": "mnist", "fallback": "letters"}, "'letters'.*'digits'"),
         ({"name": "folder"}, "needs root="),
         ({"name": "folder", "root": "/no/such/folder"}, "/no/such/folder is not a folder"),
+        ({"name": "folder", "root": "/", "size": "32"}, "size is '32': it must be a whole number, 1 or more"),
+        ({"name": "folder", "root": "/", "size": None}, "size is None"),
     ],
 )
 def test_bad_requests_are_refused(arguments, message):

@@ -15,6 +15,7 @@ import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
 from PIL import Image, ImageDraw
+from torch.utils.data import TensorDataset
 
 from vae_core import VAE, Autoencoder, ConvVAE, ImageSet, TrainConfig
 from vae_core.labs import (
@@ -33,7 +34,7 @@ from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_dense, read, unpack_dense
-from vae_core.labs.training import record
+from vae_core.labs.training import Album, record
 from vae_core.likelihoods import LIKELIHOODS, Gaussian, describe
 from vae_core.losses import gaussian_kl
 from vae_core.models import dense
@@ -449,6 +450,40 @@ def test_closing_twice_is_closing_once():
 def test_bad_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def a_vae() -> VAE:
+    return VAE(hidden_dims=(8,), latent_dim=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (PosteriorLab, lambda x: (a_vae(), x.test.numpy()), "images is of ndarray, and an ImageSet is needed"),
+        (PosteriorLab, lambda x: (a_vae(), TensorDataset(x.test)), r"images is of TensorDataset.*ImageSet\.of"),
+        (InterpolationLab, lambda x: (None, None, x.test), "images is of Tensor"),
+        (ManifoldLab, lambda x: (None, None, x.test), "images is of Tensor"),
+        (DimensionLab, lambda x: ([a_vae()], x.test), "images is of Tensor"),
+        (Album, lambda x: (a_vae(), x.test, TrainConfig()), "images is of Tensor"),
+        (record, lambda x: (a_vae(), x.test, TrainConfig()), "images is of Tensor"),
+        (PosteriorLab, lambda x: (VAE, x), r"model is <class '.*VAE'>, which is no LatentModel: VAE\(\) is one"),
+        (PosteriorLab, lambda x: ("vae-10", x), "model is 'vae-10', which is no LatentModel"),
+        (InterpolationLab, lambda x: (VAE, None, x), "model is <class"),
+        (ManifoldLab, lambda x: (None, VAE, x), "model is <class"),
+        (DimensionLab, lambda x: ([VAE], x), "model is <class"),
+        (DimensionLab, lambda x: (VAE, x), "model is <class"),
+        (Album, lambda x: (VAE, x, TrainConfig()), "model is <class"),
+        (TrainingLab, lambda x: (a_vae(),), r"album is of VAE: record\(model, images, config\)"),
+    ],
+)
+def test_what_is_no_model_and_no_image_set_is_refused(kind, given, message, images):
+    with pytest.raises(ValueError, match=message):
+        kind(*given(images))
+
+
+def test_one_model_may_be_given_alone(images):
+    model = a_vae()
+    assert DimensionLab(model, images).models == [model]
 
 
 def test_pictures_that_are_not_square_and_grey_are_refused(images):

@@ -17,8 +17,23 @@ def test_a_path_ends_where_it_should(path):
     assert codes.shape == (7, 3)
     torch.testing.assert_close(codes[0], A)
     torch.testing.assert_close(codes[-1], B)
-    with pytest.raises(ValueError, match="steps is 1"):
-        path(A, B, 1)
+    torch.testing.assert_close(path(A[None], B, 7), codes)  # of a batch of one, as encode gives it
+
+
+@pytest.mark.parametrize("path", [lerp, slerp])
+@pytest.mark.parametrize(
+    ("start", "end", "steps", "message"),
+    [
+        (A, B, 1, "steps is 1: it must be a whole number, 2 or more"),
+        (A, B, 2.5, "steps is 2.5"),
+        (A, B[:2], 4, r"start has shape \(3,\) and end \(2,\): a path joins two codes of one length"),
+        (A[None], B[:2], 4, r"start has shape \(1, 3\) and end \(2,\)"),
+        (torch.ones(4, 3), torch.zeros(4, 3), 4, r"\(4, 3\) and end \(4, 3\): .*as z\[0\] is in a batch"),  # no path
+    ],
+)
+def test_what_has_no_path_between_is_refused(path, start, end, steps, message):
+    with pytest.raises(ValueError, match=message):
+        path(start, end, steps)
 
 
 def test_a_line_is_straight_and_even():

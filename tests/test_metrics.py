@@ -60,6 +60,20 @@ def test_log_likelihood_is_above_the_elbo(model, digits):
     assert math.isclose(bound, direct, rel_tol=2e-3)
 
 
+@pytest.mark.parametrize("measure", [evaluate, posteriors, log_likelihood])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0: it must be a whole number, 1 or more"),
+        ({"batch_size": 10.0}, "batch_size is 10.0"),
+        ({"images": None}, "images is of NoneType: pass a uint8 tensor, such as an ImageSet's test"),
+    ],
+)
+def test_what_is_no_batch_is_refused(measure, change, message, model, digits):
+    with pytest.raises(ValueError, match=message):
+        measure(**{"model": model, "images": digits.test, **change})
+
+
 @pytest.mark.parametrize("measure", [evaluate, log_likelihood])
 def test_what_cannot_be_measured_is_refused(measure, model, digits):
     with pytest.raises(ValueError, match="no images"):

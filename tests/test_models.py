@@ -1,10 +1,13 @@
 """Networks: shapes, what they make, and what they refuse."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 
-from vae_core import VAE, Autoencoder, ConvVAE, load_pretrained
-from vae_core.metrics import elbo
+from vae_core import VAE, Autoencoder, ConvVAE, load_model, load_pretrained, save_model
+from vae_core.metrics import elbo, evaluate
 from vae_core.models import build
 
 MODELS = {
@@ -128,6 +131,29 @@ def test_bad_architectures_are_refused(make, message):
 
 
 @pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (VAE, {"input_dim": (1, 28, 28)}, r"input_dim is \(1, 28, 28\): images are flat here, so pass the product"),
+        (VAE, {"input_dim": torch.zeros(2, 3).shape}, r"input_dim is \(2, 3\): images are flat"),
+        (VAE, {"input_dim": 784.0}, "input_dim is 784.0: it must be a whole number, 1 or more"),
+        (VAE, {"hidden_dims": 400}, r"hidden_dims is 400: it must be a list .* as in hidden_dims=\[64\]"),
+        (Autoencoder, {"hidden_dims": None}, "hidden_dims is None: it must be a list"),
+        (VAE, {"hidden_dims": (16, 2.5)}, r"hidden_dims is \[16, 2.5\]: it must be a list of whole numbers, 1 or more"),
+        (VAE, {"latent_dim": None}, "latent_dim is None: it must be a whole number"),
+        (VAE, {"latent_dim": 2.5}, "latent_dim is 2.5"),
+        (VAE, {"latent_dim": "2"}, "latent_dim is '2'"),
+        (VAE, {"latent_dim": np.int64(0)}, r"latent_dim is np.int64\(0\)"),
+        (ConvVAE, {"widths": 8}, "widths is 8: it must be a list"),
+        (ConvVAE, {"size": (28, 28)}, r"size is \(28, 28\): it must be a whole number"),
+        (ConvVAE, {"channels": None}, "channels is None"),
+    ],
+)
+def test_what_is_no_size_is_refused(kind, given, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**given)
+
+
+@pytest.mark.parametrize(
     ("x", "message"),
     [
         (torch.full((2, 20), 1.5), r"\[1.5, 1.5\].*255"),
@@ -135,6 +161,8 @@ def test_bad_architectures_are_refused(make, message):
         (torch.full((2, 20), float("nan")), "nan"),
         (torch.zeros(2, 19), r"\(2, 19\).*\(batch, 20\)"),
         (torch.zeros(2, 1, 4, 5), r"flatten\(1\)"),
+        (None, "x is of NoneType: pass a tensor or an array"),
+        (np.full((2, 20), 255, np.uint8), r"\[255, 255\].*divide 8-bit pixels by 255"),
     ],
 )
 @pytest.mark.parametrize("kind", ["VAE", "Autoencoder"])
@@ -143,6 +171,48 @@ def test_bad_pixels_are_refused(kind, x, message):
         MODELS[kind]().encode(x)
 
 
-def test_a_code_of_the_wrong_length_is_refused():
-    with pytest.raises(ValueError, match=r"\(1, 4\).*latent_dim = 3"):
-        MODELS["VAE"]().decode(torch.zeros(1, 4))
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model: model.decode(torch.zeros(1, 4)), r"\(1, 4\).*latent_dim = 3"),
+        (lambda model: model.draw(torch.tensor(1.0)), r"z has shape \(\): its last axis"),
+        (lambda model: model.draw(None), "z is of NoneType: pass a tensor or an array"),
+        (lambda model: model.draw([[1, 2, 3], [1]]), "z is of list: pass a tensor or an array"),
+        (lambda model: model.sample(2.5), "n is 2.5: it must be a whole number, 0 or more"),
+        (lambda model: model.sample(-1), "n is -1"),
+        (lambda model: model.sample((3,)), r"n is \(3,\)"),
+    ],
+)
+def test_what_is_no_code_and_no_count_is_refused(call, message, model):
+    with pytest.raises(ValueError, match=message):
+        call(model)
+
+
+def test_numbers_of_any_kind_are_taken(model):
+    """As a model's weights have them: arrays, tuples, float64 and, of black and white images, booleans."""
+    x = (images_for(model) > 0.5).float()
+    for same in (x.numpy(), x.tolist(), x.double(), x.bool(), x.half()):
+        assert torch.equal(model.code(same), model.code(x)) and torch.equal(
+            model.reconstruct(same), model.reconstruct(x)
+        )
+    z = torch.tensor([[1.0, 2.0, 3.0]])
+    for same in (((1, 2, 3),), z.numpy(), z.long(), z.double()):
+        assert torch.equal(model.draw(same), model.draw(z)) and torch.equal(model.decode(same), model.decode(z))
+    assert model.draw((1, 2, 3)).shape == (model.input_dim,)
+    assert model.sample(np.int64(2)).shape == (2, model.input_dim)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_a_model_of_another_precision_does_all_but_train(dtype, model, tmp_path):
+    """It is measured, drawn from and saved, near to what it is in float32; that it is not trained, tests of fit say."""
+    x, images = images_for(model), (255 * images_for(model)).round().byte()
+    expected, other = model.reconstruct(x), copy.deepcopy(model).to(dtype)
+    assert other.reconstruct(x).dtype == other.draw(torch.zeros(2, 3)).dtype == other.sample(2).dtype == dtype
+    torch.testing.assert_close(other.reconstruct(x).float(), expected, atol=0.02, rtol=0)
+    terms = evaluate(other, images, num_samples=50)
+    assert abs(terms.elbo - evaluate(model, images, num_samples=50).elbo) < 0.5
+    if isinstance(model, VAE):
+        assert abs(elbo(other, x.to(dtype), 50).elbo.mean() - terms.elbo) < 0.5
+    save_model(tmp_path / "model.safetensors", other, own=True)  # by itself it would come back as float32
+    again = load_model(tmp_path / "model.safetensors", into=copy.deepcopy(other))
+    assert torch.equal(again.reconstruct(x), other.reconstruct(x))

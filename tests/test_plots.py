@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from html import escape
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import pytest
@@ -47,6 +48,60 @@ def test_every_figure_is_drawn_described_and_closed(draw, tmp_path):
     pixels = plt.imread(tmp_path / "figure.png")
     assert pixels[..., :3].std() > 0.02
     assert pixels[0, 0, :3].min() == 1  # on white, whatever the reader's theme
+
+
+CODES, LABELS = X[:, :2], torch.arange(6) % 3
+COLOUR = X[:, : 3 * 8 * 8]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: show_rows({"a": COLOUR}), r"'a' has shape \(6, 192\), not \(N, 1 × side × side\): .*3 for colour"),
+        (
+            lambda: show_rows({"a": X}, channels=3),
+            r"'a' has shape \(6, 784\), not \(N, 3 × side × side\): .*1 for grey",
+        ),
+        (lambda: show_rows({"a": X.view(6, 1, 28, 28)}), r"'a' has shape \(6, 1, 28, 28\).*x.flatten\(1\)"),
+        (lambda: show_rows({"a": X[0]}), r"'a' has shape \(784,\)"),
+        (lambda: show_rows({"a": X[:0]}), r"'a' has shape \(0, 784\)"),
+        (lambda: show_rows({}), "rows is empty: pass one or more by name"),
+        (lambda: show_rows(cast(Any, X)), "rows is of Tensor: pass one or more by name"),
+        (lambda: show_grid(COLOUR, 3), r"the grid has shape \(6, 192\).*3 for colour"),
+        (
+            lambda: show_codes({"a": X[:, :3]}, LABELS),
+            r"'a' have shape \(6, 3\), and 6 labels want \(6, 2\): .*z\[:, :2\]",
+        ),
+        (lambda: show_codes({"a": CODES}, LABELS[:5]), "5 labels want"),
+        (lambda: show_codes({}, LABELS), "codes is empty"),
+        (
+            lambda: overview(VAE(784, (8,), 2), cast(Any, X)),
+            r"images is of Tensor, and an ImageSet is needed: ImageSet.of",
+        ),
+        (
+            lambda: overview(cast(Any, torch.nn.Linear(2, 2)), cast(Any, X)),
+            "model is of Linear, which is no LatentModel",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda x, labels: show_rows({"a": x}),
+        lambda x, labels: show_grid(x, 3),
+        lambda x, labels: show_codes({"a": x[:, :2]}, labels),
+    ],
+)
+def test_arrays_are_drawn_as_tensors_are(show, tmp_path):
+    show(X, LABELS).savefig(tmp_path / "tensors.png")
+    show(X.numpy(), LABELS.numpy()).savefig(tmp_path / "arrays.png")
+    assert (tmp_path / "tensors.png").read_bytes() == (tmp_path / "arrays.png").read_bytes()
 
 
 def test_overview_is_the_same_twice(digits, tmp_path):

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
@@ -336,6 +337,29 @@ def test_a_file_that_says_nothing_of_parts_still_loads_by_its_configuration(tmp_
         assert torch.equal(again.draw(torch.ones(3)), model.draw(torch.ones(3)))
     with pytest.raises(CheckpointError, match="its model is 'VAE' here, 'Nameless'"):
         load_model(path, into=Nameless(20, (16, 8), 3))
+
+
+SAVE: Any = save_model  # which a reader may call with anything
+LOAD: Any = load_model
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda path: SAVE(path, nn.Linear(2, 2)), "the second argument, is of Linear, .*subclass VAE"),
+        (lambda path: SAVE(path, None), "the second argument, is of NoneType"),
+        (lambda path: SAVE(path, VAE), r"the second argument, is <class '.*VAE'>.*VAE\(\) is one"),
+        (lambda path: SAVE(small(), path), r"the second argument, is \w+Path\(.*no LatentModel"),
+        (lambda path: SAVE(path, nn.Linear(2, 2), own=True), "the second argument, is of Linear"),
+        (lambda path: LOAD(path, into=VAE), r"into, the model that gets the weights, is <class '.*VAE'>"),
+        (lambda path: LOAD(path, into="cpu"), "into, the model that gets the weights, is 'cpu'"),
+        (lambda path: LOAD(path, into=nn.Linear(2, 2)), "gets the weights, is of Linear"),
+    ],
+)
+def test_what_is_no_model_is_neither_saved_nor_loaded_into(call, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        call(tmp_path / "mine.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
 # --- a run's checkpoint ---

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -225,14 +226,62 @@ def test_half_precision_learns_nearly_the_same(small):
         ({"precision": "fp16"}, "'fp16'.*'bf16'"),
         ({"schedule": "cosine"}, "'cosine'.*'one-cycle'"),
         ({"device": "tpu9"}, "'tpu9'"),
+        ({"epochs": "3"}, "epochs is '3': it must be of type int, as in epochs=10"),
+        ({"epochs": 2.5}, "epochs is 2.5: it must be of type int"),
+        ({"epochs": None}, "epochs is None: it must be of type int"),
+        ({"batch_size": 50.0}, "batch_size is 50.0: it must be of type int, as in batch_size=128"),
+        ({"log_every": 1.5}, "log_every is 1.5: it must be of type int"),
+        ({"seed": None}, "seed is None: it must be of type int"),
+        ({"lr": "1e-3"}, "lr is '1e-3': it must be of type float, as in lr=0.001"),
+        ({"lr": torch.tensor(1e-3)}, r"lr is tensor\(0.0010\): it must be of type float"),
+        ({"beta": None}, "beta is None: it must be of type float"),
+        ({"clip_norm": "1"}, r"clip_norm is '1': it must be of type float \| None, as in clip_norm=None"),
+        ({"pixels": ["grey"]}, r"pixels is \['grey'\]: it must be of type str"),
     ],
 )
-def test_bad_settings_are_refused_before_anything_moves(small, change, message):
+def test_bad_settings_are_refused_before_anything_moves(small, change, message, tmp_path):
     model = make_model()
     before = weights_of(model)
     with pytest.raises(ValueError, match=message):
-        fit(model, small, replace(QUICK, **change), progress=False)
-    assert torch.equal(weights_of(model), before)
+        fit(model, small, replace(QUICK, **change), progress=False, out=tmp_path / "run")
+    assert torch.equal(weights_of(model), before) and not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_and_a_device_of_torch_are_settings_too(small, tmp_path):
+    """And are written down as any others, so that the run is the same run."""
+    given: dict[str, Any] = {"epochs": np.int64(2), "batch_size": np.int32(100), "lr": np.float32(0.5) ** 10}
+    config = replace(QUICK, **given, device=torch.device("cpu"))
+    assert config == replace(QUICK, lr=2.0**-10)
+    fit(make_model(), small, replace(config, epochs=1), out=tmp_path, progress=False)
+    fit(make_model(), small, replace(QUICK, lr=2.0**-10), out=tmp_path, resume=True, progress=False)
+    assert json.loads((tmp_path / "config.json").read_text())["batch_size"] == 100
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": {"epochs": 3}}, r"config is \{'epochs': 3\}, and a TrainConfig is needed"),
+        ({"config": {}}, r"config is \{\}, .*TrainConfig\(epochs=3\)"),
+        ({"config": TrainConfig}, r"config is <class '.*TrainConfig'>"),
+        ({"model": VAE}, r"model is <class '.*VAE'>, which is no LatentModel: VAE\(\) is one"),
+        ({"model": make_model().double()}, r"weights are torch.float64, and only float32 is trained: model.float\(\)"),
+        ({"model": make_model().half()}, r"weights are torch.float16, .*model.float\(\).*precision='bf16'"),
+        ({"model": make_model().bfloat16()}, "weights are torch.bfloat16"),
+        ({"save_every": "a"}, "save_every is 'a': it must be a whole number, 0 or more"),
+        ({"save_every": -1}, "save_every is -1"),
+    ],
+)
+def test_what_fit_cannot_take_is_refused_before_a_folder_is_made(small, change, message, tmp_path):
+    given: Any = {"model": make_model(), "images": small, "config": QUICK, **change}
+    with pytest.raises(ValueError, match=message):
+        fit(**given, out=tmp_path / "run", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_of_two_channels_are_trained_on(small):
+    """They have no file format and no colour, but somebody may have written them out."""
+    two = replace(small, train=small.train.repeat(1, 2, 1, 1), test=small.test.repeat(1, 2, 1, 1))
+    assert len(fit(VAE(1568, (8,), 2), two, QUICK, progress=False)) == 2
 
 
 def test_cuda_without_a_gpu_is_refused(small, monkeypatch):
@@ -896,6 +945,53 @@ def test_a_loss_that_is_no_elbo_is_refused_in_a_sentence(small, returned, words)
     message = rf"Mine\.forward returned .*{words}.*Elbo\(rate, distortion\).*\(100,\), one number an image"
     with pytest.raises(ValueError, match=message.replace("returned .*returned", "returned")):
         fit(Mine(784, (32,), 4), small, QUICK, progress=False)
+
+
+class Heads(torch.nn.Module):
+    """An encoder of one's own that returns whatever `made_of` makes of its four outputs."""
+
+    def __init__(self, made_of):
+        super().__init__()
+        self.layer, self.made_of = torch.nn.Linear(784, 4), made_of
+
+    def forward(self, x):
+        return self.made_of(self.layer(x))
+
+
+@pytest.mark.parametrize(
+    ("kind", "returned", "words"),
+    [
+        (VAE, lambda h: h, r"Tensor of shapes \[\(3, 4\)\]"),
+        (VAE, lambda h: h[:, :2], r"Tensor of shapes \[\(3, 2\)\]"),
+        (VAE, lambda h: None, "NoneType"),
+        (VAE, lambda h: (h[:, :2], h[:, 2:], h), r"tuple of shapes \[\(3, 2\), \(3, 2\), \(3, 4\)\]"),
+        (VAE, lambda h: (h[:, :3], h[:, :3]), r"tuple of shapes \[\(3, 3\), \(3, 3\)\]"),
+        (VAE, lambda h: (h[:, :1], h[:, :1]), r"tuple of shapes \[\(3, 1\), \(3, 1\)\]"),  # was broadcast in silence
+        (Autoencoder, lambda h: h, r"Tensor of shapes \[\(3, 4\)\]"),
+        (Autoencoder, lambda h: h.chunk(2, dim=-1), r"tuple of shapes \[\(3, 2\), \(3, 2\)\]"),
+    ],
+)
+def test_an_encoder_that_returns_something_else_is_refused_in_a_sentence(small, kind, returned, words):
+    model = kind(784, (8,), 2)
+    model.encoder = Heads(returned)
+    wanted = "mean and log_var, two tensors .*" if kind is VAE else "one code "
+    with pytest.raises(
+        ValueError, match=rf"Heads, the encoder, returned {words}.* it must return {wanted}of shape \(3, 2\)"
+    ):
+        fit(model, small, QUICK, progress=False)
+
+
+def test_an_encoder_that_returns_what_its_own_forward_takes_is_trained(small):
+    class Mine(VAE):
+        def forward(self, x, epsilon):
+            mean, log_var = self.encoder(x).chunk(2, dim=-1)
+            outputs = self.decoder(mean + torch.exp(0.5 * log_var) * epsilon)
+            return Elbo(gaussian_kl(mean, log_var), -self.likelihood.log_prob(x, outputs))
+
+    for kind, returned in ((Mine, lambda h: h), (VAE, lambda h: list(h.chunk(2, dim=-1)))):
+        model = kind(784, (8,), 2)
+        model.encoder = Heads(returned)
+        assert len(fit(model, small, QUICK, progress=False)) == 2
 
 
 def test_the_weights_of_a_model_of_ones_own_are_in_its_checkpoint(small, tmp_path, capsys):

@@ -108,7 +108,7 @@ def test_a_run_without_whole_epochs_offers_no_view_of_them(few):
 def test_it_shows_one_image_of_each_class_or_ten_where_there_are_none(classes, shown, words):
     images = ImageSet.of(torch.rand(100, 8, 8), labels=torch.arange(100) % classes)
     torch.manual_seed(0)
-    run = record(VAE(64, (8,), 2), images, TrainConfig(epochs=1, device="cpu"))
+    run = record(VAE(64, (8,), 2), images, TrainConfig(epochs=1, batch_size=30, device="cpu"))
     assert run.x.shape == (shown, 64) and run.drawn[0].shape == (shown + 10, 64)
     assert f'alt="{words}; below them the same {words.split()[0].lower()} as' in TrainingLab(run).canvas.fallback
 

@@ -144,6 +144,13 @@ class ImageSet:
         return replace(self, train=F.pad(self.train, frame), test=F.pad(self.test, frame))
 
 
+def check_images(images: Any) -> None:
+    """Raise ValueError for what is no ImageSet, with what makes one of it."""
+    if not isinstance(images, ImageSet):
+        remedy = "ImageSet.of(…) makes one of arrays, tensors or a data set of torchvision (a DataLoader's .dataset)"
+        raise ValueError(f"images is of {type(images).__name__}, and an ImageSet is needed: {remedy}")
+
+
 def load_images(
     name: str = "mnist",
     root: str | Path | None = None,
@@ -161,7 +168,7 @@ def load_images(
     cannot be read is skipped and named on stderr; with `strict` it ends the load.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or a `size` that is no whole number of 1 or more.
         DamagedFile: a file of MNIST is damaged and could not be fetched anew.
         DataError: nothing found (every place tried is named), too few pictures, or more than fits into memory.
     """

@@ -5,14 +5,16 @@ import math
 import torch
 from torch import Tensor
 
+from vae_core.checks import whole
+
 
 def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """The straight line between two codes, both ends included: (L,), (L,) -> (steps, L).
 
     Raises:
-        ValueError: fewer than 2 steps.
+        ValueError: fewer than 2 steps, or codes of different lengths.
     """
-    t = _fractions(steps, start)
+    start, end, t = _ready(start, end, steps)
     return (1 - t) * start + t * end
 
 
@@ -23,9 +25,9 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     the opposite direction, or at the origin, have no arc of their own: they get the straight line.
 
     Raises:
-        ValueError: fewer than 2 steps.
+        ValueError: fewer than 2 steps, or codes of different lengths.
     """
-    t = _fractions(steps, start)
+    start, end, t = _ready(start, end, steps)
     lengths = torch.stack([start.norm(), end.norm()])
     if (lengths == 0).any():
         return lerp(start, end, steps)
@@ -71,7 +73,11 @@ def plane(across: int, span: float = 3.0) -> Tensor:
     return torch.stack([right, up], dim=-1)
 
 
-def _fractions(steps: int, like: Tensor) -> Tensor:
-    if steps < 2:
-        raise ValueError(f"steps is {steps}: a path needs at least its two ends")
-    return torch.linspace(0, 1, steps, dtype=like.dtype, device=like.device)[:, None]
+def _ready(start: Tensor, end: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Both ends of a path, (L,) or a batch of one (1, L), as (L,); and how far along each step is, (steps, 1)."""
+    first, last = torch.atleast_2d(start, end)
+    if len(first) != 1 or first.shape != last.shape:
+        shapes = f"start has shape {tuple(start.shape)} and end {tuple(end.shape)}"
+        raise ValueError(f"{shapes}: a path joins two codes of one length, (L,) each, as z[0] is in a batch")
+    t = torch.linspace(0, 1, whole("steps", steps, 2), dtype=start.dtype, device=start.device)
+    return first[0], last[0], t[:, None]

@@ -68,8 +68,9 @@ class Gaussian:
     squash: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.std < math.inf:
-            raise ValueError(f"std is {self.std}: a standard deviation must be a positive number")
+        if not (isinstance(self.std, Real) and 0 < self.std < math.inf):
+            remedy = "a standard deviation must be a positive number, of a tensor float(std)"
+            raise ValueError(f"std is {self.std!r}: {remedy}")
 
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """log p(x | z) in nats: (..., D), (..., D) -> (...)."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
+from vae_core.checks import whole
 from vae_core.data import to_pixels
 from vae_core.losses import Elbo, gaussian_kl, gaussian_log_prob, reparameterize
 from vae_core.models import VAE, LatentModel, evaluating
@@ -55,14 +56,14 @@ def evaluate(
     Raises:
         ValueError: no images, images of the wrong size, or `num_samples` below 1.
     """
-    _check_samples(num_samples)
+    whole("num_samples", num_samples)
     device = model.device
     generator = torch.Generator(device).manual_seed(seed)
     sums = torch.zeros(2, dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
     with evaluating(model):
         for x in _batches(model, images, pixels, batch_size, generator):
             for _ in range(num_samples):
-                epsilon = torch.randn(len(x), model.latent_dim, generator=generator, device=device)
+                epsilon = torch.randn(len(x), model.latent_dim, generator=generator, dtype=x.dtype, device=device)
                 terms: Elbo = model(x, epsilon)
                 sums += torch.stack([terms.rate.sum(), terms.distortion.sum()])
     rate, distortion = (sums / (len(images) * num_samples)).double().cpu()
@@ -109,16 +110,11 @@ def log_likelihood(
 
 def _draw(model: VAE, x: Tensor, num_samples: int, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
     """The posterior of each image and draws from it: mean (B, L), log_var (B, L), z (K, B, L)."""
-    _check_samples(num_samples)
+    whole("num_samples", num_samples)
     _check_posterior(model)
     mean, log_var = model.encode(x)
     epsilon = torch.randn((num_samples, *mean.shape), generator=generator, dtype=mean.dtype, device=mean.device)
     return mean, log_var, reparameterize(mean, log_var, epsilon)
-
-
-def _check_samples(num_samples: int) -> None:
-    if num_samples < 1:
-        raise ValueError(f"num_samples is {num_samples}: an estimate needs at least 1")
 
 
 def _check_posterior(model: LatentModel) -> None:
@@ -130,14 +126,17 @@ def _check_posterior(model: LatentModel) -> None:
 def _batches(
     model: LatentModel, images: Tensor, pixels: str, batch_size: int, generator: Generator | None
 ) -> Iterator[Tensor]:
-    """The images as the model sees them, on its device, in order.
+    """The images as the model sees them, on its device and in its precision, in order.
 
     Raises:
-        ValueError: no images, or images of the wrong size.
+        ValueError: no images, images of the wrong size, or a batch size below 1.
     """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images is of {type(images).__name__}: pass a uint8 tensor, such as an ImageSet's test")
     if not len(images):
         raise ValueError("there are no images to measure on: pass at least one")
     if images[0].numel() != model.input_dim:
         raise ValueError(f"images have {images[0].numel()} numbers each, the model takes {model.input_dim}")
-    for batch in images.split(batch_size):
-        yield to_pixels(batch.to(model.device), pixels, generator=generator)
+    dtype = next(model.parameters()).dtype
+    for batch in images.split(whole("batch_size", batch_size)):
+        yield to_pixels(batch.to(model.device), pixels, generator=generator).to(dtype)

@@ -12,11 +12,13 @@ from dataclasses import is_dataclass
 from functools import wraps
 from inspect import Parameter, signature
 from itertools import pairwise
+from os import PathLike
 from typing import Any, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 
+from vae_core.checks import whole, whole_list
 from vae_core.likelihoods import KINDS, Likelihood, as_json, describe, get_likelihood
 from vae_core.losses import Elbo, gaussian_kl, reparameterize
 
@@ -115,17 +117,13 @@ class LatentModel(nn.Module, ABC):
         if "__init__" in vars(cls):
             cls.__init__ = remembering(cls.__init__)
 
-    def __init__(
-        self, input_dim: int, latent_dim: int, likelihood: str | Likelihood, activation: str = "relu", **sizes: Any
-    ):
-        """`sizes` are further ones, or lists of them, that must be at least 1."""
+    def __init__(self, input_dim: int, latent_dim: int, likelihood: str | Likelihood, activation: str = "relu"):
         super().__init__()
-        for name, given in {**sizes, "input_dim": input_dim, "latent_dim": latent_dim}.items():
-            if any(size < 1 for size in (given if isinstance(given, list) else [given]) if type(size) is int):
-                raise ValueError(f"{name} is {given}: a size must be at least 1")
+        if isinstance(input_dim, tuple):
+            raise ValueError(f"input_dim is {tuple(input_dim)}: images are flat here, so pass the product of these")
+        self.input_dim, self.latent_dim = whole("input_dim", input_dim), whole("latent_dim", latent_dim)
         if activation not in ACTIVATIONS:
             raise ValueError(f"unknown activation {activation!r}: choose one of {', '.join(map(repr, ACTIVATIONS))}")
-        self.input_dim, self.latent_dim = input_dim, latent_dim
         self.likelihood = get_likelihood(likelihood)
 
     @property
@@ -146,22 +144,23 @@ class LatentModel(nn.Module, ABC):
         """Codes to the decoder's raw outputs, logits for a Bernoulli: (..., L) -> (..., D).
 
         Raises:
-            ValueError: the last axis of `z` is not `latent_dim` long.
+            ValueError: no numbers, or the last axis of `z` is not `latent_dim` long.
         """
-        if z.shape[-1] != self.latent_dim:
+        z = self._as_tensor("z", z)
+        if z.shape[-1:] != (self.latent_dim,):
             raise ValueError(f"z has shape {tuple(z.shape)}: its last axis must be latent_dim = {self.latent_dim} long")
         return self.decoder(z)
 
     def draw(self, z: Tensor) -> Tensor:
-        """Codes as pictures: (..., L) on any device -> (..., D) in [0, 1] on the CPU, without gradients.
+        """Codes as pictures: (..., L), a tensor on any device or an array -> (..., D) in [0, 1] on the CPU, without gradients.
 
         Pictures are made in evaluation mode, here and in the two methods below.
 
         Raises:
-            ValueError: a last axis that is not `latent_dim` long, or a likelihood whose mean is no pixel.
+            ValueError: no numbers, a last axis that is not `latent_dim` long, or a likelihood whose mean is no pixel.
         """
         with evaluating(self):
-            return self._pixels(self.decode(z.to(self.device))).cpu()
+            return self._pixels(self.decode(z)).cpu()
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images through the bottleneck and back, with no noise and no gradients: (B, D) -> (B, D) in [0, 1]."""
@@ -169,9 +168,13 @@ class LatentModel(nn.Module, ABC):
             return self._pixels(self.decode(self.code(x)))
 
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
-        """Decode n draws from N(0, I), without gradients: -> (n, D) in [0, 1]."""
+        """Decode n draws from N(0, I), without gradients: -> (n, D) in [0, 1].
+
+        Raises:
+            ValueError: `n` is no whole number of 0 or more, or a likelihood whose mean is no pixel.
+        """
         at = next(self.parameters())
-        z = torch.randn(n, self.latent_dim, generator=generator, dtype=at.dtype, device=at.device)
+        z = torch.randn(whole("n", n, 0), self.latent_dim, generator=generator, dtype=at.dtype, device=at.device)
         with evaluating(self):
             return self._pixels(self.decode(z))
 
@@ -190,14 +193,25 @@ class LatentModel(nn.Module, ABC):
         """The images themselves, once they are seen to be images of this model.
 
         Raises:
-            ValueError: not (B, input_dim), or a pixel outside [0, 1] (NaN included).
+            ValueError: no numbers, not (B, input_dim), or a pixel outside [0, 1] (NaN included).
         """
+        x = self._as_tensor("x", x)
         if x.ndim != 2 or x.shape[1] != self.input_dim:
             remedy = f"pass (batch, {self.input_dim}); for images of this size, x.flatten(1)"
             raise ValueError(f"x has shape {tuple(x.shape)}: {remedy}")
         if wrong := out_of_range(x):
             raise ValueError(f"{wrong}, not [0, 1]: divide 8-bit pixels by 255")
         return x
+
+    def _as_tensor(self, name: str, values: Any) -> Tensor:
+        """Any tensor, array or list as a tensor of the weights' kind, where they are. Raises ValueError for what is none."""
+        like = next(self.parameters())
+        if isinstance(values, Tensor):
+            return values.to(like.device, like.dtype)
+        try:
+            return torch.as_tensor(values, dtype=like.dtype, device=like.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{name} is of {type(values).__name__}: pass a tensor or an array ({error})") from error
 
     def initialize_glorot(self) -> None:
         """Weights by Glorot's uniform rule, biases at zero (Glorot & Bengio 2010, eq. 16)."""
@@ -226,8 +240,8 @@ class Autoencoder(LatentModel):
         likelihood: str | Likelihood = "squared-error",
         activation: str = "relu",
     ):
-        hidden_dims = tuple(hidden_dims)
-        super().__init__(input_dim, latent_dim, likelihood, activation, hidden_dims=list(hidden_dims))
+        hidden_dims = whole_list("hidden_dims", hidden_dims)
+        super().__init__(input_dim, latent_dim, likelihood, activation)
         self.encoder = dense((input_dim, *hidden_dims, latent_dim), activation)
         self.decoder = Decoder(latent_dim, hidden_dims[::-1], input_dim, activation, bias=True)
 
@@ -264,8 +278,8 @@ class VAE(LatentModel):
         bias: bool = True,
         init: str = "torch",
     ):
-        hidden_dims = tuple(hidden_dims)
-        super().__init__(input_dim, latent_dim, likelihood, activation, hidden_dims=list(hidden_dims))
+        hidden_dims = whole_list("hidden_dims", hidden_dims)
+        super().__init__(input_dim, latent_dim, likelihood, activation)
         if init not in ("torch", "glorot"):
             raise ValueError(f"unknown init {init!r}: choose 'torch' or 'glorot'")
         self.encoder = Encoder(input_dim, hidden_dims, latent_dim, activation, bias)
@@ -277,7 +291,7 @@ class VAE(LatentModel):
         """Images to posteriors: (B, D) -> mean (B, L), log_var (B, L).
 
         Raises:
-            ValueError: wrong shape, or a pixel outside [0, 1].
+            ValueError: no numbers, wrong shape, or a pixel outside [0, 1].
         """
         return self.encoder(self.check(x))
 
@@ -299,7 +313,7 @@ class VAE(LatentModel):
         Pixels are not checked here: this is the hot loop, and looking at them would wait for the device.
         """
         mean, log_var = self.encoder(x)
-        z = reparameterize(mean, log_var, epsilon)
+        z = reparameterize(mean, log_var, epsilon).to(x.dtype)  # of half precision, it comes wider
         return Elbo(gaussian_kl(mean, log_var), -self.likelihood.log_prob(x, self.decoder(z)))
 
 
@@ -361,15 +375,24 @@ class ConvVAE(VAE):
         latent_dim: int = 20,
         likelihood: str | Likelihood = "bernoulli",
     ):
-        widths = tuple(widths)
+        widths = whole_list("widths", widths)
+        for name, given in {"channels": channels, "size": size, "hidden_dim": hidden_dim}.items():
+            whole(name, given)
         if not widths:
             raise ValueError("widths is (): a convolutional network needs at least one convolution")
         if size % 2 ** len(widths):
             raise ValueError(f"size {size} cannot be halved {len(widths)} times: use a multiple of {2 ** len(widths)}")
-        sizes = {"channels": channels, "size": size, "widths": list(widths), "hidden_dim": hidden_dim}
-        LatentModel.__init__(self, channels * size**2, latent_dim, likelihood, **sizes)
+        LatentModel.__init__(self, channels * size**2, latent_dim, likelihood)
         self.encoder = ConvEncoder(channels, size, widths, hidden_dim, latent_dim)
         self.decoder = ConvDecoder(channels, size, widths, hidden_dim, latent_dim)
+
+
+def check_model(name: str, model: Any) -> None:
+    """Raise ValueError for what is no model of this book: other networks, a class that is still to be called, a path."""
+    if not isinstance(model, LatentModel):
+        shown = repr(model) if isinstance(model, type | str | PathLike) else f"of {type(model).__name__}"
+        remedy = "VAE() is one; for networks of your own subclass VAE, or make them its encoder and decoder"
+        raise ValueError(f"{name} is {shown}, which is no LatentModel: {remedy}")
 
 
 MODELS: dict[str, type[LatentModel]] = {"Autoencoder": Autoencoder, "VAE": VAE, "ConvVAE": ConvVAE}

@@ -19,9 +19,9 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from vae_core.colours import CLASS_COLOURS
-from vae_core.data import ImageSet, to_pixels
+from vae_core.data import ImageSet, check_images, to_pixels
 from vae_core.latent import plane
-from vae_core.models import LatentModel, out_of_range
+from vae_core.models import LatentModel, check_model, out_of_range
 from vae_core.training import History
 
 STYLE: Any = {
@@ -41,9 +41,9 @@ def show_rows(rows: dict[str, Tensor], channels: int = 1) -> Figure:
     """Labelled rows of images, one below the other: each value is (N, D) in [0, 1].
 
     Raises:
-        ValueError: a row that holds no pixels, but a decoder's raw outputs, for instance.
+        ValueError: no rows, images of another shape, or a row that holds no pixels, but a decoder's raw outputs, for instance.
     """
-    rows = {label: _pixels(images, f"the row {label!r}") for label, images in rows.items()}
+    rows = {label: _pixels(x, f"the row {label!r}", channels) for label, x in _by_name(rows, "rows").items()}
     count = max(len(images) for images in rows.values())
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(len(rows), 1, figsize=(0.62 * count, 0.92 * len(rows)), squeeze=False)
@@ -58,9 +58,9 @@ def show_grid(images: Tensor, across: int, title: str = "", channels: int = 1) -
     """Images (N, D) in [0, 1] in a square grid, `across` a row.
 
     Raises:
-        ValueError: images that hold no pixels, but a decoder's raw outputs, for instance.
+        ValueError: images of another shape, or that hold no pixels, but a decoder's raw outputs, for instance.
     """
-    images = _pixels(images, "the grid")
+    images = _pixels(images, "the grid", channels)
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(4.5, 4.5 * math.ceil(len(images) / across) / across + 0.3))
         _tile(ax, images, across, channels)
@@ -90,7 +90,15 @@ def show_codes(
     """Scatters side by side of two-dimensional codes (N, 2), coloured by label (N,); each with axes of its own.
 
     `ring` draws a circle of this radius about the origin.
+
+    Raises:
+        ValueError: no codes, or codes of another shape.
     """
+    codes, labels = _by_name(codes, "codes"), torch.as_tensor(labels).cpu()
+    for title, z in codes.items():
+        if z.shape != (len(labels), 2):
+            wanted = f"{len(labels)} labels want {(len(labels), 2)}: choose two units, as in z[:, :2]"
+            raise ValueError(f"the codes {title!r} have shape {tuple(z.shape)}, and {wanted}")
     names = classes or [str(label) for label in range(int(labels.max()) + 1)]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(codes), figsize=(3.3 * len(codes) + 0.5, 3.3), squeeze=False)
@@ -147,7 +155,13 @@ def show_history(history: History) -> Figure:
 
 
 def overview(model: LatentModel, images: ImageSet, count: int = 12) -> Figure:
-    """What a trained model does: test images, their reconstructions, and samples from the prior."""
+    """What a trained model does: test images, their reconstructions, and samples from the prior.
+
+    Raises:
+        ValueError: no model of this book, no ImageSet, or images of another size than the model's.
+    """
+    check_model("model", model)
+    check_images(images)
     channels = images.test.shape[1]
     x = to_pixels(images.test[:count]).to(model.device)
     generator = torch.Generator(model.device).manual_seed(0)
@@ -164,9 +178,20 @@ def data_note(images: ImageSet) -> HTML:
     return HTML(f"<p>Made from <strong>{escape(images.title)}{why}</strong>: {sizes}.</p>")
 
 
-def _pixels(images: Tensor, where: str) -> Tensor:
+def _by_name(given: Any, what: str) -> dict[str, Tensor]:
+    """Tensors or arrays by name, as tensors on the CPU without gradients."""
+    if not isinstance(given, dict) or not given:
+        shown = "empty" if isinstance(given, dict) else f"of {type(given).__name__}"
+        raise ValueError(f"{what} is {shown}: pass one or more by name, as in {{'a name': x}}")
+    return {name: torch.as_tensor(values).detach().cpu() for name, values in given.items()}
+
+
+def _pixels(images: Tensor, where: str, channels: int) -> Tensor:
     """The images on the CPU, once they are seen to be pixels in [0, 1]: logits would look like pictures of something else."""
-    images = images.detach().float().cpu()
+    images = torch.as_tensor(images).detach().float().cpu()
+    if images.ndim != 2 or not len(images) or math.prod(_shape(images, channels)) != images.shape[1]:
+        remedy = "channels is 1 for grey, 3 for colour, and x.flatten(1) makes (N, D) of (N, C, H, W)"
+        raise ValueError(f"{where} has shape {tuple(images.shape)}, not (N, {channels} × side × side): {remedy}")
     if wrong := out_of_range(images, slack=1e-3):  # a blend of two images may miss by a rounding
         remedy = "model.draw(z) makes pixels of codes, and 8-bit pixels are to be divided by 255"
         raise ValueError(f"{where}: {wrong}, not [0, 1]: {remedy}")

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from vae_core import checkpoint
 from vae_core.checkpoint import CheckpointError
 from vae_core.likelihoods import UNSAID, describe
-from vae_core.models import LatentModel, build, evaluating
+from vae_core.models import LatentModel, build, check_model, evaluating
 
 WEIGHTS = Path(__file__).parent / "weights"
 REMEDY = "build the model the file was saved from (its record's 'config')"
@@ -49,8 +49,9 @@ def save_model(
     describe: it is not rebuilt, and comes back by `load_model(path, into=my_model)` alone.
 
     Raises:
-        ValueError: `load_model(path)` would bring back another model, and `own` was not asked for; nothing is written.
+        ValueError: no model, or `load_model(path)` would bring back another, and `own` was not asked for; nothing is written.
     """
+    check_model("model, the second argument,", model)
     why = None if own else what_would_change(model)
     if why:
         raise ValueError(f"{path} was not written, for load_model would bring back another model: {why}; {TWO_WAYS}")
@@ -69,9 +70,12 @@ def load_model(path: str | Path, into: LatentModel | None = None) -> Any:
     has not, it stays as it was.
 
     Raises:
+        ValueError: `into` is no model.
         FileNotFoundError: no such file.
         CheckpointError: a damaged file, or weights that do not fit `into` or the configuration beside them.
     """
+    if into is not None:
+        check_model("into, the model that gets the weights,", into)
     tensors, record = checkpoint.load(path)
     config, its = record.get("config"), record
     if isinstance(record.get("model"), dict) and not (isinstance(config, dict) and "model" in config):

@@ -13,7 +13,8 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,15 @@ from torch.nn.utils import clip_grads_with_norm_
 from tqdm import tqdm
 
 from vae_core.adam import Adam
-from vae_core.data import PIXELS, ImageSet, to_pixels
+from vae_core.checks import whole
+from vae_core.data import PIXELS, ImageSet, check_images, to_pixels
 from vae_core.fast import equip
 from vae_core.files import write_atomically
+from vae_core.likelihoods import as_json
 from vae_core.losses import Elbo
 from vae_core.machine import pick_device, stop_on_interrupt
 from vae_core.metrics import evaluate
-from vae_core.models import LatentModel
+from vae_core.models import VAE, Autoencoder, LatentModel, check_model, evaluating
 from vae_core.resume import derive_seed, how_to_go_on, load_run, save_run
 from vae_core.runs import CHECKPOINT, check_folder, finish, note_epoch, opened
 
@@ -72,20 +75,24 @@ class TrainConfig:
     precision: str = _setting("fp32", "fp32 or bf16")
     log_every: int = _setting(100, "steps between looks at the figures")
 
+    def __post_init__(self) -> None:
+        """NumPy's numbers and a torch.device become what config.json can hold."""
+        vars(self).update({name: as_json(value) for name, value in vars(self).items() if isinstance(value, Real)})
+        vars(self)["device"] = str(self.device) if isinstance(self.device, torch.device) else self.device
+
     def check(self, images: ImageSet, model: LatentModel) -> None:
         """Refuse what cannot be trained.
 
         Raises:
             ValueError: names the setting, its value and what it must be.
         """
-        if not isinstance(images, ImageSet):
-            remedy = (
-                "ImageSet.of(…) makes one of arrays, tensors or a data set of torchvision (a DataLoader's .dataset)"
-            )
-            raise ValueError(f"images is of {type(images).__name__}, and an ImageSet is needed: {remedy}")
-        if not isinstance(model, LatentModel):
-            remedy = "subclass VAE, or put your networks into one as its encoder and decoder"
-            raise ValueError(f"model is of {type(model).__name__}, which is no LatentModel: {remedy}")
+        check_images(images)
+        check_model("model", model)
+        for setting in fields(self):
+            name, kind, value = setting.name, setting.type, getattr(self, setting.name)
+            if not isinstance(value, (kind, int)):  # pyright: ignore[reportArgumentType]
+                words = f"it must be of type {inspect.formatannotation(kind)}, as in {name}={setting.default!r}"
+                raise ValueError(f"{name} is {value!r}: {words}")
         for name, least in {"epochs": 1, "batch_size": 1, "log_every": 1, "beta": 0, "warmup_epochs": 0}.items():
             if not least <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be {least} or more")
@@ -106,6 +113,11 @@ class TrainConfig:
             raise ValueError(f"{sizes}: build the model with input_dim={images.input_dim}")
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise ValueError("every weight of the model is frozen: set requires_grad_(True) on what is to be trained")
+        dtype = next(model.parameters()).dtype
+        if dtype != torch.float32:
+            remedy = "model.float() makes them float32, and precision='bf16' then computes in fewer bits"
+            raise ValueError(f"the model's weights are {dtype}, and only float32 is trained: {remedy}")
+        check_encoder(model, to_pixels(images.train[:3]))
 
     def beta_at(self, step: int, steps_per_epoch: int) -> float:
         """β at a step counted from the start of training: a straight rise, then level."""
@@ -177,12 +189,15 @@ def fit(
     batch is shared among the processes. `callback(model, history)` is called after each epoch; if it returns True, the run ends there in good order.
 
     Raises:
-        ValueError: a setting that cannot be, no or wrong images, a folder with a run, or a resume under other settings.
+        ValueError: a setting that cannot be, no images or model that go with it, a folder with a run, or a resume under other ones.
         Diverged: figures that are no sign of learning; the last good checkpoint stays as it was.
         KeyboardInterrupt: Ctrl-C, once the state is saved.
     """
-    config = config or TrainConfig()
+    config = TrainConfig() if config is None else config
+    if not isinstance(config, TrainConfig):
+        raise ValueError(f"config is {config!r}, and a TrainConfig is needed, as in TrainConfig(epochs=3)")
     config.check(images, model)
+    whole("save_every", save_every, 0)
     check_callback(callback)
     folder = Path(out) if out else None
     if folder:
@@ -420,6 +435,26 @@ class Run:
         if self.rank == 0:
             save_run(self, self.path)
         self.saved = True
+
+
+def check_encoder(model: LatentModel, x: Tensor) -> None:
+    """See that a model's encoder, which may be somebody's own, gives what the book's `forward` takes: x (B, D).
+
+    Raises:
+        ValueError: not one code (B, L), or of a VAE not a mean and a log variance (B, L).
+    """
+    parts = {Autoencoder.forward: 1, VAE.forward: 2}.get(type(model).forward)
+    if parts is None:  # one's own, which may take what it likes
+        return
+    with evaluating(model):
+        encoded: Any = model.encoder(x.to(model.device))
+    several = isinstance(encoded, tuple | list) or getattr(encoded, "ndim", 2) == 3
+    shapes = [tuple(getattr(part, "shape", ())) for part in (encoded if several else [encoded])]
+    if shapes != [(len(x), model.latent_dim)] * parts:
+        words = ("one code", "mean and log_var, two tensors as h.chunk(2, dim=-1) makes them,")[parts - 1]
+        wanted = f"it must return {words} of shape {(len(x), model.latent_dim)}"
+        kind = f"{type(model.encoder).__name__}, the encoder,"
+        raise ValueError(f"{kind} returned {type(encoded).__name__} of shapes {shapes} for {len(x)} images: {wanted}")
 
 
 def check_terms(model: LatentModel, terms: Any, count: int) -> None:

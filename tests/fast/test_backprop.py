@@ -146,6 +146,8 @@ CHANGES = {
     "another layer": lambda model: model.decoder.layers.append(nn.Dropout()),
     "two activations in a row": lambda model: model.decoder.layers.insert(2, nn.Tanh()),
     "an activation first": lambda model: model.decoder.layers.insert(0, nn.Tanh()),
+    "a decoder put into its place": lambda model: setattr(model, "decoder", model.decoder.layers),
+    "one layer alone": lambda model: setattr(model.decoder, "layers", nn.Linear(6, 12)),
     "subclass": lambda model: setattr(model, "__class__", Own),
     "weights of a kind of their own": lambda model: setattr(
         model.encoder.layers[0], "weight", Weight(torch.ones(12, 12))
@@ -200,6 +202,18 @@ def test_what_it_finds_can_be_gone_on_with():
     model(x, epsilon).loss(BETA).mean().backward()
     twice = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
     assert distance(twice, 2 * once) < 1e-5
+
+
+@pytest.mark.parametrize("kind", [VAE, Autoencoder])
+def test_a_network_put_into_a_model_is_trained(kind, small):
+    """As the refusal of other models advises; by formulas it was looked for where it is not, and nothing was trained."""
+    model = kind(784, (8,), 2)
+    model.decoder = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 784))
+    if kind is Autoencoder:
+        model.encoder = nn.Linear(784, 2)
+    before = [weight.detach().clone() for weight in model.parameters()]
+    fit(model, small, TrainConfig(epochs=1, batch_size=100, device="cpu"), progress=False)
+    assert not any(map(torch.equal, model.parameters(), before))
 
 
 def test_convolutions_are_left_to_autograd():

@@ -61,9 +61,17 @@ def understands(model: nn.Module) -> bool:
     modules = [module for _, module in model.named_modules(remove_duplicate=False)]
     parameters = list(model.parameters())
     known = all(_is_known(part) for part in modules) and type(getattr(model, "likelihood", None)) in COSTS
-    in_turn = all(_alternates(module) for module in modules if isinstance(module, nn.Sequential))
+    in_turn = _is_at_home(model) and all(_alternates(part) for part in modules if isinstance(part, nn.Sequential))
     shared = sum(len(list(module.parameters(recurse=False))) for module in modules) > len(parameters)
     return known and in_turn and not hooked(model) and not shared and all(map(_is_ordinary, parameters))
+
+
+def _is_at_home(model: Any) -> bool:
+    """Whether encoder and decoder are where `backward` looks for their layers, and not networks put into their place."""
+    wanted = (nn.Sequential if isinstance(model, Autoencoder) else Encoder), Decoder
+    given = [getattr(model, name, None) for name in ("encoder", "decoder")]
+    stacks = [getattr(part, "layers", part) for part in given]
+    return all(map(isinstance, given, wanted)) and all(isinstance(stack, nn.Sequential) for stack in stacks)
 
 
 def hooked(model: nn.Module) -> bool:

@@ -1,6 +1,6 @@
 """`DimensionLab`: the same image through VAEs of different latent dimensions, side by side, with the noise in your hand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -41,17 +41,18 @@ class DimensionLab(Lab):
     module = "dimension.mjs"
     tall = (1058, 711)
 
-    def __init__(self, models: Sequence[VAE] | None = None, images: ImageSet | None = None):
+    def __init__(self, models: Sequence[VAE] | VAE | None = None, images: ImageSet | None = None):
         lent = models is None
-        models = list(models) if models is not None else [load_pretrained(f"vae-{size}") for size in DIMENSIONS]
+        models = [load_pretrained(f"vae-{size}") for size in DIMENSIONS] if models is None else models
+        models = list(models) if isinstance(models, Iterable) else [models]
+        images, side = square_grey(images)
+        for model in models:
+            check_size(model, side, "models=, VAEs" if lent else "")
         if not models or not all(isinstance(model, VAE) and type(model.likelihood) is Bernoulli for model in models):
             given = ", ".join(f"{type(model).__name__} of {model.likelihood}" for model in models)
             wanted = "it needs one or more of them, and nothing else"
             raise ValueError(f"DimensionLab compares VAEs of Bernoulli pixels: {wanted}, not [{given}]")
         self.models = models
-        images, side = square_grey(images)
-        for model in models:
-            check_size(model, side, "models=, VAEs" if lent else "")
         x, names = choose(images)
         start = names.index("3, another") if "3, another" in names else 0  # a digit that gains up to ten dimensions
         block = Block()

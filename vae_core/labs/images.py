@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from vae_core.data import ImageSet, load_images, to_pixels
-from vae_core.models import VAE, LatentModel
+from vae_core.data import ImageSet, check_images, load_images, to_pixels
+from vae_core.models import VAE, LatentModel, check_model
 from vae_core.saving import load_pretrained
 
 SHOWN = 2  # images of each class, to choose from
@@ -17,9 +17,10 @@ def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
     """The images, or MNIST's where none are given, and how many pixels each side has.
 
     Raises:
-        ValueError: images that are not square and grey.
+        ValueError: no ImageSet, or images that are not square and grey.
     """
-    images = images or load_images("mnist", fallback="digits")
+    images = load_images("mnist", fallback="digits") if images is None else images
+    check_images(images)
     channels, height, width = images.test.shape[1:]
     if channels != 1 or height != width:
         raise ValueError(f"labs show square grey images, not {tuple(images.test.shape[1:])}")
@@ -27,7 +28,8 @@ def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
 
 
 def check_size(model: LatentModel, side: int, instead: str = "") -> None:
-    """Raise ValueError for a model of images of another size; `instead` of the book's own, what a reader could pass."""
+    """Raise ValueError for no model, or one of images of another size; `instead` of the book's own, what could be passed."""
+    check_model("model", model)
     if model.input_dim == side**2:
         return
     kind = type(model).__name__

@@ -13,7 +13,7 @@ from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
 from vae_core.losses import gaussian_kl
-from vae_core.models import VAE, LatentModel, evaluating
+from vae_core.models import VAE, LatentModel, check_model, evaluating
 from vae_core.saving import load_pretrained
 
 
@@ -37,6 +37,7 @@ class PosteriorLab(Lab):
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None
         model = model or load_pretrained("vae-10")
+        check_model("model", model)
         if not isinstance(model, VAE):
             raise ValueError(f"PosteriorLab needs a VAE, not {type(model).__name__}: a point has no posterior")
         self.model = model

@@ -16,7 +16,7 @@ from vae_core.labs.images import called, check_size, square_grey
 from vae_core.labs.pack import Block
 from vae_core.labs.picture import ACCENT, GREY, ORANGE, Sheet
 from vae_core.metrics import evaluate
-from vae_core.models import VAE, LatentModel, evaluating
+from vae_core.models import VAE, LatentModel, check_model, evaluating
 from vae_core.presets import get_preset
 from vae_core.training import History, Run, TrainConfig
 
@@ -41,6 +41,7 @@ class Album:
     """
 
     def __init__(self, model: LatentModel, images: ImageSet, config: TrainConfig):
+        check_model("model", model)
         if not isinstance(model, VAE):
             raise ValueError(f"an Album shows samples and a rate: it needs a VAE, not {type(model).__name__}")
         self.model, self.config = model, config
@@ -89,7 +90,7 @@ class TrainingLab(Lab):
     trains a small VAE (the preset "relu-200-10") on 10,000 images for ten epochs: some five seconds on a CPU.
 
     Raises:
-        ValueError: an album with fewer than two snapshots.
+        ValueError: no album, or one with fewer than two snapshots.
     """
 
     module = "training.mjs"
@@ -97,6 +98,8 @@ class TrainingLab(Lab):
 
     def __init__(self, album: Album | None = None):
         self.album = album = album or short_run()
+        if not isinstance(album, Album):
+            raise ValueError(f"album is of {type(album).__name__}: record(model, images, config) trains and makes one")
         count = len(album.steps)
         if count < 2:
             raise ValueError(
@@ -156,6 +159,7 @@ def record(model: LatentModel, images: ImageSet, config: TrainConfig) -> Album:
         ValueError: what an `Album` refuses, a loss that is not finite among it.
         Diverged: figures that are no sign of learning.
     """
+    config.check(images, model)
     run, album = Run(model, images, config, None), Album(model, images, config)
     album.take(0)
     for _ in run.steps():

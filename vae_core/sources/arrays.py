@@ -101,7 +101,7 @@ def channels_first(images: np.ndarray | Tensor, name: str) -> tuple[tuple[int, i
         return shape[1:], False
     if shape[3] in (1, 3):
         return (shape[3], shape[1], shape[2]), True
-    wanted = "keep 1 or 3, as in x[:, :3], or write ImageSet(...) out, which takes any"
+    wanted = "keep one, x[:, :1], or three, x[:, :3], or write ImageSet(...) out, which takes any"
     raise DataError(f"{name}: images are {shape}, neither grey (one channel) nor in colour (three): {wanted}")
 
 

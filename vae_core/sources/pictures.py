@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
+from vae_core.checks import whole
 from vae_core.sources.download import DataError
 from vae_core.sources.memory import room_for
 
@@ -29,7 +30,7 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
     read and what was not is said on stderr.
 
     Raises:
-        ValueError: `size` below 1.
+        ValueError: `size` is no whole number of 1 or more.
         DataError: no such folder, fewer than two pictures, more than fit into memory, or, if `strict`, one that cannot
             be read.
     """
@@ -38,8 +39,7 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: pass root= (--root), the folder that holds your pictures")
-    if size < 1:
-        raise ValueError(f"size is {size}: it must be at least 1 pixel")
+    size = whole("size", size)
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES | PHONES and not path.is_dir())
     split = (root / "train").is_dir() and (root / "test").is_dir()
     if split:
