@@ -129,7 +129,7 @@ def _batches(
     """The images as the model sees them, on its device and in its precision, in order.
 
     Raises:
-        ValueError: no images, images of the wrong size, or a batch size below 1.
+        ValueError: no images, images of the wrong size, a batch size below 1, or weights of half precision.
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"images is of {type(images).__name__}: pass a uint8 tensor, such as an ImageSet's test")
@@ -138,5 +138,9 @@ def _batches(
     if images[0].numel() != model.input_dim:
         raise ValueError(f"images have {images[0].numel()} numbers each, the model takes {model.input_dim}")
     dtype = next(model.parameters()).dtype
+    if dtype.itemsize < 4:
+        raise ValueError(
+            f"the model's weights are {dtype}, too coarse to measure with: model.float() makes them float32"
+        )
     for batch in images.split(whole("batch_size", batch_size)):
         yield to_pixels(batch.to(model.device), pixels, generator=generator).to(dtype)

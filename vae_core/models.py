@@ -313,7 +313,7 @@ class VAE(LatentModel):
         Pixels are not checked here: this is the hot loop, and looking at them would wait for the device.
         """
         mean, log_var = self.encoder(x)
-        z = reparameterize(mean, log_var, epsilon).to(x.dtype)  # of half precision, it comes wider
+        z = reparameterize(mean, log_var, epsilon)
         return Elbo(gaussian_kl(mean, log_var), -self.likelihood.log_prob(x, self.decoder(z)))
 
 
