@@ -79,6 +79,7 @@ def test_nothing_to_resume(tmp_path, capsys):
             ["--size", "16"],
             "error: --size is for a folder of pictures, and this is digits: leave it out, or name one by --root",
         ),
+        (["--root", "."], "error: --root is where images lie, and the digits come with scikit-learn"),
         (["--data", "cifar"], "'cifar'"),
         (["--device", "cuda:99"], "cuda"),
         (["--latent-dim", "0"], "latent_dim is 0"),
@@ -395,3 +396,6 @@ def test_evaluating_shipped_weights_and_unknown_ones(capsys):
     assert "297 test images of digits" in capsys.readouterr().out
     assert main(["evaluate", "vae-none", "--data", "digits"]) == 1
     assert "no pretrained model 'vae-none'" in capsys.readouterr().err
+    for place in ("runs/none", "none.safetensors"):
+        assert main(["evaluate", place, "--data", "digits"]) == 1
+        assert f"error: {Path(place)} is not there: name a .safetensors file" in capsys.readouterr().err

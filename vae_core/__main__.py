@@ -206,6 +206,8 @@ def origin(options: argparse.Namespace, then: dict[str, Any]) -> dict[str, Any]:
     if not options.data and "data" not in then and data not in SETS:
         where = f"it was trained from Python, on images named {data!r}"
         raise ValueError(f"{where}: go on with them there, or name a set or a folder with --data")
+    if data == "digits" and options.root:
+        raise ValueError("--root is where images lie, and the digits come with scikit-learn: leave it or --data out")
     root = options.root.resolve() if options.root else then.get("root")
     about = {"data": data, "root": str(root) if root else None}
     if data == "folder":
@@ -256,6 +258,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
     then = read_settings(folder) if path.is_dir() or path.name in FILES else {}
     if path.is_dir():
         path = folder / (MODEL if (path / MODEL).exists() else CHECKPOINT)
+    if not path.is_file() and (path.suffix or len(path.parts) > 1):  # a place, and no name of weights
+        raise ValueError(f"{path} is not there: name a .safetensors file, a run's folder, or shipped weights")
     model = load_model(path) if path.is_file() else load_pretrained(options.model)
     model.to(pick_device(options.device))
     if "data_sha256" in model.record:
