@@ -185,8 +185,10 @@ def fit(
     With `out`, that folder gets config.json (to which `about` adds), at each epoch's end a row of history.csv and a
     checkpoint, one also every `save_every` steps where that is not 0, and in the end model.safetensors and picture.png.
     A run that is there already is refused, unless `resume` goes on with it, also under another `lr` or with more
-    `epochs`, or `overwrite` throws it away. (A model that is trained already starts a run of its own.) Under `torchrun` the
-    batch is shared among the processes. `callback(model, history)` is called after each epoch; if it returns True, the run ends there in good order.
+    `epochs`, or `overwrite` throws it away. (A model that is trained already starts a run of its own; and what a layer
+    of your own draws, such as dropout, comes from PyTorch's own generator, which no run keeps.) Under `torchrun` the
+    batch is shared among the processes. `callback(model, history)` is called after each epoch; if it returns True, the
+    run ends there in good order.
 
     Raises:
         ValueError: a setting that cannot be, no images or model that go with it, a folder with a run, or a resume under other ones.
