@@ -210,7 +210,9 @@ LISTS = [
     (INTRO, ["chapters/01_a", "chapters/02_b", "chapters/03_c"], [r"03_c is in _toc.yml and not in .* add `3\. "]),
     (INTRO, ["chapters/01_a"], [r"02_b is in the list .* and not in _toc\.yml: add `- file: chapters/02_b`"]),
     (INTRO, ["chapters/02_b", "chapters/01_a"], ["not in the order of _toc.yml"]),
-    (INTRO.replace("2.", "3."), ["chapters/01_a", "chapters/02_b"], ["numbered from 1"]),
+    (INTRO.replace("2.", "3."), ["chapters/01_a", "chapters/02_b"], ["each with the number of its file"]),
+    (INTRO.replace("2. ", "4. ").replace("02_b", "04_b"), ["chapters/01_a", "chapters/04_b"], []),
+    (INTRO, ["chapters/01_a", "chapters/02_b", "chapters/05_e"], [r"05_e is in _toc.yml and not in .* add `5\. "]),
     ("no list", ["chapters/01_a"], ["01_a is in _toc.yml", "not in the order"]),
 ]
 
@@ -226,4 +228,4 @@ def test_a_list_of_chapters_that_differs_is_told_where(text, chapters, messages)
 
 def test_the_line_that_contributing_shows_is_one_for_that_list():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    assert listed(text) == (["chapters/07_my_topic"], [7])
+    assert listed(text) == (["chapters/13_my_topic"], [13])
