@@ -14,7 +14,7 @@ from vae_core.claims import claim, claims
         (lambda: claim("share", 0.4123, "%", 1) > 1 / 3, "share: 41.2 % > 33.3 %"),
         (lambda: 0.9 < claim("ratio", torch.tensor(1.0)) < 1.1, "ratio: 1.00 > 0.9 < 1.1"),
         (lambda: claim("units in use", 20) == 20, "units in use: 20 = 20"),
-        (lambda: claim("difference", 3e-7, within=1e-5) < 1e-5, "difference: 3e−07 < 1e−05"),
+        (lambda: claim("difference", 3e-7, within=1e-5) < 1e-5, "difference: 3 · 10⁻⁷ < 1 · 10⁻⁵"),
         (lambda: claim("places", 12345.6, digits=0) >= 10_000, "places: 12,346 ≥ 10,000"),
         (lambda: claim("ELBO", -97.25, "nats") <= 0, "ELBO: −97.25 nats ≤ 0 nats"),
         (lambda: claim("only told", 0.5), "only told: 0.50"),

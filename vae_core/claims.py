@@ -20,6 +20,7 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
     "≤": operator.le,
     "=": operator.eq,
 }
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class claim:  # a function to those who read a cell
@@ -113,5 +114,6 @@ def _write(value: float, digits: int) -> str:
     """With this many decimals, or, where these would all be noughts, with one digit that counts."""
     text = f"{value:,.{digits}f}"
     if value and not float(text.replace(",", "")):
-        text = f"{value:.0e}"
+        number, _, exponent = f"{value:.0e}".partition("e")
+        text = f"{number} · 10{str(int(exponent)).translate(RAISED)}"
     return text.replace("-", "−")
