@@ -1,0 +1,73 @@
+"""How much of what chapter 6 shows of its twins is the seed's: five pairs of them, in results/twins.json.
+
+    python benchmarks/twins.py       # on MNIST, one thread: some five minutes where it is quiet
+
+Training and measures are the page's own cells, run here, so that record and page cannot differ. Each seed has its own
+initial weights, order of the images, noise and pairs of images. Four epochs, as on the page, are few.
+"""
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import torch
+from bench import machine
+
+PAGE = Path(__file__).parents[1] / "chapters" / "06_interpolation.ipynb"
+PATH = Path(__file__).parent / "results" / "twins.json"
+CELLS = ("load", "train-code", "paths-code", "walk-code", "measure-code", "judge-code", "middle-code", "halfway-code")
+PROTOCOL = (
+    "MNIST, grey pixels; twins of 784–256–128–10, batch 128, Adam at 0.001; the drawing halfway between each of 1,000 pairs of "
+    "test images of different digits, by seed; measures: share readable, mean distance to the nearest of 10,000 real digits, "
+    "share of half-inked pixels"
+)
+
+
+def page() -> dict[str, Any]:
+    """What those cells of the page define."""
+    cells = {cell.id: cell.source for cell in nbformat.read(PAGE, as_version=4).cells}
+    names: dict[str, Any] = {}
+    for cell in CELLS:
+        exec(compile(cells[cell], f"{PAGE.name}, cell {cell}", "exec"), names)
+    return names
+
+
+def measure(names: dict[str, Any], seed: int, epochs: int) -> dict[str, Any]:
+    """One pair of twins: for each and each route the three measures, to four digits."""
+    twins = names["train_pair"](seed, epochs)
+    with torch.no_grad():
+        table = names["halfway"](twins, names["draw_pairs"](seed))
+    return {
+        name: {path: [round(v, 4) for v in values] for path, values in rows.items()} for name, rows in table.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=4, help="of each (default: %(default)s)")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    names, rows = page(), []
+    if names["images"].name != "mnist":
+        parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
+    for seed in range(options.seeds):
+        rows.append(measure(names, seed, options.epochs))
+        print("seed", seed, rows[-1], flush=True)
+    record = {
+        "command": f"python benchmarks/twins.py --seeds {options.seeds} --epochs {options.epochs}",
+        "protocol": PROTOCOL,
+        "epochs": options.epochs,
+        "seeds": list(range(options.seeds)),
+        "rows": rows,
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(torch.device("cpu")),
+    }
+    PATH.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
