@@ -60,14 +60,23 @@ def test_unknown_preset_is_named_with_the_choices():
     assert set(SHIPPED) <= set(PRESETS)
 
 
-@pytest.mark.parametrize(("name", "kind", "latent_dim"), [("vae-3", "VAE", 3), ("ae-17", "Autoencoder", 17)])
-def test_any_latent_dimension_is_a_preset(name, kind, latent_dim):
+@pytest.mark.parametrize(
+    ("name", "kind", "latent_dim", "likelihood"),
+    [
+        ("vae-3", "VAE", 3, "bernoulli"),
+        ("ae-17", "Autoencoder", 17, "squared-error"),
+        ("ae-4-bernoulli", "Autoencoder", 4, "bernoulli"),
+    ],
+)
+def test_any_latent_dimension_is_a_preset(name, kind, latent_dim, likelihood):
     model = get_preset(name).build()
-    assert (type(model).__name__, model.latent_dim) == (kind, latent_dim)
+    assert (type(model).__name__, model.latent_dim, model.config["likelihood"]) == (kind, latent_dim, likelihood)
     assert get_preset(name).config == PRESETS["vae-2"].config
 
 
-@pytest.mark.parametrize("name", ["vae-0", "vae-", "vae-03", "vae-3.5", "vae-12345", "gan-3", "avae-3"])
+@pytest.mark.parametrize(
+    "name", ["vae-0", "vae-", "vae-03", "vae-3.5", "vae-12345", "gan-3", "avae-3", "vae-3-bernoulli", "ae-3-gauss"]
+)
 def test_no_latent_dimension_is_no_preset(name):
     with pytest.raises(ValueError, match=rf"unknown preset '{name}'.*'vae-N' for N latent dimensions"):
         get_preset(name)

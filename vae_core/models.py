@@ -1,7 +1,7 @@
 """The networks: an encoder, a decoder, and the two ways of joining them.
 
-`Autoencoder` puts each image at a point; `VAE` puts it in a cloud. That is the whole difference,
-and the two classes differ in nothing else. `ConvVAE` is a VAE whose layers know that pixels have neighbours.
+`Autoencoder` puts each image at a point; `VAE` puts it in a cloud. Given the same likelihood, the two classes
+differ in nothing else; left alone, an autoencoder takes the squared error and a VAE the Bernoulli. `ConvVAE` is a VAE whose layers know that pixels have neighbours.
 A model of your own is a subclass of one of these; `saving.py` says what brings it back from a file.
 """
 

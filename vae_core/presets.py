@@ -92,17 +92,19 @@ _BOOK = TrainConfig(epochs=60, lr=3e-3, schedule="one-cycle")
 _BOOK_DIMS = [256, 128]
 EPOCHS = (10, 100)  # of a preset that counts in steps, the fewest and the most
 
-SHIPPED = ("ae-2", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
+SHIPPED = ("ae-2", "ae-2-bernoulli", "ae-10", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
 """Presets whose trained weights are in `vae_core/weights/`."""
 
 
 def _own(name: str) -> Preset:
-    """A system as the shipped ones are, by its name: "vae-N" or "ae-N" for N latent dimensions."""
-    kind, _, latent_dim = name.partition("-")
+    """A system as the shipped ones are, by its name: "vae-N" or "ae-N" for N latent dimensions, "ae-N-bernoulli" for the VAE's loss."""
+    kind, latent_dim, *likelihood = name.split("-")
     if kind == "vae":
         return Preset(f"This book: a VAE with {latent_dim} latent dimensions", _vae(_BOOK_DIMS, int(latent_dim)), _BOOK)
-    source = f"This book: a plain autoencoder with {latent_dim} numbers for a bottleneck, trained on squared error"
-    return Preset(source, {"model": "Autoencoder", "hidden_dims": _BOOK_DIMS, "latent_dim": int(latent_dim)}, _BOOK)
+    trained = "as the VAEs are, on cross-entropy" if likelihood else "on squared error"
+    source = f"This book: a plain autoencoder with {latent_dim} numbers for a bottleneck, trained {trained}"
+    model = {"model": "Autoencoder", "hidden_dims": _BOOK_DIMS, "latent_dim": int(latent_dim)}
+    return Preset(source, model | ({"likelihood": likelihood[0]} if likelihood else {}), _BOOK)
 
 
 PRESETS: dict[str, Preset] = {
@@ -149,18 +151,18 @@ PRESETS: dict[str, Preset] = {
     ),
     **{name: _own(name) for name in SHIPPED},
 }
-"""The systems that `get_preset` and `--preset` have by name, beside "vae-N" and "ae-N" for N latent dimensions."""
+"""The systems that `get_preset` and `--preset` have by name, beside "vae-N", "ae-N" and "ae-N-bernoulli" for N latent dimensions."""
 
 
 def get_preset(name: str) -> Preset:
-    """Look a preset up by name: one of `PRESETS`, or "vae-N" or "ae-N" for any number of latent dimensions below 10,000.
+    """Look a preset up by name: one of `PRESETS`, or "vae-N", "ae-N" or "ae-N-bernoulli" for N latent dimensions, below 10,000.
 
     Raises:
         ValueError: no preset of that name; the message lists those there are.
     """
     if name in PRESETS:
         return PRESETS[name]
-    if re.fullmatch(r"v?ae-[1-9]\d{0,3}", name):
+    if re.fullmatch(r"(v?ae-[1-9]\d{0,3}|ae-[1-9]\d{0,3}-bernoulli)", name):
         return _own(name)
     there = ", ".join(map(repr, PRESETS))
     raise ValueError(f"unknown preset {name!r}: choose one of {there}, or 'vae-N' for N latent dimensions")
