@@ -199,24 +199,24 @@ def keys(notebook):
 def uneven(chapters):
     """Where the quizzes of {name: notebook} have their right answers too often or too seldom, and what to move.
 
-    A place is to hold its share, give or take half of it, or one.
+    Of the first questions of all chapters each place is to hold its share, give or take half of it, or one; so of the second
+    and of the third. Then no place is right more often than another, and no order of places comes again and again.
     """
     questions = [(name, i, *key) for name, notebook in chapters.items() for i, key in enumerate(keys(notebook), 1)]
-    held = Counter(at for _, _, at, _ in questions)
-    share = {
-        place: sum(1 / of for *_, of in questions if of > place) for place in range(max(of for *_, of in questions))
-    }
-    if all(abs(held[place] - fair) <= max(1, fair / 2) for place, fair in share.items()):
-        return
-    yield "; ".join(
-        f"place {i + 1} holds {held[i]} right answers, and its share is {fair:.1f}" for i, fair in share.items()
-    )
-    # no order that a reader could guess, and the same one each time
-    for name, i, at, of in sorted(questions, key=lambda question: crc32(f"{question[0]} {question[1]}".encode())):
-        to = min(range(of), key=lambda place: held[place] - share[place])
-        if held[at] - share[at] - held[to] + share[to] > 1:
-            held[at], held[to] = held[at] - 1, held[to] + 1
-            yield f"{name}, question {i}: move the right answer from place {at + 1} to place {to + 1}"
+    for number in sorted({number for _, number, _, _ in questions}):
+        alike = [(name, at, of) for name, one, at, of in questions if one == number]
+        held = Counter(at for _, at, _ in alike)
+        share = {place: sum(1 / of for *_, of in alike if of > place) for place in range(max(of for *_, of in alike))}
+        if all(abs(held[place] - fair) <= max(1, fair / 2) for place, fair in share.items()):
+            continue
+        where = "; ".join(f"place {i + 1} holds {held[i]}, and its share is {fair:.1f}" for i, fair in share.items())
+        yield f"Right answers of the questions {number}: {where}"
+        # no order that a reader could guess, and the same one each time
+        for name, at, of in sorted(alike, key=lambda question: crc32(f"{question[0]} {number}".encode())):
+            to = min(range(of), key=lambda place: held[place] - share[place])
+            if held[at] - share[at] - held[to] + share[to] > 1:
+                held[at], held[to] = held[at] - 1, held[to] + 1
+                yield f"{name}, question {number}: move the right answer from place {at + 1} to place {to + 1}"
 
 
 def exercises(notebook):
