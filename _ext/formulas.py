@@ -16,7 +16,10 @@ from fonts import as_url, cut, folder_of
 from sphinx.errors import ExtensionError
 
 ELEMENT = re.compile(
-    r'<(?P<tag>span|div) class="(?:amsmath )?math notranslate nohighlight"[^>]*>.*?</(?P=tag)>', re.DOTALL
+    r"(?P<before>[(\[“]*)"
+    r'(?P<element><(?P<tag>span|div) class="(?:amsmath )?math notranslate nohighlight"[^>]*>.*?</(?P=tag)>)'
+    r"(?P<after>[.,:;?!)\]’”…]*)",
+    re.DOTALL,
 )
 TEX = re.compile(r"\\\((?P<inline>.*)\\\)|\\\[(?P<display>.*)\\\]|(?P<environment>\\begin\{.*\})", re.DOTALL)
 RULE = re.compile(r"^([^{}]*?)\s*\{([^{}]*)\}", re.MULTILINE)
@@ -33,7 +36,7 @@ def set_formulas(pages, macros):
     Raises:
         ExtensionError: TeX that MathJax cannot set.
     """
-    wanted = sorted({tex_of(element[0]) for text in pages.values() for element in ELEMENT.finditer(text)})
+    wanted = sorted({tex_of(found["element"]) for text in pages.values() for found in ELEMENT.finditer(text)})
     mathjax = folder_of("sphinx-mathjax-offline") / "static" / "mathjax"
     node = folder_of("playwright") / "driver" / ("node.exe" if sys.platform == "win32" else "node")
     task = json.dumps({"mathjax": mathjax.as_posix(), "macros": macros, "formulas": wanted})
@@ -44,8 +47,11 @@ def set_formulas(pages, macros):
     result = json.loads(done.stdout)
     html_of = dict(zip(wanted, result["set"], strict=True))
 
-    def put(element):
-        return TEX.sub(lambda _: html_of[tex_of(element[0])], element[0])
+    def put(found):
+        before, element, after = found["before"], found["element"], found["after"]
+        formula = before + TEX.sub(lambda _: html_of[tex_of(element)], element) + after
+        # a browser may begin a line behind a formula even with the full stop that ends its sentence
+        return f'<span class="together">{formula}</span>' if found["tag"] == "span" and before + after else formula
 
     return {path: ELEMENT.sub(put, text) for path, text in pages.items()}, SIZE + result["css"]
 

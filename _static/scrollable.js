@@ -8,6 +8,6 @@ document.addEventListener("DOMContentLoaded", () => {
       else target.removeAttribute("tabindex");
     }
   });
-  for (const part of document.querySelectorAll(".bd-article :is(table, pre, div.math, mjx-container[display=true])"))
+  for (const part of document.querySelectorAll(".bd-article :is(table, pre, .math, mjx-container[display=true])"))
     watch.observe(part);
 });

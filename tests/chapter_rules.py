@@ -1,12 +1,16 @@
-"""What a chapter has (CONTRIBUTING.md, "The rules of a chapter"), and for each thing that it lacks a sentence to act on."""
+"""What a chapter has (CONTRIBUTING.md, "Add a chapter"), and for each thing that it lacks a sentence to act on."""
 
+import html
 import itertools
 import re
+from collections import Counter
 from functools import cache
+from zlib import crc32
 
 import nbformat
 import yaml
 from built import ROOT
+from prose import CODE, DISPLAY, formulas, numbers, quantities, words
 
 TEMPLATE = ROOT / "docs" / "chapter.ipynb"
 LAB = 'class="vae-lab"'
@@ -16,12 +20,15 @@ EXERCISE = re.compile(r"^`{3,}\{exercise\}.*?^:label: (\S+)", re.MULTILINE | re.
 SOLUTION = r"^`{{3,}}\{{solution-start\}} {label}\n:class: dropdown\n(.*?)\{{solution-end\}}"
 MINUTES = re.compile(r"cpu_minutes=[1-9]\d*\)")
 FRAME = re.compile(r"^(?:`{3,}.*|:\w+:.*|</?details>|\$\$)$|</?summary>", re.MULTILINE)  # stands around words
+TIME = re.compile(r"\*\*Time:\*\* ([1-9]\d*) minutes")
+READING = {"words": 1 / 120, "lines of code": 1 / 20, "formulas": 1, "labs": 4, "questions": 1, "exercises": 8}
+"""Minutes for each: of prose, of code in view, of TeX on a line of its own, and what somebody new to them needs for the rest."""
 LATER = re.compile(r"\b(?:TODO|FIXME|TBD|XXX)\b|\blorem ipsum\b", re.IGNORECASE)
 
 
 def lacks(notebook):
     """Everything that this chapter lacks, a sentence each; nothing where it keeps the rules."""
-    rules = (opening, set_up, lab_first, figures, takeaways, quiz, exercises, reading, unedited)
+    rules = (opening, time, set_up, lab_first, figures, takeaways, quiz, exercises, reading, shown, unedited)
     return [sentence for rule in rules for sentence in rule(notebook)]
 
 
@@ -62,8 +69,40 @@ def opening(notebook):
         yield "It does not open with the question that it answers. Write `**The question.** …?` below the title."
     if "**What you need.**" not in text:
         yield "It does not say what its reader needs. Write `**What you need.** …` below the question."
-    if not re.search(r"\*\*Time:\*\* [1-9]\d* minutes", text):
-        yield "It does not say how long it takes. Write `**Time:** 30 minutes` below the question."
+
+
+def counts(notebook):
+    """How much of each kind in READING a chapter has; code that is folded away has been read by nobody."""
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    tags = {cell.id: cell.metadata.get("tags", []) for cell in code}
+    read = [cell.source for cell in code if "hide-input" not in tags[cell.id]]
+    read += [output.get("text", "") for cell in code if "source" in tags[cell.id] for output in cell.outputs]
+    return {
+        "words": sum(map(words, prose)),
+        "lines of code": sum(bool(line.strip()) for text in read for line in text.splitlines()),
+        "formulas": sum(len(DISPLAY.findall(text)) for text in prose),
+        "labs": sum(map(is_lab, notebook.cells)),
+        "questions": len(QUESTION.findall(section(notebook, "Quiz"))),
+        "exercises": len(EXERCISE.findall(section(notebook, "Exercises"))),
+    }
+
+
+def minutes(notebook):
+    """How long a chapter takes somebody who touches every lab, answers the quiz and does the exercises."""
+    return sum(READING[kind] * count for kind, count in counts(notebook).items())
+
+
+def time(notebook):
+    stated, takes = TIME.search(notebook.cells[0].source), minutes(notebook)
+    write = (
+        f"`**Time:** {5 * round(takes / 5) if takes >= 25 else round(takes)} minutes, with labs, quiz and exercises`"
+    )
+    if not stated:
+        yield f"It does not say how long it takes. Write {write} below the question."
+    elif abs(int(stated[1]) - takes) > takes / 10:
+        why = ", ".join(f"{kind}: {count:,}" for kind, count in counts(notebook).items())
+        yield f"It says that it takes {stated[1]} minutes. Write {write} ({why}; what each takes, CONTRIBUTING.md says in rule 1)."
 
 
 def set_up(notebook):
@@ -147,6 +186,39 @@ def quiz(notebook):
                 )
 
 
+def keys(notebook):
+    """Of each question of the quiz: the place of its right answer, from 0, and how many answers it has."""
+    text = section(notebook, "Quiz")
+    starts = [found.start() for found in QUESTION.finditer(text)]
+    for start, end in itertools.pairwise([*starts, len(text)]):
+        right = [why.strip().startswith("**Yes") for _, why in ANSWER.findall(text[start:end])]
+        if any(right):  # else `quiz` complains
+            yield right.index(True), len(right)
+
+
+def uneven(chapters):
+    """Where the quizzes of {name: notebook} have their right answers too often or too seldom, and what to move.
+
+    Of the first questions of all chapters each place is to hold its share, give or take half of it, or one; so of the second
+    and of the third. Then no place is right more often than another, and no order of places comes again and again.
+    """
+    questions = [(name, i, *key) for name, notebook in chapters.items() for i, key in enumerate(keys(notebook), 1)]
+    for number in sorted({number for _, number, _, _ in questions}):
+        alike = [(name, at, of) for name, one, at, of in questions if one == number]
+        held = Counter(at for _, at, _ in alike)
+        share = {place: sum(1 / of for *_, of in alike if of > place) for place in range(max(of for *_, of in alike))}
+        if all(abs(held[place] - fair) <= max(1, fair / 2) for place, fair in share.items()):
+            continue
+        where = "; ".join(f"place {i + 1} holds {held[i]}, and its share is {fair:.1f}" for i, fair in share.items())
+        yield f"Right answers of the questions {number}: {where}"
+        # no order that a reader could guess, and the same one each time
+        for name, at, of in sorted(alike, key=lambda question: crc32(f"{question[0]} {number}".encode())):
+            to = min(range(of), key=lambda place: held[place] - share[place])
+            if held[at] - share[at] - held[to] + share[to] > 1:
+                held[at], held[to] = held[at] - 1, held[to] + 1
+                yield f"{name}, question {number}: move the right answer from place {at + 1} to place {to + 1}"
+
+
 def exercises(notebook):
     text = section(notebook, "Exercises")
     labels = EXERCISE.findall(text)
@@ -171,13 +243,56 @@ def reading(notebook):
         )
 
 
+# --- numbers ---
+
+TAG = re.compile(r"<[^>]+>")
+GIVEN = {28.0, 784.0, 10_000.0, 60_000.0, 70_000.0}
+"""What MNIST has: pixels on a side and in all; images to test on, to train on, and both."""
+
+
+def page_numbers(notebook):
+    """Every number that stands in an output, a table, what a figure says of itself, a formula or code of the page."""
+    texts = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            tables = re.findall(r"^\|.*$", cell.source, re.MULTILINE)
+            texts += (
+                [re.sub(r"\\,|\{,\}", "", tex) for tex in formulas(cell.source)] + CODE.findall(cell.source) + tables
+            )
+            continue
+        texts += [re.sub(r"(?<=\d)_(?=\d)", "", cell.source), alt_text(cell)]
+        for output in cell.outputs:
+            data = output.get("data", {})
+            texts += [output.get("text", ""), data.get("text/plain", "")]
+            texts += [] if is_lab(cell) else [html.unescape(TAG.sub(" ", data.get("text/html", "")))]
+    found = {value for text in texts for _, value, _, _ in numbers(text)}
+    return GIVEN | found | {100 * value for value in found if value <= 1}  # a share of 0.25 is 25%
+
+
+def shown(notebook):
+    """Numbers that the words alone vouch for; a quiz may make its own up."""
+    known = page_numbers(notebook)
+    asked = section(notebook, "Quiz")
+    for i, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type != "markdown":
+            continue
+        for written, value, decimals, around in quantities(
+            cell.source.replace(asked.strip(), "") if asked else cell.source
+        ):
+            if not any(abs(value - one) <= 0.501 * 10**-decimals for one in known):
+                yield (
+                    f"Cell {i} says {written} (“…{around}…”), and no output, table or figure of the page does. Show what was "
+                    f"measured by a claim(…), or take it out; what is given or worked out stands as a formula, `${written}$`."
+                )
+
+
 # --- the template, left as it was ---
 
 MAY_STAY = {
     "What you need",
     "The [first chapter](01_ae_vs_vae.ipynb)",
     "a code, an encoder, a decoder",
-    "minutes, lab included",
+    "30 minutes, with lab, quiz and exercises",
     "Touch it first",
     "What it was",
     r"A code is a draw from a cloud with mean $\mu$ and standard deviation $\sigma$ {cite}`kingma2014`",

@@ -43,6 +43,23 @@ def test_a_formula_becomes_html_and_mathml_in_its_place(element, display):
 
 
 @pytest.mark.parametrize(
+    ("around", "expected"),
+    [
+        ("where {}.", "where [x.]"),
+        ("({} or {}), and", "[(x] or [x),] and"),
+        ("is it “{}”?", "is it [“x”?]"),
+        ("{} and {}-like", "x and x-like"),
+    ],
+)
+def test_a_formula_in_a_line_is_kept_together_with_the_signs_around_it(around, expected):
+    formula = MATH.format("span", "", "", r"\(x\)")
+    pages, _ = set_formulas({"a": around.replace("{}", formula)}, {})
+    text = re.sub(r"<mjx-container.*?</mjx-container>", "x", pages["a"])
+    text = text.replace(MATH.format("span", "", "", "x"), "x")
+    assert re.sub(r'<span class="together">(.*?)</span>', r"[\1]", text) == expected
+
+
+@pytest.mark.parametrize(
     ("tex", "why"), [(r"\foo", r"Undefined control sequence \\foo"), ("x^{", "missing close brace: x")]
 )
 def test_a_formula_that_cannot_be_set_fails_the_build(tex, why):

@@ -158,6 +158,76 @@ def test_code_that_is_no_cell_is_not_cut_on_a_phone(open_phone):
     assert open_phone.page.evaluate(CUT) == []
 
 
+# formulas in a line that lost the sign behind them, or the bracket in front, to another line
+PARTED = """[...document.querySelectorAll('.bd-article mjx-container:not([display])')].flatMap(formula => {
+  const block = formula.closest('p, li, td, th, dd, dt, summary, h1, h2, h3')
+  const walk = document.createTreeWalker(block ?? formula.parentNode.parentNode, NodeFilter.SHOW_TEXT)
+  const texts = []
+  while (walk.nextNode()) if (!walk.currentNode.parentElement.closest('mjx-assistive-mml')) texts.push(walk.currentNode)
+  const follows = text => formula.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING
+  const box = formula.parentElement.getBoundingClientRect()  // one that is too wide scrolls in it
+  const range = document.createRange()
+  const near = (text, at, sign, isApart) => {
+    if (!text || !sign.test(text.data.at(at))) return []
+    const start = at < 0 ? text.length - 1 : 0
+    range.setStart(text, start)
+    range.setEnd(text, start + 1)
+    return isApart(range.getBoundingClientRect()) ? [`${text.data.at(at)} of: ${block?.innerText.slice(0, 60)}`] : []
+  }
+  return [
+    ...near(texts.find(follows), 0, /[.,:;?!)\\]’”…]/u, sign => sign.left < box.right - 1),
+    ...near(texts.findLast(text => !follows(text)), -1, /[(\\[“]/u, sign => sign.right > box.left + 1),
+  ]
+})"""
+
+
+def test_a_formula_keeps_the_sign_behind_it_on_a_phone(open_phone):
+    assert open_phone.page.evaluate(PARTED) == []
+
+
+# the words that a cell shows, in a box of their own colour
+BOXED = """[...document.querySelectorAll('.bd-article .cell_output .text_html')].filter(
+  output => getComputedStyle(output).backgroundColor !== 'rgba(0, 0, 0, 0)'
+).map(output => output.innerText.slice(0, 80))"""
+
+
+def test_what_a_cell_says_stands_on_the_page_and_in_no_bright_box(open_desk):
+    assert open_desk.page.evaluate(BOXED) == []
+
+
+# by more than what covers the sign at either end is wide
+SCROLLS = """[...document.querySelectorAll('.bd-article :is(.cell pre, table, .math)')].filter(
+  part => part.checkVisibility() && part.scrollWidth > part.clientWidth + 40
+          && ['auto', 'scroll'].includes(getComputedStyle(part).overflowX))"""
+
+
+def edges(part):
+    """How far the left and the right edge of what scrolls differ from its middle: the colour between the signs, 0 to 255."""
+    picture = np.asarray(Image.open(io.BytesIO(part.screenshot())).convert("RGB"), dtype=float)
+    paper, left, right = (
+        np.median(strip, axis=(0, 1)) for strip in (picture, picture[4:-4, 4:7], picture[4:-4, -7:-4])
+    )
+    return abs(left - paper).max(), abs(right - paper).max()
+
+
+def test_what_scrolls_sideways_on_a_phone_shows_where_it_goes_on(open_phone):
+    page = open_phone.page
+    for part in (
+        page.evaluate_handle(f"[...new Map({SCROLLS}.map(part => [part.localName, part])).values()]")
+        .get_properties()
+        .values()
+    ):
+        part = part.as_element()
+        left, right = edges(part)
+        assert left < 4 and right > 12, part.inner_text()[:80]
+        part.evaluate("part => { part.scrollLeft = part.scrollWidth }")
+        rest(page)
+        left, right = edges(part)
+        assert left > 12 and right < 4, part.inner_text()[:80]
+        part.evaluate("part => { part.scrollLeft = 0 }")
+        rest(page)
+
+
 def luminance(pixels):
     linear = np.where(pixels <= 0.03928, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
     return linear @ [0.2126, 0.7152, 0.0722]

@@ -13,7 +13,7 @@ X = Slider("x", "Observed x", -3, 3, 0.25, 1.0)
 
 
 class ElboLab(Lab):
-    """Three models p(z) = N(0, 1), p(x | z) = N(f(z), std²); set x and a Gaussian q, and see log p(x) = ELBO + KL(q ‖ posterior).
+    """Three models p(z) = N(0, 1), p(x | z) = N(g(z), std²); set x and a Gaussian q, and see log p(x) = ELBO + KL(q ‖ posterior).
 
     With the linear decoder q can be the posterior and the gap is zero; with two bumps no Gaussian can.
     """
@@ -34,7 +34,7 @@ class ElboLab(Lab):
             {"least": [least_gap(model, x) for model in EXACT_MODELS.values()]},
             b"",
             picture=draw_still(),
-            caption="Drag q by its two dots, and x by its own. The decoder f(z) is 0.8 z, 2 tanh z or z². Every number is exact to "
+            caption="Drag q by its two dots, and x by its own. The decoder g(z) is 0.8 z, 2 tanh z or z². Every number is exact to "
             "more digits than are shown. The likelihood is no density over z: its height is only for show.",
         )
 
