@@ -1,0 +1,90 @@
+"""Chapter 5's questions to networks trained anew: several seeds each, written to results/dimension.json.
+
+python benchmarks/dimension.py               # what is not there yet; all of it, some 6 minutes on one quiet core
+python benchmarks/dimension.py vae-20        # one system, its seeds
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from bench import machine
+
+from vae_core import ImageSet, fit, load_images
+from vae_core.machine import pick_device
+from vae_core.metrics import active_units, evaluate, posteriors
+from vae_core.presets import build_seeded, get_preset
+
+PATH = Path(__file__).parent / "results" / "dimension.json"
+PROTOCOL = (
+    "MNIST, grey pixels, batch 128, Adam, one-cycle to 0.003, as the shipped models were trained, but for what a row says. "
+    "Nats per image, z sampled once; test: 10,000 images; train: the first 10,000 of those trained on"
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """A preset, and what is changed in it."""
+
+    preset: str
+    seeds: int = 5
+    hidden_dims: tuple[int, ...] = (256, 128)
+    warmup_epochs: float = 0
+    images: int = 60_000
+    epochs: int = 5
+
+    def train(self, seed: int, images: ImageSet, device: str) -> dict[str, float]:
+        """Train it once: what it costs on test and training images, and the units that it has in use."""
+        preset = get_preset(self.preset)
+        model = build_seeded(preset.model | {"hidden_dims": list(self.hidden_dims)}, seed)
+        changed = {"epochs": self.epochs, "warmup_epochs": self.warmup_epochs, "seed": seed, "device": device}
+        # an epoch ends with a look at test images, a thousand of them: some of these epochs are short
+        seen = images.first(self.images, 1000)
+        fit(model, seen, replace(preset.config, **changed), progress=False)
+        test, train = evaluate(model, images.test), evaluate(model, seen.train[:10_000])
+        with torch.no_grad():
+            active = active_units(posteriors(model, images.test)[0])
+        found = {"cost": -test.elbo, "rate": test.rate, "distortion": test.distortion}
+        found |= {"train_cost": -train.elbo, "train_rate": train.rate}
+        return {name: round(float(value), 3) for name, value in found.items()} | {"active": int(active.sum())}
+
+
+SYSTEMS = {
+    "vae-2": System("vae-2", 3),
+    "vae-2, larger network": System("vae-2", 3, hidden_dims=(512, 512, 512)),
+    "vae-20": System("vae-20"),
+    "vae-20, warm-up": System("vae-20", warmup_epochs=2.5),
+    "vae-2, 1,000 images": System("vae-2", 2, images=1000, epochs=200),
+    "vae-50, 1,000 images": System("vae-50", 2, images=1000, epochs=200),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
+    parser.add_argument("names", nargs="*", help="systems (all of them)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    options = parser.parse_args()
+    images = load_images("mnist")
+    record: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"rows": {}}
+    record |= {
+        "command": "python benchmarks/dimension.py",
+        "protocol": PROTOCOL,
+        "machine": machine(pick_device(options.device)),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    for name in options.names or SYSTEMS:
+        system = SYSTEMS[name]
+        row = record["rows"][name] = asdict(system) | {"runs": record["rows"].get(name, {}).get("runs", {})}
+        for seed in map(str, range(system.seeds)):
+            if seed not in row["runs"]:
+                row["runs"][seed] = system.train(int(seed), images, options.device)
+                print(name, "seed", seed, row["runs"][seed], flush=True)
+            PATH.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
