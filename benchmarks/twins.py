@@ -9,7 +9,9 @@ initial weights, order of the images, noise and pairs of images. Four epochs, as
 import argparse
 import json
 from datetime import UTC, datetime
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
@@ -29,10 +31,14 @@ PROTOCOL = (
 def page() -> dict[str, Any]:
     """What those cells of the page define."""
     cells = {cell.id: cell.source for cell in nbformat.read(PAGE, as_version=4).cells}
-    names: dict[str, Any] = {}
-    for cell in CELLS:
-        exec(compile(cells[cell], f"{PAGE.name}, cell {cell}", "exec"), names)
-    return names
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cells_of_chapter_6.py"
+        path.write_text("\n\n".join(cells[cell] for cell in CELLS), encoding="utf-8")
+        spec = spec_from_file_location(path.stem, path)
+        assert spec and spec.loader
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return vars(module)
 
 
 def measure(names: dict[str, Any], seed: int, epochs: int) -> dict[str, Any]:

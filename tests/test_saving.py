@@ -434,3 +434,13 @@ def test_shipped_weights_are_of_the_likelihood_that_their_file_names(name):
     is_bernoulli = isinstance(model, VAE) or name.endswith("-bernoulli")
     assert model.likelihood == (Bernoulli() if is_bernoulli else Gaussian(0.5**0.5, squash=True))
     assert made_of(model) == made_of(PRESETS[name].build())
+
+
+def test_a_run_is_not_resumed_by_code_that_computes_something_else(digits, tmp_path, monkeypatch):
+    images, longer = digits.first(100, 50), TrainConfig(**{**vars(CONFIG), "epochs": 2})
+    fit(Changing(hidden_dims=(8,), latent_dim=2), images, CONFIG, out=tmp_path, progress=False)
+    monkeypatch.setattr(Changing, "power", 1.1)
+    with pytest.raises(CheckpointError, match="given the same noise, decode gives other numbers"):
+        fit(Changing(hidden_dims=(8,), latent_dim=2), images, longer, out=tmp_path, resume=True, progress=False)
+    monkeypatch.setattr(Changing, "power", 1.0)
+    fit(Changing(hidden_dims=(8,), latent_dim=2), images, longer, out=tmp_path, resume=True, progress=False)

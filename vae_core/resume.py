@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from vae_core import checkpoint
-from vae_core.saving import check_fit, check_made_of, made_of
+from vae_core.saving import check_fit, check_made_of, excerpt, made_of, naming, take_weights
 
 REASONS = {
     "config.epochs": "a one-cycle schedule is laid out for one number of epochs; keep it, or start anew in another folder",
@@ -34,7 +34,7 @@ def save_run(run: Any, path: Path) -> None:
     moment = {"epoch": run.epoch, "position": run.position, "totals": run.totals, "began": run.began}
     moment |= {"device": run.device.type, "history": run.history.rows}
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = {**run.model.config, **made_of(run.model)}
+    model = {**run.model.config, **made_of(run.model), "outputs": excerpt(run.model)}
     checkpoint.save(path, tensors, {**settings(run), **moment, "model": model})
 
 
@@ -64,8 +64,9 @@ def load_run(run: Any) -> None:
     owners = {"model": run.model, "optimizer": run.optimizer}
     for part, owner in owners.items():
         check_fit(owner.state_dict(), parts[part], path, remedy)
-    for part, owner in owners.items():
-        owner.load_state_dict(parts[part])
+    with naming(path, remedy):
+        take_weights(run.model, parts["model"], record["model"].get("outputs"))
+    run.optimizer.load_state_dict(parts["optimizer"])
     run.epoch, run.position, run.totals = record["epoch"], record["position"], record["totals"]
     run.history.rows, run.began, run.saved = record["history"], record["began"], True
     lr = record["config"]["lr"]

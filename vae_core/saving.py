@@ -28,7 +28,7 @@ TWO_WAYS = (
     "make it a class of its own and @register that, or pass own=True and get it back by load_model(path, into=my_model)"
 )
 
-MADE_OF = ("parts", "settings")
+MADE_OF = ("parts", "settings", "outputs")
 PLAIN = (bool, int, float, str)
 
 
@@ -89,11 +89,11 @@ def load_model(path: str | Path, into: LatentModel | None = None) -> Any:
             if record.get("own"):
                 raise Unlike("it holds a model of one's own, which is not rebuilt")
             model = restored(config, its, tensors)
-            check_excerpt(model, record.get("outputs"))
+            check_excerpt(model, its.get("outputs"))
     else:
         with naming(path, "make the model as it was that was saved"):
             check_like(into, config, its, tensors)
-            take_weights(into, tensors, record.get("outputs"))
+            take_weights(into, tensors, its.get("outputs"))
             model = into
     model.record = record
     return model.eval()

@@ -101,7 +101,8 @@ def channels_first(images: np.ndarray | Tensor, name: str) -> tuple[tuple[int, i
         return shape[1:], False
     if shape[3] in (1, 3):
         return (shape[3], shape[1], shape[2]), True
-    wanted = "keep one, x[:, :1], or three, x[:, :3], or write ImageSet(...) out, which takes any"
+    some = ("x[:, :1]", "x[:, :3]") if shape[1] < shape[3] else ("x[..., :1]", "x[..., :3]")
+    wanted = f"keep one, {some[0]}, or three, {some[1]}, or write ImageSet(...) out, which takes any"
     raise DataError(f"{name}: images are {shape}, neither grey (one channel) nor in colour (three): {wanted}")
 
 
