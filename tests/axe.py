@@ -6,7 +6,8 @@ SCRIPT = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf
 # Most of what axe-core costs are the thousands of words of code, which share a few looks, and the signs of formulas, which it
 # cannot read: they are `content` of a style sheet, and hidden from a screen reader, which is told the formula itself. So while
 # axe-core looks, a word of code whose colour, weight, size and ground were met in a word above it is plain text of its block,
-# as wide as before, and formulas are not drawn.
+# as wide as before, and formulas are not drawn. What scrolls is looked at without the tint at its edges, behind which axe-core
+# cannot tell a colour.
 RUN = """async () => {
   const look = (element, ...names) => names.map(name => getComputedStyle(element)[name]).join()
   const ground = element => {
@@ -30,6 +31,8 @@ RUN = """async () => {
     show(block, words)
     block.normalize()
   }
+  const plain = document.head.appendChild(document.createElement('style'))
+  plain.textContent = '.bd-article [tabindex="0"] { background-image: none !important }'
   for (const drawing of document.querySelectorAll('mjx-math[aria-hidden=true]')) show(drawing, [])
   try {
     const { violations, passes } = await axe.run(document, { resultTypes: ['violations'] })
@@ -39,6 +42,7 @@ RUN = """async () => {
         `${id} (${impact}) at ${node.target.join(' ')}: ${node.failureSummary.replaceAll('\\n', ' ')}`)),
     }
   } finally {
+    plain.remove()
     for (const [element, content] of whole) element.replaceChildren(...content)
   }
 }"""
