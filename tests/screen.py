@@ -87,6 +87,15 @@ def drag(page, start, end, steps=4):
     settle(page)
 
 
+def knob(root, which=0):
+    """Where a handle of the first lab in a page, or below a locator, stands on the screen: what there is to take hold of."""
+    settle(getattr(root, "page", root))
+    canvas = root.locator("canvas").first
+    x, y = (float(part) for part in canvas.get_attribute("data-knobs").split()[which].split(","))
+    box, width = canvas.bounding_box(), canvas.evaluate("canvas => canvas.width / devicePixelRatio")
+    return box["x"] + x * box["width"] / width, box["y"] + y * box["width"] / width
+
+
 def tiles(page):
     """The numbers below a lab's canvas, as text."""
     return page.locator(".vae-lab-tile-number").all_text_contents()
@@ -111,6 +120,12 @@ def with_payload(html, change):
     head, payload, tail = PAYLOAD.split(html, maxsplit=1)
     content = json.loads(payload)
     return head + (change(content) or json.dumps(content)) + tail
+
+
+def begin(content, **values):
+    """Let the payload's controls begin at these values."""
+    for control in content["spec"]["controls"]:
+        control["value"] = values.get(control["name"], control["value"])
 
 
 def refs(value):

@@ -227,7 +227,7 @@ def test_html_stands_alone(lab):
 
 def test_a_page_is_told_where_the_controls_stand(posterior):
     posterior.controls["shift"].value = 1.5
-    values = payload(posterior.html())["values"]
+    values = {control["name"]: control["value"] for control in payload(posterior.html())["spec"]["controls"]}
     posterior.controls["shift"].value = 0.0
     assert values == {"digit": posterior.controls["digit"].index, "unit": 0, "shift": 1.5, "stretch": 1.0, "draw": 0}
 

@@ -11,6 +11,8 @@ import torch
 from screen import (
     HEAD,
     READY,
+    begin,
+    knob,
     looks,
     networks,
     refs,
@@ -73,7 +75,7 @@ def test_every_control_changes_its_canvas(lab_class, width, labs, open_page):
             last = len(control.locator("option").all()) - 1
             control.select_option(index=0 if control.evaluate("e => e.selectedIndex") == last else last)
         else:
-            control = page.get_by_role("button", name=control["label"])
+            control = page.get_by_role("button", name=control["label"], exact=True)
             control.press("Enter")
         wait_for_change(only_lab(page), before)
         assert control.bounding_box()["height"] >= 40
@@ -159,7 +161,7 @@ def test_posterior_lab_counts_as_pytorch_counts(open_page):
     page.wait_for_selector(READY)
     page.get_by_role("combobox", name="Digit").select_option(index=3)
     page.get_by_role("combobox", name="Change").select_option(index=2)
-    page.get_by_role("button").click()
+    page.get_by_role("button", name="Draw new ε", exact=True).click()
     for name, presses, key in (("Shift of the mean", 10, "ArrowLeft"), ("Variance ×", 12, "ArrowRight")):
         for _ in range(presses):
             page.get_by_role("slider", name=name).press(key)
@@ -191,9 +193,7 @@ def test_a_point_has_an_infinite_rate(labs, open_page):
 
 def test_a_slider_that_is_off_by_a_rounding_stands_at_its_step(labs, open_page):
     """Jupyter's slider says 0.9999999999999999, and means 1: the posterior is untouched."""
-    page = open_page(
-        with_payload(labs[PosteriorLab].html, lambda c: c["values"].update(stretch=1 - 1e-16, shift=-1e-17))
-    )
+    page = open_page(with_payload(labs[PosteriorLab].html, lambda c: begin(c, stretch=1 - 1e-16, shift=-1e-17)))
     page.wait_for_selector(READY)
     assert "before it was touched" not in words(page)
 
@@ -216,16 +216,10 @@ def test_a_page_of_other_images_has_no_word_of_digits(width, open_page):
 # --- pointers ---
 
 
-def plane_centre(page):
-    """The middle of the first canvas's left third: inside the autoencoder's plane at every width."""
-    box = page.locator("canvas").bounding_box()
-    return box["x"] + 0.3 * box["width"], box["y"] + 150
-
-
 def test_the_point_can_be_dragged_with_a_mouse(labs, open_page):
     page = open_page(labs[ManifoldLab].html)
     page.wait_for_selector(READY)
-    x, y = plane_centre(page)
+    x, y = knob(page)
     page.mouse.move(x, y)
     page.mouse.down()
     slider = page.get_by_role("slider", name="z₁")
@@ -247,7 +241,7 @@ def test_a_finger_drags_the_point_and_elsewhere_scrolls_the_page(labs, open_page
     page.wait_for_selector(READY)
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    x, y = plane_centre(page)
+    x, y = knob(page)
     before = looks(only_lab(page))
 
     touch(session, "touchStart", (x, y))
@@ -257,28 +251,51 @@ def test_a_finger_drags_the_point_and_elsewhere_scrolls_the_page(labs, open_page
     dragged = wait_for_change(only_lab(page), before)
     assert page.evaluate("scrollY") == 0
 
-    box = page.locator("canvas").bounding_box()
-    edge = box["x"] + box["width"] - 20
-    touch(session, "touchStart", (edge, 500))
+    x, y = knob(page)
+    touch(session, "touchStart", (x, y + 60))  # on the plane, but not on the point
     for step in range(1, 9):
-        touch(session, "touchMove", (edge, 500 - 20 * step))
+        touch(session, "touchMove", (x, y + 60 - 20 * step))
     touch(session, "touchEnd")
     page.wait_for_function("scrollY > 50")
     assert looks(only_lab(page)) == dragged
 
 
-def test_a_units_bar_can_be_dragged(labs, open_page):
+def test_a_swipe_over_the_bars_scrolls_and_moves_no_unit(labs, open_page):
+    page = open_page(labs[PosteriorLab].html, "<div style='height: 2000px'></div>", width=375)
+    page.wait_for_selector(READY)
+    page.get_by_role("combobox", name="Change").select_option(index=4)
+    settle(page)
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    x, y = knob(page)
+    before = looks(only_lab(page))
+    touch(session, "touchStart", (x, y))
+    for step in range(1, 9):
+        touch(session, "touchMove", (x, y - 20 * step))
+    touch(session, "touchEnd")
+    page.wait_for_function("scrollY > 50")
+    assert looks(only_lab(page)) == before
+
+
+def test_a_units_bar_is_dragged_to_the_side_from_where_it_was_taken(labs, open_page):
     page = open_page(labs[PosteriorLab].html)
     page.wait_for_selector(READY)
-    box = page.locator("canvas").bounding_box()
-    x, y = box["x"] + 0.45 * box["width"], box["y"] + 46 + 3.5 * 24
-    page.mouse.move(x, y)
+    page.get_by_role("combobox", name="Change").select_option(index=4)
+    settle(page)
+    x, y = knob(page)
+    page.mouse.move(x + 6, y)
     page.mouse.down()
-    page.mouse.move(x + 20, y, steps=3)
+    settle(page)
+    shift = page.get_by_role("slider", name="Shift")
+    assert float(shift.input_value()) == 0
+    page.mouse.move(x + 6, y + 5)
+    settle(page)
+    assert float(shift.input_value()) == 0
+    page.mouse.move(x + 26, y, steps=3)
     page.mouse.up()
     settle(page)
     assert page.get_by_role("combobox", name="Change").evaluate("e => e.selectedIndex") == 4
-    assert float(page.get_by_role("slider", name="Shift").input_value()) != 0
+    assert 0.2 < float(shift.input_value()) < 1
 
 
 def test_a_second_finger_neither_moves_nor_ends_a_drag(labs, open_page):
@@ -287,7 +304,7 @@ def test_a_second_finger_neither_moves_nor_ends_a_drag(labs, open_page):
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
     slider = page.get_by_role("slider", name="z₁")
-    x, y = plane_centre(page)
+    x, y = knob(page)
     touch(session, "touchStart", (x, y))
     settle(page)
     begun = float(slider.input_value())
@@ -310,7 +327,7 @@ def test_a_drag_ends_with_its_capture(labs, open_page):
     page = open_page(labs[ManifoldLab].html)
     page.wait_for_selector(READY)
     slider = page.get_by_role("slider", name="z₁")
-    x, y = plane_centre(page)
+    x, y = knob(page)
     canvas = page.locator("canvas")
     canvas.evaluate("e => e.addEventListener('pointerdown', event => { window.pointer = event.pointerId })")
     page.mouse.move(x, y)
@@ -392,7 +409,7 @@ CONTRAST = """root => {
   const probe = root.appendChild(document.createElement('span'));
   const of = name => { probe.style.color = `var(--vae-${name})`; return light(getComputedStyle(probe).color) };
   const paper = of('paper');
-  const ratios = Object.fromEntries(['ink', 'muted', 'accent', 'good', 'bad', 'warm'].map(name => {
+  const ratios = Object.fromEntries(['ink', 'muted', 'accent', 'warm', 'distortion', 'rate', 'gap'].map(name => {
     const [a, b] = [of(name), paper].sort((a, b) => b - a); return [name, (a + 0.05) / (b + 0.05)] }));
   probe.remove();
   return ratios }"""

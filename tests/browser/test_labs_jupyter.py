@@ -14,7 +14,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from nbconvert import HTMLExporter
 from notebook_server import moves_one_value, running, until
-from screen import READY, drag, looks, press, settle, wait_for_change
+from screen import READY, drag, knob, looks, press, settle, wait_for_change
 from traitlets.config import Config
 
 from vae_core.labs import LABS, ElboLab, ManifoldLab
@@ -175,7 +175,7 @@ def test_each_control_moves_the_canvas_and_python_reads_it_back(lab_class, noteb
     lab = notebook.lab(lab_class)
     lab.locator(READY).wait_for()
     count = len(notebook.values(lab_class))
-    controls = lab.locator(".noUi-handle, select, button")
+    controls = lab.locator(".noUi-handle, select, button.jupyter-button")
     until(controls.count, lambda found: found == count)
     for control in controls.all():
         moves_one_value(control, lab.locator(".vae-lab"), lambda: notebook.values(lab_class))
@@ -188,8 +188,7 @@ def test_dragging_on_the_canvas_moves_slider_and_python(notebook):
     start = notebook.values(ManifoldLab)
     canvas = lab.locator("canvas")
     canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    x, y = box["x"] + 0.25 * box["width"], box["y"] + 150
+    x, y = knob(lab)
     drag(notebook.page, (x, y), (x + 20, y + 10), steps=5)
     readouts = lab.locator(".widget-readout")
 
@@ -255,8 +254,7 @@ def test_one_lab_shown_twice_stays_in_step(notebook):
     moved = both_changed(start)
     canvas = second.locator("canvas")
     canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    x, y = box["x"] + 0.25 * box["width"], box["y"] + 150
+    x, y = knob(second)
     drag(notebook.page, (x, y), (x + 20, y + 10), steps=5)
     both_changed(moved)
 

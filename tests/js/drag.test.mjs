@@ -2,17 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { followDrags } from "../../vae_core/labs/js/drag.mjs";
 
-/** A canvas of 300 × 200 shown at 150 × 100, everything on it to be dragged; what the drags took is in `taken`. */
-function stage() {
+/** A canvas of 300 × 200 shown at 150 × 100, with these handles; where drags took them is in `taken`. */
+function stage(...handles) {
   const taken = [], held = new Set(), stopping = new AbortController();
   const canvas = Object.assign(new EventTarget(), {
     style: {},
     getBoundingClientRect: () => ({ left: 10, top: 20, width: 150, height: 100 }),
     setPointerCapture: (id) => held.add(id),
   });
-  followDrags(canvas, () => [300, 200], (x, y) => (px, py) => ({ from: [x, y], to: [px, py] }), (values) => taken.push(values.to), stopping.signal);
-  const send = (type, pointerId, x = 10, y = 20, more = {}) =>
-    canvas.dispatchEvent(Object.assign(new Event(type), { pointerId, pointerType: "touch", isPrimary: true, button: 0, clientX: x, clientY: y, ...more }));
+  const all = (handles.length ? handles : [{ x: 100, y: 50 }]).map((handle) => ({ axis: "xy", move: (x, y) => ({ to: [x, y] }), ...handle }));
+  followDrags(canvas, () => [300, 200], () => all, (values) => taken.push(values.to), stopping.signal);
+  const send = (type, pointerId, x = 60, y = 45, more = {}) => {
+    const event = Object.assign(new Event(type, { cancelable: true }), { pointerId, pointerType: "touch", isPrimary: true, button: 0, clientX: x, clientY: y, ...more });
+    canvas.dispatchEvent(event);
+    return event;
+  };
   return { canvas, taken, held, send, stop: () => stopping.abort() };
 }
 
@@ -22,8 +26,42 @@ test("a drag is told in the picture's pixels, however small it is shown", () => 
   send("pointermove", 4, 85, 70);
   send("pointerup", 4);
   send("pointermove", 4, 100, 70);
-  assert.deepEqual(taken, [[100, 50], [150, 100]]);
+  assert.deepEqual(taken, [[150, 100]]);
   assert.deepEqual([...held], [4]);
+});
+
+test("taken beside its middle, a handle does not jump", () => {
+  const { taken, send } = stage();
+  send("pointerdown", 4, 65, 50);
+  assert.deepEqual(taken, []);
+  send("pointermove", 4, 66, 50);
+  assert.deepEqual(taken, [[102, 50]]);
+});
+
+test("a finger reaches 22 pixels of the screen, and the nearest handle is taken; a box is within reach all over", () => {
+  const { taken, send } = stage({ x: 100, y: 50 }, { x: 120, y: 50, move: () => ({ to: "second" }) }, { x: 290, y: 190, box: { x: 200, y: 180, width: 90, height: 20 }, move: () => ({ to: "third" }) });
+  for (const [x, y] of [[60, 66], [68, 45], [112, 115], [60, 90]]) {
+    send("pointerdown", 4, x, y);
+    send("pointermove", 4, x, y);
+    send("pointerup", 4);
+  }
+  assert.deepEqual(taken, [[100, 50], "second", "third"]);
+});
+
+test("a mouse may press a handle's track, a finger may not", () => {
+  const track = { x: 0, y: 0, width: 300, height: 200 };
+  const { taken, send } = stage({ x: 100, y: 50, track });
+  send("pointerdown", 4, 140, 100);
+  assert.deepEqual(taken, []);
+  send("pointerdown", 1, 140, 100, { pointerType: "mouse" });
+  send("pointermove", 1, 141, 100, { pointerType: "mouse" });
+  assert.deepEqual(taken, [[260, 160], [262, 160]]);
+});
+
+test("a finger on a handle that moves both ways does not scroll the page; on one that moves to the side it may", () => {
+  const { send } = stage({ x: 100, y: 50 }, { x: 260, y: 150, axis: "x" });
+  const on = (x, y) => send("touchstart", 4, x, y, { touches: [{ clientX: x, clientY: y }] }).defaultPrevented;
+  assert.deepEqual([on(60, 45), on(140, 95), on(10, 110)], [true, false, false]);
 });
 
 test("other pointers neither move, nor end, nor take over a drag", () => {
@@ -34,7 +72,7 @@ test("other pointers neither move, nor end, nor take over a drag", () => {
   send("pointerdown", 1, 90, 45, { pointerType: "mouse" });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) send(end, 5);
   send("pointermove", 4, 61, 45);
-  assert.deepEqual(taken, [[100, 50], [102, 50]]);
+  assert.deepEqual(taken, [[102, 50]]);
 });
 
 for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
@@ -43,9 +81,10 @@ for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     send("pointerdown", 4, 60, 45);
     send(end, 4);
     send("pointermove", 4, 90, 45);
-    assert.equal(taken.length, 1);
-    send("pointerdown", 7, 10, 20);
-    assert.deepEqual(taken.at(-1), [0, 0]);
+    assert.equal(taken.length, 0);
+    send("pointerdown", 7, 60, 45);
+    send("pointermove", 7, 60, 45);
+    assert.deepEqual(taken, [[100, 50]]);
   });
 }
 
@@ -53,5 +92,6 @@ test("stopped, it follows nothing", () => {
   const { taken, send, stop } = stage();
   stop();
   send("pointerdown", 4, 60, 45);
+  send("pointermove", 4, 80, 45);
   assert.equal(taken.length, 0);
 });

@@ -38,7 +38,7 @@ const LABS = {
     training,
     {
       side: 1,
-      steps: [0, 4],
+      at: [0, 4],
       steps_per_epoch: 4,
       terms: { train: [[0, 9], [1, 5]], test: [[0, 9], [1, 5]] },
       images: Array(10).fill(9),

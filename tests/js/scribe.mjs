@@ -19,10 +19,11 @@ export function scribe() {
       calls.push(["text", text, ...rest]);
       words.push(text);
     },
+    measure: (/** @type {string} */ text) => 7 * text.length,
     layer: (/** @type {Parameters<Pen["layer"]>} */ ...given) => given[6](),
     clip: (/** @type {Parameters<Pen["clip"]>} */ ...given) => given[1](),
   };
-  for (const name of ["words", "line", "box", "disc", "area", "frame"]) noted[name] = (/** @type {unknown[]} */ ...rest) => calls.push([name, ...rest]);
+  for (const name of ["words", "line", "box", "disc", "area", "frame", "handle", "beyond"]) noted[name] = (/** @type {unknown[]} */ ...rest) => calls.push([name, ...rest]);
   /** @type {Pen["axes"]} */
   noted.axes = (box, axes) => Object.values(axes).forEach(({ ticks, to }) => calls.push(["axis", box, ...[...ticks].map(to)]));
   return { pen: /** @type {Pen} */ (/** @type {unknown} */ (noted)), calls, digits, words };

@@ -61,7 +61,7 @@ test("how far the training is, in words", () => {
 });
 
 const SPEC = {
-  side: 1, steps: [0, 3, 10, 20], steps_per_epoch: 10, images: "images", again: "again", invented: "invented",
+  side: 1, at: [0, 3, 10, 20], steps_per_epoch: 10, images: "images", again: "again", invented: "invented",
   terms: { train: [[0, 543], [1, 300], [5, 150], [8, 100]], test: [[0, 544], [1, 301], [5, 152], [8, 104]] },
 };
 const DATA = { images: [255], again: [0, 51, 102, 153], invented: [1, 2, 3, 4, 5, 6, 7, 8] };
@@ -84,13 +84,10 @@ test("seen from the first epoch on, an earlier snapshot is said to lie before", 
   assert.ok(early.words.includes("‹ before this") && !late.words.includes("‹ before this"));
 });
 
-test("dragging along the curves chooses a snapshot; elsewhere nothing is taken hold of", () => {
-  const one = lab();
-  one.paint(scribe().pen, { snapshot: 0, curves: 0, span: 0 }, 640);
+test("dragging along the curves chooses a snapshot", () => {
+  const [handle] = lab().paint(scribe().pen, { snapshot: 0, curves: 0, span: 0 }, 640).handles;
   const { plot } = arrange(640, [1, 1, 2]);
-  const middle = plot.y + plot.height / 2;
-  assert.equal(one.grab(300, 5), null);
-  const move = one.grab(plot.x + 10, middle);
-  assert.deepEqual(move(plot.x + 6), { snapshot: 0 });
-  assert.deepEqual(move(plot.x + plot.width), { snapshot: 3 });
+  assert.equal(handle.x, plot.x + 6);
+  assert.deepEqual(handle.move(plot.x + 6), { snapshot: 0 });
+  assert.deepEqual(handle.move(plot.x + plot.width), { snapshot: 3 });
 });

@@ -8,8 +8,9 @@ made from one list of controls (`controls.py`), one JSON `spec` and one block of
 To add a lab, write two files:
 
 1. `js/mine.mjs` exports `create(spec, read)`; `read(ref)` gives the numbers of an array packed in Python.
-   It returns `{ height(width), paint(pen, values, width), grab(x, y) }` as the top of `js/host.mjs` says:
-   pure arithmetic, and drawing with the pen whose methods the top of `js/draw.mjs` lists; size, theme, frames, pointer, keyboard, words and failures are the host's business.
+   It returns `{ height(width), paint(pen, values, width) }` as the top of `js/host.mjs` says: pure arithmetic, and drawing with the
+   pen whose methods the top of `js/draw.mjs` lists; size, theme, frames, pointer, keyboard, steps, address, words and failures
+   are the host's business.
 2. `mine.py`: a subclass that says what travels:
 
        class MyLab(Lab):
@@ -19,7 +20,8 @@ To add a lab, write two files:
                block = Block()
                spec = {**pack_decoder(model, block), "codes": block.add(codes, "float16")}
                controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Press("draw", "Draw new ε")]
-               super().__init__(controls, spec, block.data, picture=(image, "alt text: what the picture shows"))
+               steps = [Step("Move *z₁* to the right.", {"z1": -2.0}, watch=("digit",))]
+               super().__init__(controls, spec, block.data, picture=(image, "alt text: what the picture shows"), steps=steps)
 
 Then import it in `__init__.py`, name it there in `LABS` and `__all__`, and in the last block of api.md: most tests of
 tests/test_labs.py and tests/browser/ run over `LABS`, the comparison of every packed network with PyTorch among them (so
@@ -47,12 +49,20 @@ from PIL.Image import Image
 
 from vae_core.files import write_atomically
 from vae_core.labs.bundle import bundle
-from vae_core.labs.controls import Choice, Control, Press, Slider, State, as_json
+from vae_core.labs.controls import Choice, Control, Press, Slider, State, Step, as_json
 
 CSS = Path(__file__).parent / "js" / "lab.css"
 PAGE = Path(__file__).parent / "js" / "page.html"
 VIEW = "application/vnd.jupyter.widget-view+json"
 WAITING = "A still picture of this lab, which comes alive when its script has run."
+LEGEND = {
+    "accent": "the VAE and its clouds",
+    "orange": "the autoencoder",
+    "distortion": "distortion",
+    "rate": "rate, KL to the prior",
+    "gap": "KL to the posterior",
+}
+"""What a colour means, in every lab: the names are those of js/draw.mjs."""
 LIVE = "\nexport default { render: (context) => render(create, context) };\n"
 
 
@@ -95,17 +105,31 @@ class Lab(widgets.VBox):
         data: bytes,
         picture: tuple[Image, str],
         caption: str = "",
+        steps: Sequence[Step] = (),
+        legend: Sequence[str] = (),
     ):
-        """`picture` is what a reader sees before the script runs or if it fails: an image and its alt text."""
-        self.specification = list(controls)
-        described = {"controls": [as_json(control) for control in controls], "bytes": len(data), "caption": caption}
+        """`picture` is what a reader sees before the script runs or if it fails: an image and its alt text.
+
+        `legend` names the colours of `LEGEND` that are to be explained below the picture.
+
+        Raises:
+            ValueError: a step whose state the controls cannot have, or a control whose name is taken.
+        """
+        self.specification, self.steps = list(controls), tuple(steps)
+        described = {
+            "controls": [as_json(control, control.value) for control in controls],
+            "steps": [step.as_json(controls) for step in steps],
+            "legend": [(colour, LEGEND[colour]) for colour in legend],
+            "bytes": len(data),
+            "caption": caption,
+        }
         self.canvas = Canvas(
             controls,
             _esm=bundle("host.mjs", self.module) + LIVE,
             _css=styles(),
             spec={**spec, **described},
             data=data,
-            fallback=still(*picture),
+            fallback=still(*picture) + as_list(steps),
         )
         self.controls: dict[str, Any] = {c.name: c.widget() for c in controls if not isinstance(c, State)}
         self.links: list[Any] = []
@@ -155,14 +179,17 @@ class Lab(widgets.VBox):
     def html(self) -> str:
         """The lab for a page with no kernel: one element, everything inside, the same text every time."""
         data = base64.b64encode(self.canvas.data).decode()
-        contents = {"spec": self.canvas.spec, "values": self.state(), "data": data}
+        state = self.state()
+        controls = [as_json(control, state[control.name]) for control in self.specification]
+        contents = {"spec": {**self.canvas.spec, "controls": controls}, "data": data}
         payload = json.dumps(contents, sort_keys=True, allow_nan=False)  # a browser's JSON knows no NaN
         payload = payload.replace("<", "\\u003c")  # no "</script" may end it early, no "<!--<script" late
         script = bundle("host.mjs", self.module)
         mark = hashlib.sha256((payload + script).encode()).hexdigest()[:12]
         place = "--vae-phone: {}px; --vae-desk: {}px".format(*self.tall)
         return (
-            f'<div class="vae-lab" data-lab="{mark}" data-ready="false" style="{place}"><style>{styles()}</style>'
+            f'<div class="vae-lab" data-lab="{mark}" data-kind="{type(self).__name__}" data-ready="false" style="{place}">'
+            f"<style>{styles()}</style>"
             f'{self.canvas.fallback}<script type="application/json">{payload}</script>'
             f'<script type="module">\n{script}\nmountAll(create, "{mark}");\n</script></div>'
         )
@@ -213,6 +240,12 @@ def display_in_ipywidgets_7(lab: Any, **kwargs: Any) -> None:
 @cache
 def styles() -> str:
     return CSS.read_text(encoding="utf-8")
+
+
+def as_list(steps: Sequence[Step]) -> str:
+    """The steps as they are read on paper, and where no script runs."""
+    words = (re.sub(r"\*(.+?)\*", r"<b>\1</b>", html.escape(step.words)) for step in steps)
+    return f'<ol class="vae-lab-steps">{"".join(f"<li>{each}</li>" for each in words)}</ol>' if steps else ""
 
 
 def still(image: Image, alt: str) -> str:

@@ -1,6 +1,7 @@
 """What can be set in a lab, said once: ipywidgets in Jupyter and native controls in a page are made from it."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -13,7 +14,7 @@ NAMED = {"description_width": "initial"}
 
 @dataclass(frozen=True)
 class Slider:
-    """A number between two ends. `unit` is shown behind it, as in "0.40 σ"."""
+    """A number between two ends. `unit` is shown behind it, as in "0.40 σ"; `play`: seconds from end to end, by itself."""
 
     kind: ClassVar[str] = "slider"
     linked: ClassVar[str] = "value"
@@ -25,6 +26,7 @@ class Slider:
     step: float
     value: float
     unit: str = ""
+    play: float = 0
 
     def __post_init__(self) -> None:
         if not self.min < self.max or self.step <= 0:
@@ -71,13 +73,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Press:
-    """A button; its value counts the presses. A Button has nothing to link: in Jupyter a press goes through Python."""
+    """A button; its value counts the presses. A Button has nothing to link: in Jupyter a press goes through Python.
+
+    `play`: seconds between presses that come by themselves, where the lab can play.
+    """
 
     kind: ClassVar[str] = "press"
 
     name: str
     label: str
     value: int = 0
+    play: float = 0
 
     def widget(self) -> widgets.Widget:
         return widgets.Button(description=self.label, layout=widgets.Layout(**THIRD))
@@ -102,6 +108,46 @@ class State:
 Control = Slider | Choice | Press | State
 
 
-def as_json(control: Control) -> dict[str, Any]:
-    """The control as js/controls.mjs reads it."""
-    return {"kind": control.kind, **asdict(control)}
+@dataclass(frozen=True)
+class Step:
+    """One thing to try in a lab.
+
+    `words` is its sentence, in which *stars* set off the name of a control; `state` says where the controls stand as it begins, a
+    Choice by one of its words, and those not named as they were at first; `watch` names what to look at: regions of the picture
+    (`regions` in js/host.mjs), tiles, or controls.
+    """
+
+    words: str
+    state: dict[str, Any] = field(default_factory=dict)
+    watch: tuple[str, ...] = ()
+
+    def as_json(self, controls: Sequence[Control]) -> dict[str, Any]:
+        """The step as js/tools.mjs reads it.
+
+        Raises:
+            ValueError: a state for which there is no such control, or at which it cannot stand.
+        """
+        named = {control.name: control for control in controls}
+        for name in self.state:
+            if name not in named:
+                raise ValueError(f"the step {self.words!r} sets {name!r}, and the controls are {', '.join(named)}")
+        state = {name: stand(named[name], value) for name, value in self.state.items()}
+        return {"words": self.words, "state": state, "watch": list(self.watch)}
+
+
+def stand(control: Control, value: Any) -> Any:
+    """What the browser has where a control stands at this value: a Choice's index, else the value itself.
+
+    Raises:
+        ValueError: a value at which the control cannot stand.
+    """
+    if isinstance(control, Choice):
+        if value not in control.options:
+            raise ValueError(f"{control.name} cannot be {value!r}: it is one of {', '.join(control.options)}")
+        return control.options.index(value)
+    return replace(control, value=value).value
+
+
+def as_json(control: Control, value: Any) -> dict[str, Any]:
+    """The control as js/controls.mjs reads it, beginning at this value."""
+    return {"kind": control.kind, **asdict(control), "value": value}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
-from vae_core.labs.controls import Choice, Press, Slider
+from vae_core.labs.controls import Choice, Press, Slider, Step
 from vae_core.labs.images import BOOKS, called, check_size, choose, foreign, noun, square_grey
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
@@ -65,12 +65,14 @@ class PosteriorLab(Lab):
             Choice("unit", "Change", ("all units", *units)),
             Slider("shift", "Shift of the mean", -3, 3, 0.05, 0.0),
             Slider("stretch", "Variance ×", 0, 4, 0.05, 1.0),
-            Press("draw", "Draw new ε"),
+            Press("draw", "Draw new ε", play=1.2),
         ]
         super().__init__(
             controls,
             spec,
             block.data,
+            steps=clouds(units) if lent and not foreign(images) else (),
+            legend=("accent", "distortion", "rate"),
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
             caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
             f"prior. {noun(images).capitalize()}s from the test set ({images.title})."
@@ -103,6 +105,29 @@ class PosteriorLab(Lab):
         """1 for the units that the sliders act on, 0 for the others: float32 (L,)."""
         unit, units = self.state()["unit"], self.model.latent_dim
         return torch.ones(units) if unit == 0 else torch.eye(units)[unit - 1]
+
+
+def clouds(units: tuple[str, ...]) -> list[Step]:
+    """What to try with the book's own model: one cloud, drawn from, shrunk, stretched and moved."""
+    return [
+        Step(
+            "Press *Draw new ε* a few times, or *Play*. Each press is another draw from the same cloud, and every drawing is the same digit.",
+            watch=("draws", "draw"),
+        ),
+        Step(
+            "Set *Variance ×* to 0. The cloud is a point, as in the autoencoder. What does the rate do?",
+            watch=("posterior", "Rate", "stretch"),
+        ),
+        Step(
+            "Set *Variance ×* to 4. The rate falls, for the cloud is more like the prior. What does the distortion do? And their sum?",
+            watch=("cost", "draws", "stretch"),
+        ),
+        Step(
+            "Move *Shift of the mean* to the right, up to 3. When does the 4 become another digit?",
+            {"unit": units[4]},
+            watch=("decoded", "posterior", "shift"),
+        ),
+    ]
 
 
 def draw_still(model: VAE, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Image, str]:

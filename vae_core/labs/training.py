@@ -110,7 +110,7 @@ class TrainingLab(Lab):
         spec = {
             **called(album.images),
             "side": album.side,
-            "steps": album.steps,
+            "at": album.steps,
             "steps_per_epoch": album.steps_per_epoch,
             "terms": album.terms,
             "images": block.add((255 * album.x).round(), "uint8"),

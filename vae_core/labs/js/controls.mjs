@@ -42,6 +42,7 @@ function sliderFor(control, model) {
   input.addEventListener("input", () => put(model, name, Number(input.value)));
   model.on(`change:${name}`, follow);
   follow();
+  row.dataset.control = name;
   row.append(element("span", "vae-lab-name", label), value, input);
   return row;
 }
@@ -56,6 +57,7 @@ function menuFor({ name, label, options }, model) {
   select.addEventListener("change", () => put(model, name, select.selectedIndex));
   model.on(`change:${name}`, follow);
   follow();
+  row.dataset.control = name;
   row.append(element("span", "vae-lab-name", label), select);
   return row;
 }
@@ -63,6 +65,7 @@ function menuFor({ name, label, options }, model) {
 /** @param {Press} control @param {Model} model */
 function buttonFor({ name, label }, model) {
   const button = element("button", "vae-lab-press", label);
+  button.dataset.control = name;
   button.type = "button";
   button.addEventListener("click", () => put(model, name, model.get(name) + 1));
   return button;

@@ -1,44 +1,83 @@
-// Dragging on a canvas, by mouse, pen or finger.
+// Dragging by mouse, pen or finger: from a handle, and relative to where it was taken.
+
+const FINGER = 22; // pixels on the screen around a handle's middle: what a finger needs
+
+/**
+ * What is to be taken hold of at this place: the nearest handle within reach, or in whose box it lies.
+ * @param {Handle[]} handles @param {number} x @param {number} y @param {number} reach
+ */
+export function handleAt(handles, x, y, reach) {
+  let least = Infinity;
+  /** @type {Handle | null} */
+  let nearest = null;
+  for (const handle of handles) {
+    const away = Math.hypot(x - handle.x, y - handle.y);
+    if ((away <= reach || inside(handle.box, x, y)) && away < least) [nearest, least] = [handle, away];
+  }
+  return nearest;
+}
+
+/** @param {Box | undefined} box @param {number} x @param {number} y */
+const inside = (box, x, y) => box !== undefined && x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
 
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {() => number[]} size  of the picture on the canvas, which may be shown smaller: [width, height]
- * @param {(x: number, y: number) => Grip | null} grab  what, at a place in the picture, turns the places that follow into new values
- * @param {(values: Values) => void} take  is given those values
+ * @param {() => Handle[]} handles  where they are now
+ * @param {(values: Values) => void} take  is given what a drag makes of the values
  * @param {AbortSignal} signal  ends it all when aborted
  */
-export function followDrags(canvas, size, grab, take, signal) {
-  /** @type {Grip | null} */
-  let move = null;
+export function followDrags(canvas, size, handles, take, signal) {
+  /** @type {{handle: Handle, dx: number, dy: number} | null} */
+  let grip = null;
   let held = 0; // the pointer that drags: no other has a say until it ends
-  /** @param {{clientX: number, clientY: number}} event @returns {[number, number]} */
+  /** @param {{clientX: number, clientY: number}} event */
   const place = ({ clientX, clientY }) => {
     const box = canvas.getBoundingClientRect();
     const [width, height] = size();
-    return [((clientX - box.left) * width) / box.width, ((clientY - box.top) * height) / box.height];
+    return { x: ((clientX - box.left) * width) / box.width, y: ((clientY - box.top) * height) / box.height, reach: (FINGER * width) / box.width };
+  };
+  /** @param {{clientX: number, clientY: number}} event */
+  const under = (event) => {
+    const { x, y, reach } = place(event);
+    return handleAt(handles(), x, y, reach);
+  };
+  /** What a mouse may press anywhere: the handle jumps there. @param {{clientX: number, clientY: number}} event */
+  const track = (event) => {
+    const { x, y } = place(event);
+    return handles().find((handle) => inside(handle.track, x, y)) ?? null;
   };
   /** @template {keyof HTMLElementEventMap} Name @param {Name} name @param {(event: HTMLElementEventMap[Name]) => void} listener */
   const on = (name, listener) => canvas.addEventListener(name, listener, { signal, passive: false });
 
+  /** @param {PointerEvent} event */
+  const move = (event) => {
+    if (!grip) return;
+    const { x, y } = place(event);
+    take(grip.handle.move(x + grip.dx, y + grip.dy));
+  };
   on("pointerdown", (event) => {
-    if (move || !event.isPrimary || event.button !== 0) return;
-    move = grab(...place(event));
-    if (!move) return;
+    if (grip || !event.isPrimary || event.button !== 0) return;
+    const { x, y } = place(event);
+    const handle = under(event), jump = handle || event.pointerType !== "mouse" ? null : track(event);
+    if (handle) grip = { handle, dx: handle.x - x, dy: handle.y - y };
+    else if (jump) grip = { handle: jump, dx: 0, dy: 0 };
+    else return;
     held = event.pointerId;
     canvas.setPointerCapture(held);
-    take(move(...place(event)));
+    if (jump) move(event);
   });
   on("pointermove", (event) => {
-    if (move && event.pointerId === held) take(move(...place(event)));
-    else if (!move && event.pointerType === "mouse") canvas.style.cursor = grab(...place(event)) ? "grab" : "";
+    if (grip && event.pointerId === held) move(event);
+    else if (!grip && event.pointerType === "mouse") canvas.style.cursor = under(event) ? "grab" : track(event) ? "pointer" : "";
   });
   for (const end of /** @type {const} */ (["pointerup", "pointercancel", "lostpointercapture"])) {
     on(end, ({ pointerId }) => {
-      if (pointerId === held) move = null;
+      if (pointerId === held) grip = null;
     });
   }
-  // a finger on something to drag drags it; anywhere else it scrolls the page
+  // A finger that swipes up or down scrolls the page (touch-action in lab.css), but from a handle that moves both ways.
   on("touchstart", (event) => {
-    if (event.touches.length === 1 && grab(...place(event.touches[0]))) event.preventDefault();
+    if (event.touches.length === 1 && under(event.touches[0])?.axis === "xy") event.preventDefault();
   });
 }

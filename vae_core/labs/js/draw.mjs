@@ -1,11 +1,12 @@
 // A pen for one canvas: sharp on every screen, in the colours of the page it stands on. And what is needed to place things.
 //   words       text, words (of several styles on one line)
 //   lines       line, area (below a line), box, frame (around a box), disc, axes (numbers and rules beside a box)
+//   signs       handle (what can be dragged), beyond (an arrow and a number at the edge, for what does not fit)
 //   pictures    digit: a square of numbers, from paper to ink or through any `colours` (a scale of two, or of three for ±)
 //   and         layer (paint what is costly only when its key changes), clip (leave alone what is outside a box)
 // Places are CSS pixels from the top left; the styles and their defaults are in types.d.ts. A colour is one of these names:
 
-const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "orange", "good", "bad"];
+const COLOURS = ["ink", "muted", "paper", "line", "accent", "warm", "orange", "distortion", "rate", "gap"];
 const INKED = ["paper", "ink"];
 
 /** The styles that most words in a lab have. */
@@ -234,6 +235,33 @@ export class Pen {
     this.context.beginPath();
     this.context.arc(x, y, radius, 0, 2 * Math.PI);
     this.#finish(style);
+  }
+
+  /** A handle to drag: a knob, arrows for where it goes, and its hint while none has been used. @param {Handle} handle @param {boolean} untouched */
+  handle({ x, y, axis, hint, colour = "accent" }, untouched) {
+    for (const [dx, dy] of axis === "x" ? [[1, 0], [-1, 0]] : [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      this.#trace([[x + 18 * dx, y + 18 * dy], [x + 13 * dx + 4 * dy, y + 13 * dy + 4 * dx], [x + 13 * dx - 4 * dy, y + 13 * dy - 4 * dx]]);
+      this.context.closePath();
+      this.#finish({ fill: colour, stroke: "paper", line: 1 });
+    }
+    this.disc(x, y, 9, { fill: colour, stroke: "paper", line: 2.5 });
+    if (!hint || !untouched) return;
+    const half = this.measure(hint, { size: 13, weight: 700 }) / 2 + 2;
+    this.text(hint, Math.min(this.width - half, Math.max(half, x)), y < 40 ? y + 33 : y - 22, { size: 13, weight: 700, colour, align: "center", halo: true });
+  }
+
+  /**
+   * At the edge of a picture, for what lies beyond it: an arrow that points there, and how far it is.
+   * @param {string} words @param {number} x @param {number} y @param {1 | -1} side  1: to the right @param {TextStyle} style
+   */
+  beyond(words, x, y, side, style = {}) {
+    this.text(side > 0 ? `${words} ›` : `‹ ${words}`, x - 3 * side, y, { size: 12, weight: 700, base: "middle", halo: true, align: side > 0 ? "right" : "left", ...style });
+  }
+
+  /** How wide words are. @param {string} words @param {TextStyle} style */
+  measure(words, { size = 13, weight = 400 } = {}) {
+    this.context.font = `${weight} ${size}px ${this.font}`;
+    return this.context.measureText(words).width;
   }
 
   /** @param {number[][]} points */

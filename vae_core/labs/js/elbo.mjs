@@ -72,8 +72,7 @@ export function arrange(width) {
 export function create(spec) {
   const [, , { min: low, max: high, step }, { options }] = spec.controls;
   let place = arrange(640);
-  /** @type {Values} */
-  let now = { mean: 0, std: 1, x: 0 };
+  let tops = [0, 0]; // of q, above its mean and beside it
 
   const across = () => [place.curves.x, place.curves.x + place.curves.width];
   const along = () => [place.chart.x + 10, place.chart.x + place.chart.width - 10];
@@ -96,7 +95,7 @@ export function create(spec) {
     /** @type {[string, LineStyle, string][]} */
     const entries = [
       ["prior p(z)", { colour: "muted", width: 1.5, dash: [6, 4] }, "muted"],
-      ["likelihood p(x | z)", { colour: "good", width: 2, dash: [2, 3] }, "good"],
+      ["likelihood p(x | z)", { colour: "distortion", width: 2, dash: [2, 3] }, "distortion"],
       ["posterior p(z | x)", { colour: "ink", width: 2.5 }, "ink"],
       ["q(z | x)", { colour: "accent", width: 5 }, "accent"],
     ];
@@ -133,16 +132,11 @@ export function create(spec) {
       pen.line(path(at.map((z) => Math.exp(logNormal(z, 0, 1))), up), { colour: "muted", width: 1.5, dash: [6, 4] });
       // not a density over z, so its height is its own: it is made to fill two thirds
       const tallest = Math.max(...likelihood);
-      if (tallest > 0) pen.line(path(likelihood, (0.6 * curves.height) / tallest), { colour: "good", width: 2, dash: [2, 3] });
+      if (tallest > 0) pen.line(path(likelihood, (0.6 * curves.height) / tallest), { colour: "distortion", width: 2, dash: [2, 3] });
       pen.line(shape, { colour: "accent", width: 2.5 });
       pen.line(path(posterior, up), { colour: "ink", width: 2.5 });
     });
-    const top = Math.max(curves.y + 10, bottom - up * q(mean));
-    const side = Math.max(curves.y + 10, bottom - up * q(mean + std));
-    if (mean + std < SHOWN) {
-      pen.disc(toX(mean + std), side, 6, { fill: "paper", stroke: "accent", line: 2.5 });
-    }
-    pen.disc(toX(mean), top, 8, { fill: "accent", stroke: "paper", line: 2.5 });
+    tops = [mean, mean + std].map((z) => Math.max(curves.y + 10, bottom - up * q(z)));
     pen.axes(curves, {
       x: { to: toX, ticks: ticks(-SHOWN, SHOWN, 4), align: (tick) => (tick === -SHOWN ? "left" : tick === SHOWN ? "right" : "center") },
     });
@@ -161,7 +155,6 @@ export function create(spec) {
     pen.line(points.map(([at, p]) => [toColumn(at), bottom - up * p]), { colour: "ink", width: 2 });
     const top = bottom - up * Math.exp(evidence);
     pen.line([[toColumn(x), bottom], [toColumn(x), top]], { colour: "ink", width: 1.5, dash: [3, 3] });
-    pen.disc(toColumn(x), top, 7, { fill: "ink", stroke: "paper", line: 2 });
     pen.axes(chart, { x: { to: toColumn, ticks: ticks(low, high, 4) } });
     pen.text("x", toColumn(1), bottom + 16, { ...SMALL, colour: "ink", weight: 700, align: "center" });
     pen.frame(chart);
@@ -210,12 +203,22 @@ export function create(spec) {
     pen.line([[at(elbo), y + row - 2], [at(elbo), y + height]], { colour: "accent", width: 1.5, dash: [3, 3] });
   }
 
+  /** q by its top or, beside it, by its width; x by its dot. @param {Values} values @param {number} evidence @returns {Handle[]} */
+  function handlesOf({ mean, std, x, decoder }, evidence) {
+    const { chart } = place;
+    const top = chart.y + chart.height * (1 - (0.86 * Math.exp(evidence)) / Math.max(...density(decoder).map(([, p]) => p)));
+    return [
+      { x: toX(mean), y: tops[0], axis: "x", hint: "drag me", move: (at) => ({ mean: toZ(at) }) },
+      { x: Math.min(toX(mean + std), place.curves.x + place.curves.width - 10), y: tops[1], axis: "x", move: (at) => ({ std: toZ(at) - mean }) },
+      { x: toColumn(x), y: top, axis: "x", colour: "ink", move: (at) => ({ x: scale(along(), [low, high])(at) }) },
+    ];
+  }
+
   return {
     height: (width) => arrange(width).height,
 
     paint(pen, values, width) {
       place = arrange(width);
-      now = values;
       const found = measure(DECODERS[values.decoder], values.x, values.mean, values.std);
       const { evidence, rate, distortion, elbo, gap } = found;
       const least = leastGap(values);
@@ -228,29 +231,13 @@ export function create(spec) {
       const tiles = [
         { name: "log p(x)", value: number(evidence, 3), note: "the same for every q" },
         { name: "ELBO", value: number(elbo, 3), note: `−(${number(distortion, 3)} + ${number(rate, 3)})`, mark: "accent" },
-        { name: "KL, the gap", value: number(gap, 3), note, mark: "orange", mood: gap < least + 0.005 ? "good" : "" },
+        { name: "KL, the gap", value: number(gap, 3), note, mark: "gap" },
       ];
       const summary =
         `Decoder ${options[values.decoder]}, observed x = ${number(values.x, 2)}, q a normal density with mean ${number(values.mean, 2)} and standard deviation ` +
         `${number(values.std, 2)}. log p(x) ${number(evidence, 3)} is the ELBO, ${number(elbo, 3)}, plus KL from q to the posterior, ${number(gap, 3)} nats; ` +
         `the least that a Gaussian reaches is ${number(least, 3)}. Distortion ${number(distortion, 3)}, rate ${number(rate, 3)}.`;
-      return { summary, tiles };
-    },
-
-    /** q by its top or, beside it, by its width; x by its dot. */
-    grab(px, py) {
-      const { curves, chart } = place;
-      if (py >= chart.y && py <= chart.y + chart.height && Math.abs(px - toColumn(now.x)) < 22) {
-        return (at) => ({ x: scale(along(), [low, high])(at) });
-      }
-      if (py < curves.y || py > curves.y + curves.height || px < curves.x || px > curves.x + curves.width) return null;
-      const away = Math.abs(px - toX(now.mean)), aside = Math.abs(px - toX(now.mean + now.std));
-      if (aside < 16 && aside < away) {
-        return (at) => ({ std: toZ(at) - now.mean });
-      }
-      if (away > 22 && Math.abs(toZ(px) - now.mean) > now.std) return null;
-      const held = toX(now.mean) - px;
-      return (at) => ({ mean: toZ(at + held) });
+      return { summary, tiles, handles: handlesOf(values, evidence) };
     },
   };
 }

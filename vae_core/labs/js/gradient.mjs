@@ -285,7 +285,6 @@ export function create(spec) {
           name: ["Pathwise", "Score function", "… with baseline"][kind],
           value: brief(fact.mean),
           note: wrong[kind] ? `${spreads[kind]}, and wrong` : spreads[kind],
-          mood: wrong[kind] ? "bad" : "",
           mark: kind ? "orange" : "accent",
         })),
       ];

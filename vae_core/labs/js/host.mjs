@@ -1,11 +1,14 @@
-// What every lab needs of the page around it: a canvas that repaints when values change, dragging, words for those who do
-// not see it, and a picture to fall back on. A lab itself is the object that its `create(spec, read)` returns:
+// What every lab needs of the page around it: a canvas that repaints when values change, dragging, steps to try, words for
+// those who do not see it, and a picture to fall back on. A lab itself is the object that its `create(spec, read)` returns:
 //   height(width)              how tall it is at this width, in CSS pixels
-//   paint(pen, values, width)  draw one frame with what the top of draw.mjs lists; returns {summary, tiles: [{name, value, note,
-//                              mood, mark}]}: value a number (shown as 49.3) or words, mood "good" or "bad", mark the colour
-//                              of what it is drawn in
-//   grab(x, y)                 optional: null, or a function from each further pointer position to new values, {name: value};
-//                              it sees every position, the model only the last values of a frame
+//   paint(pen, values, width)  draw one frame with what the top of draw.mjs lists, and say what was drawn:
+//     summary                  in a sentence or two
+//     tiles                    the numbers that matter: [{name, value, note, mark}], value a number (shown as 49.3) or words,
+//                              mark the colour of what it is drawn in
+//     handles                  what can be dragged: [{x, y, axis: "x" or "xy", move(x, y)}], `move` from where the handle is taken to new
+//                              values, {name: value}; a `box` in which it can be taken too, a `track` on which a mouse may
+//                              press for it to jump there, a `hint` until the first is used; `quiet` where the lab draws it
+//     regions                  {name: box}, the parts of the picture that a step of the lab may point out
 // Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when
 // the rest has come the lab is created again.
 
@@ -13,6 +16,9 @@ import { checkArrays, fromBase64, joined, tensorReader } from "./tensors.mjs";
 import { Pen, threeDigits } from "./draw.mjs";
 import { buildControls, element, snap } from "./controls.mjs";
 import { followDrags } from "./drag.mjs";
+import { buildTools } from "./tools.mjs";
+import { buildPlayer } from "./play.mjs";
+import { keyOf, readAddress, writeAddress } from "./address.mjs";
 
 /** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. @param {Create} create @param {{model: Model, el: HTMLElement}} view */
 export function render(create, { model, el }) {
@@ -20,7 +26,7 @@ export function render(create, { model, el }) {
   root.dataset.ready = "false";
   root.innerHTML = model.get("fallback");
   el.append(root);
-  return start(create, root, model, []);
+  return start(create, root, model, false);
 }
 
 /** The static host: starts each lab of this kind on the page that has not started yet. @param {Create} create @param {string} hash */
@@ -30,18 +36,21 @@ export function mountAll(create, hash) {
   for (const root of roots) {
     root.dataset.started = "";
     try {
-      const { spec, values, data } = JSON.parse(root.querySelector("script[type='application/json']")?.textContent ?? "");
+      const { spec, data } = JSON.parse(root.querySelector("script[type='application/json']")?.textContent ?? "");
       const begun = fromBase64(data);
-      const model = staticModel({ ...values, spec, data: begun });
+      const model = staticModel({ ...homeOf(spec), spec, data: begun });
       root.addEventListener("vae-lab-rest", (event) => {
         model.set("data", joined(begun, fromBase64(/** @type {CustomEvent<string>} */ (event).detail)));
       });
-      start(create, root, model, spec.controls);
+      start(create, root, model, true);
     } catch (error) {
       fail(root, error);
     }
   }
 }
+
+/** Where every control begins. @param {Spec} spec @returns {Values} */
+const homeOf = ({ controls }) => Object.fromEntries(controls.map(({ name, value }) => [name, /** @type {number} */ (value)]));
 
 /** The few methods of a Jupyter model that a lab uses, over a plain object. @param {Record<string, unknown>} values @returns {Model} */
 export function staticModel(values) {
@@ -62,19 +71,24 @@ export function staticModel(values) {
 
 /**
  * Bring a lab to life in `root`, beside a picture that stays until the first good frame. Returns what stops it.
- * @param {Create} create @param {HTMLElement} root @param {Model} model @param {Control[]} controls
+ * @param {Create} create @param {HTMLElement} root @param {Model} model
+ * @param {boolean} alone  on a page of its own: with controls of its own, and its state in the address
  */
-function start(create, root, model, controls) {
+function start(create, root, model, alone) {
   const stage = element("div", "vae-lab-stage");
   const canvas = element("canvas");
   const tiles = element("div", "vae-lab-tiles");
   const status = element("p", "vae-lab-status");
+  const strip = element("div", "vae-lab-strip");
   canvas.setAttribute("role", "img");
   status.setAttribute("role", "status");
   stage.append(canvas, tiles, status);
 
   const spec = model.get("spec");
-  const specOf = Object.fromEntries(spec.controls.map((control) => [control.name, control]));
+  const { controls } = spec;
+  const specOf = Object.fromEntries(controls.map((control) => [control.name, control]));
+  const home = homeOf(spec);
+  const key = keyOf(root);
   const stopping = new AbortController();
   const { signal } = stopping;
   let frame = 0;
@@ -82,6 +96,13 @@ function start(create, root, model, controls) {
   let speaking;
   /** @type {Values | null} */
   let patch = null;
+  let was = ""; // the values of the frame before
+  let untouched = true; // no handle has been used
+  /** @type {Handle[]} */
+  let handles = [];
+  /** @type {string[]} */
+  let watched = [];
+  let pointed = true; // at what is watched: it has been brought into view
   /** @type {Lab} */
   let lab;
   /** @type {Pen} */
@@ -94,13 +115,12 @@ function start(create, root, model, controls) {
     stopping.abort();
     cancelAnimationFrame(frame);
     clearTimeout(speaking);
-    for (const { name } of spec.controls) model.off(`change:${name}`, schedule);
+    for (const { name } of controls) model.off(`change:${name}`, schedule);
     model.off("change:data", remake);
     resizes.disconnect();
   };
   const end = (/** @type {unknown} */ error) => {
     stop();
-    stage.remove();
     fail(root, error);
   };
   const resizes = new ResizeObserver(schedule);
@@ -126,12 +146,20 @@ function start(create, root, model, controls) {
   function paint() {
     if (!stage.isConnected) show();
     applyPatch();
-    const values = Object.fromEntries(spec.controls.map(({ name }) => [name, settled(name, model.get(name))]));
+    const values = Object.fromEntries(controls.map(({ name }) => [name, settled(name, model.get(name))]));
     const width = Math.max(240, Math.floor(stage.clientWidth) || 640); // 640: hidden for now, in a closed fold
     pen.begin(width, lab.height(width));
-    const { summary, tiles: contents = [] } = lab.paint(pen, values, width);
-    fillTiles(tiles, contents);
-    if (root.dataset.ready === "true" && summary !== canvas.getAttribute("aria-label")) speak(summary);
+    const shown = lab.paint(pen, values, width);
+    const { summary } = shown;
+    handles = shown.handles ?? [];
+    const knobs = handles.filter(({ quiet }) => !quiet);
+    for (const handle of knobs) pen.handle(handle, untouched);
+    canvas.dataset.knobs = knobs.map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
+    fillTiles(tiles, shown.tiles ?? []);
+    point(shown.regions ?? {});
+    const now = JSON.stringify(values);
+    if (root.dataset.ready === "true" && (now !== was || summary !== canvas.getAttribute("aria-label"))) rest(summary, values);
+    was = now;
     canvas.setAttribute("aria-label", summary);
     root.dataset.ready = "true";
   }
@@ -139,8 +167,50 @@ function start(create, root, model, controls) {
   function show() {
     root.querySelector(".vae-lab-fallback")?.setAttribute("hidden", "");
     root.prepend(stage);
-    if (controls.length) stage.after(buildControls(controls, model));
+    const playing = /** @type {Slider | Press | undefined} */ (controls.find((control) => "play" in control && control.play));
+    const tools = buildTools({
+      steps: spec.steps ?? [],
+      home,
+      take,
+      watch(names) {
+        watched = names;
+        pointed = false;
+        schedule();
+      },
+      begin() {
+        untouched = true;
+      },
+      player: playing ? buildPlayer(playing, model, take, root, signal) : null,
+      link: alone ? () => address(Object.fromEntries(controls.map(({ name }) => [name, model.get(name)]))) : null,
+    });
+    strip.append(...(alone ? [buildControls(controls, model)] : []), ...tools);
+    stage.after(strip);
+    if (spec.legend?.length) strip.after(legendOf(spec.legend));
     if (spec.caption) root.append(element("p", "vae-lab-caption", spec.caption));
+  }
+
+  /** Outline what the step in hand is about, and bring it into view: parts of the picture, tiles and controls. @param {Record<string, Box>} regions */
+  function point(regions) {
+    for (const mark of stage.querySelectorAll(".vae-lab-mark")) mark.remove();
+    const small = canvas.clientWidth / pen.width || 1;
+    const marks = watched.filter((name) => name in regions).map((name) => {
+      const { x, y, width, height } = regions[name];
+      const mark = element("div", "vae-lab-mark");
+      const edge = (/** @type {number} */ from, /** @type {number} */ length, /** @type {number} */ most) => [Math.max(0, from - 4), Math.min(most, from + length + 4)];
+      const [[left, right], [top, bottom]] = [edge(x, width, pen.width), edge(y, height, pen.height)];
+      Object.assign(mark.style, {
+        left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
+        scrollMarginBottom: `${strip.offsetHeight + 8}px`,
+      });
+      return mark;
+    });
+    stage.append(...marks);
+    const names = new Set(watched);
+    for (const tile of tiles.children) tile.toggleAttribute("data-watched", names.has(tile.children[0].textContent ?? ""));
+    for (const control of strip.querySelectorAll("[data-control]")) control.toggleAttribute("data-watched", names.has(/** @type {HTMLElement} */ (control).dataset.control ?? ""));
+    if (pointed) return;
+    pointed = true;
+    for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest" });
   }
 
   /** A slider's value at its step, which labs may rely on: Jupyter's says 0.9999999999999999. @param {string} name @param {number} value */
@@ -159,10 +229,23 @@ function start(create, root, model, controls) {
     model.save_changes();
   }
 
-  /** @param {string} summary */
-  function speak(summary) {
-    clearTimeout(speaking); // only where the hand has come to rest
-    speaking = setTimeout(() => (status.textContent = summary), 700);
+  /** Only where the hand has come to rest: say what is seen, and put it into the address. @param {string} summary @param {Values} values */
+  function rest(summary, values) {
+    clearTimeout(speaking);
+    speaking = setTimeout(() => {
+      status.textContent = summary;
+      if (alone) history.replaceState(history.state, "", address(values));
+    }, 700);
+  }
+
+  const address = (/** @type {Values} */ values) => new URL(writeAddress(location.hash, key, values, home), location.href).href;
+
+  /** What the address says of this lab, and the lab into view, for a browser looks for a heading of that name. */
+  function follow() {
+    const values = readAddress(location.hash, key, controls);
+    if (!values) return;
+    take({ ...home, ...values });
+    root.scrollIntoView({ block: "nearest" });
   }
 
   function make() {
@@ -183,20 +266,23 @@ function start(create, root, model, controls) {
   }
 
   const take = (/** @type {Values} */ values) => {
-    patch = values;
+    patch = { ...patch, ...values };
     schedule();
   };
 
   try {
     lab = make();
     pen = new Pen(canvas, root);
-    if (lab.grab) followDrags(canvas, () => [pen.width, pen.height], (x, y) => lab.grab?.(x, y) ?? null, take, signal);
+    followDrags(canvas, () => [pen.width, pen.height], () => handles, (values) => {
+      untouched = false;
+      take(values);
+    }, signal);
   } catch (error) {
     fail(root, error);
     return stop;
   }
 
-  for (const { name } of spec.controls) model.on(`change:${name}`, schedule);
+  for (const { name } of controls) model.on(`change:${name}`, schedule);
   model.on("change:data", remake);
   resizes.observe(root);
   followRatio();
@@ -206,6 +292,10 @@ function start(create, root, model, controls) {
     pen.forgetColours();
     schedule();
   }, { signal });
+  if (alone) {
+    addEventListener("hashchange", follow, { signal });
+    follow();
+  }
   schedule();
   return stop;
 }
@@ -213,7 +303,7 @@ function start(create, root, model, controls) {
 /** @param {HTMLElement} list @param {Tile[]} contents */
 function fillTiles(list, contents) {
   while (list.children.length > contents.length) list.lastElementChild?.remove();
-  contents.forEach(({ name, value, note = "", mood = "", mark = "" }, i) => {
+  contents.forEach(({ name, value, note = "", mark = "" }, i) => {
     if (!list.children[i]) {
       const tile = element("div");
       tile.append(...["name", "number", "note"].map((part) => element("div", `vae-lab-tile-${part}`)));
@@ -223,8 +313,19 @@ function fillTiles(list, contents) {
     [name, typeof value === "number" ? threeDigits(value) : value, note].forEach((text, part) => {
       if (tile.children[part].textContent !== text) tile.children[part].textContent = text;
     });
-    Object.assign(tile.dataset, { mood, mark });
+    tile.dataset.mark = mark;
   });
+}
+
+/** What the colours mean. @param {[string, string][]} entries  a colour's name, and words */
+function legendOf(entries) {
+  const list = element("ul", "vae-lab-legend");
+  list.append(...entries.map(([mark, words]) => {
+    const entry = element("li", "", words);
+    entry.dataset.mark = mark;
+    return entry;
+  }));
+  return list;
 }
 
 /** Leave the reader the picture, and one sentence on what went wrong. @param {HTMLElement} root @param {unknown} error */
@@ -233,7 +334,7 @@ function fail(root, error) {
   const happened = root.dataset.ready === "true" ? "stopped" : "could not start";
   root.dataset.ready = "false";
   root.dataset.failed = "";
-  for (const part of root.querySelectorAll(".vae-lab-controls, .vae-lab-caption")) part.remove();
+  for (const part of root.querySelectorAll(".vae-lab-stage, .vae-lab-strip, .vae-lab-legend, .vae-lab-caption")) part.remove();
   const fallback = root.querySelector(".vae-lab-fallback");
   fallback?.removeAttribute("hidden");
   const words = fallback?.querySelector("figcaption");

@@ -179,7 +179,6 @@ export function create(spec, read) {
         pen.digit(model.walk, x + k * step, y, cell, { side, at: from, frame: MARKS[i].fill });
       }
     });
-    pen.disc(at, above.y - 8, 5, { fill: "ink", stroke: "paper", line: 1.5 });
     [values.from, values.to].forEach((row, i) => {
       const { x, y, size: wide } = where.ends[i];
       pen.digit(images, x, y, wide, { side, at: row * size });
@@ -219,16 +218,15 @@ export function create(spec, read) {
       }));
       const each = models.map(({ title }, i) => `${title}: ${number(found[i].distance, 2)} ${note(found[i], ",")}`);
       const summary = `A walk from ${names[from]} to ${names[to]} by ${PATHS[path]}, at t = ${number(t, 2)}. ${each.join(". ")}.`;
-      return { summary, tiles };
-    },
-
-    /** Strips and curves are one axis of t, to drag along. */
-    grab(x, y) {
-      const { x: left, width, y: top, height } = where.curves;
+      const { x: left, width: wide, y: top, height } = where.curves;
       const [strip] = where.strips;
-      const reach = strip.cell / 2;
-      if (x < left - reach || x > left + width + reach || y < strip.y - 16 || y > top + height + 20) return null;
-      return (px) => ({ t: (px - left) / width });
+      /** @type {Handle} strips and curves are one axis of t, to drag along */
+      const handle = {
+        x: at, y: strip.y - 8, axis: "x", colour: "ink", hint: "drag me",
+        track: { x: left - strip.cell / 2, y: strip.y - 16, width: wide + strip.cell, height: top + height + 36 - strip.y },
+        move: (px) => ({ t: (px - left) / wide }),
+      };
+      return { summary, tiles, handles: [handle] };
     },
   };
 }

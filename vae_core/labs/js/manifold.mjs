@@ -100,7 +100,7 @@ export function create(spec, read) {
   /** Beside the image: is the point where images live? @param {Pen} pen @param {typeof places[0]} place @param {number} distance @param {number} label */
   function say(pen, { words: { x, y }, narrow }, distance, label) {
     const hole = distance > spec.hole;
-    const [verdict, colour] = hole ? ["in a hole", "bad"] : ["on the map", "good"];
+    const [verdict, colour] = hole ? ["in a hole", "gap"] : ["on the map", "ink"];
     const gap = `${distance.toFixed(2)} σ away`;
     let lines = [narrow ? "nearest real:" : `nearest real ${noun}:`, ...(classes ? [`${one(label)},`] : []), gap];
     if (digits && classes) lines = narrow ? ["nearest real", `digit: ${one(label)},`, gap] : ["nearest real digit:", `${one(label)}, ${gap}`];
@@ -114,7 +114,6 @@ export function create(spec, read) {
 
     paint(pen, { z1, z2, backdrop }, width) {
       places = arrange(width);
-      const untouched = z1 === spec.controls[0].value && z2 === spec.controls[1].value;
       const words = planes.map((plane, i) => {
         const place = places[i];
         const { x, y, side, digit } = place;
@@ -130,20 +129,17 @@ export function create(spec, read) {
           pen.line([[px, y], [px, y + side]], { colour: "accent", dash: [2, 4] });
           pen.disc(px, py, radius, { fill: "accent", alpha: 0.22, stroke: "accent", line: 1.5 });
         });
-        pen.disc(px, py, 8, { fill: "accent", stroke: "paper", line: 2.5 });
-        if (untouched) pen.text("drag me", px, py - 15, { size: 13, weight: 700, colour: "accent", align: "center", halo: true });
         pen.digit(decode(plane, [[z1, z2]]), digit.x, digit.y, digit.size, { side: spec.side, pixel: plane.pixel });
         return { title: plane.title, ...say(pen, place, distance, labels[index]) };
       });
       const both = words.map(({ title, verdict, near }) => `${title}: ${verdict}, ${near}`).join(". ");
-      return { summary: `Two latent planes, and the ${noun} each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.` };
-    },
-
-    grab(x, y) {
-      const place = places.find((p) => x >= p.x && x <= p.x + p.side && y >= p.y && y <= p.y + p.side);
-      if (!place) return null;
-      const [back, down] = [scale([place.x, place.x + place.side], [-reach, reach]), scale([place.y, place.y + place.side], [reach, -reach])];
-      return (px, py) => ({ z1: back(px), z2: down(py) });
+      return { summary: `Two latent planes, and the ${noun} each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.`, handles: places.map((place) => handleIn(place, z1, z2)) };
     },
   };
+
+  /** @param {Box} place @param {number} z1 @param {number} z2 @returns {Handle} */
+  function handleIn(place, z1, z2) {
+    const [back, down] = [scale([place.x, place.x + place.width], [-reach, reach]), scale([place.y, place.y + place.height], [reach, -reach])];
+    return { x: acrossOf(place)(z1), y: upOf(place)(z2), axis: "xy", track: place, hint: "drag me", move: (px, py) => ({ z1: back(px), z2: down(py) }) };
+  }
 }

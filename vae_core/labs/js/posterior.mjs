@@ -29,7 +29,7 @@ export function arrange(width, units) {
   const cell = Math.min(84, Math.floor((width - 2 - (DRAWS - 1) * gap) / DRAWS));
   const draws = { y: Math.max(bars.y + tall + 72, decoded.y + large + 34), cell, step: (width - 2 - cell) / (DRAWS - 1) };
   const sum = { y: draws.y + cell + 42 };
-  return { narrow, input, decoded, bars, draws, sum, height: sum.y + 42 };
+  return { narrow, input, decoded, bars, draws, sum, height: sum.y + 58 };
 }
 
 /** @type {Create<PosteriorSpec>} */
@@ -101,27 +101,60 @@ export function create(spec, read) {
     pen.frame(place.bars);
   }
 
+  /** The end of the axis of nats: room for two and a half times what the images cost untouched. */
+  const most = remember(() => {
+    const costs = Array.from({ length: images.length / size }, (_, i) => untouched(i, 0)).map(({ distortion, rate }) => Math.max(0, distortion) + rate);
+    return roundUp(2.5 * Math.max(...costs));
+  });
+
   /** What it costs now above what it cost before: distortion and rate laid end to end. @param {Pen} pen @param {Cost} now @param {Cost} then @param {number} width */
   function paintSum(pen, now, then, width) {
     const { y } = place.sum;
-    const left = 52, room = width - left - 48;
-    const lengthOf = (/** @type {Cost} */ { distortion, rate }) => (rate < Infinity ? Math.max(0, distortion) + rate : 0);
+    const left = 52, room = width - left - 14;
+    const end = most();
+    const toX = scale([0, end], [left, left + room]);
     const below = Math.min(now.distortion, then.distortion) < 0; // of a narrow Gaussian: a density may be above 1
-    const most = Math.max(lengthOf(now), lengthOf(then));
-    const nat = room / (100 * roundUp(Math.max(1, most / 100), [1, 1.5], 2));
-    const [first, second] = [{ ...HEADING, colour: "accent" }, { ...HEADING, colour: "warm" }];
+    const [first, second] = [{ ...HEADING, colour: "distortion" }, { ...HEADING, colour: "rate" }];
     /** @type {[string, TextStyle][]} */
     const lengths = below ? [["rate", second], ["  (distortion below 0)", SMALL]] : [["distortion", first], [" + ", HEADING], ["rate", second]];
     pen.words([["the cost in nats: ", HEADING], ...lengths], 1, y - 12);
+    pen.axes({ x: left, y, width: room, height: 36 }, { x: { to: toX, ticks: ticks(0, end, 5), rule: () => ({}), align: (tick) => (tick === end ? "right" : "center") } });
     [now, then].forEach(({ rate, distortion, elbo }, i) => {
       const top = y + i * 20;
-      const split = Math.max(0, distortion) * nat;
-      const rest = Number.isFinite(rate) ? rate * nat : room - split;
+      const split = Math.min(left + room, toX(Math.max(0, distortion)));
+      const until = Math.min(left + room, toX(Math.max(0, distortion) + rate));
       pen.text(i ? "before" : "now", 1, top + 7, { size: 12, colour: "muted", base: "middle" });
-      pen.box(left, top, split, 14, { fill: "accent", alpha: i ? 0.45 : 1 });
-      pen.box(left + split + 1, top, Math.max(1, rest), 14, { fill: "orange", alpha: i ? 0.45 : 1 });
-      pen.text(number(-elbo), left + split + rest + 7, top + 7, { size: 12, colour: i ? "muted" : "ink", base: "middle" });
+      pen.box(left, top, split - left, 14, { fill: "distortion", alpha: i ? 0.45 : 1 });
+      if (until > split) pen.box(split + 1, top, until - split - 1, 14, { fill: "rate", alpha: i ? 0.45 : 1 });
+      if (-elbo > end) pen.beyond(number(-elbo), left + room, top + 7, 1);
+      else pen.text(number(-elbo), until + 7, top + 7, { size: 12, colour: i ? "muted" : "ink", base: "middle", halo: true });
     });
+  }
+
+  /** Each unit's bar, to be drawn to the side: that unit is chosen, and its mean follows. @param {Values} values @returns {Handle[]} */
+  function handlesOf({ unit }) {
+    const { bars } = place;
+    return Array.from({ length: units }, (_, i) => {
+      const was = means[row * units + i];
+      const y = bars.y + (i + 0.5) * bars.pitch;
+      return {
+        x: Math.min(bars.x + bars.width, Math.max(bars.x, toX(mean[i]))), y, axis: "x", quiet: unit !== i + 1,
+        box: { x: toX(mean[i]) - 20, y: y - bars.pitch / 2, width: 40, height: bars.pitch },
+        move: (x) => ({ unit: i + 1, shift: (x - bars.x) / bars.unit - REACH - was }),
+      };
+    });
+  }
+
+  /** @param {number} width @returns {Record<string, Box>} */
+  function regionsOf(width) {
+    const { input, decoded, bars, draws, sum } = place;
+    return {
+      input: { ...input, width: input.size, height: input.size },
+      decoded: { ...decoded, width: decoded.size, height: decoded.size },
+      posterior: bars,
+      draws: { x: 1, y: draws.y, width: width - 2, height: draws.cell },
+      cost: { x: 1, y: sum.y - 24, width: width - 2, height: 76 },
+    };
   }
 
   return {
@@ -154,26 +187,14 @@ export function create(spec, read) {
       /** @param {"rate" | "distortion" | "elbo"} key @param {string} words */
       const note = (key, words) => (changed ? `was ${number(then[key])} nats` : `nats, ${words}`);
       const tiles = [
-        { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean of the draws"), mark: "accent" },
-        { name: "Rate", value: number(now.rate), note: now.rate === Infinity ? "a point, not a cloud" : note("rate", "exact"), mark: "orange" },
-        {
-          name: "ELBO",
-          value: number(now.elbo),
-          note: note("elbo", "minus their sum"),
-          mood: now.elbo < then.elbo - 0.05 ? "bad" : now.elbo > then.elbo + 0.05 ? "good" : "",
-        },
+        { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean of the draws"), mark: "distortion" },
+        { name: "Rate", value: number(now.rate), note: now.rate === Infinity ? "a point, not a cloud" : note("rate", "exact"), mark: "rate" },
+        { name: "ELBO", value: number(now.elbo), note: note("elbo", "minus their sum") },
       ];
       const numbers = (/** @type {Cost} */ { rate, distortion, elbo }) => `rate ${number(rate)}, distortion ${number(distortion)}, ELBO ${number(elbo)} nats`;
       const change = changed ? `; before it was touched: ${numbers(then)}` : "";
-      return { summary: `An image, its posterior over ${units} latent units, and ${noun}s decoded from draws of it: ${numbers(now)}${change}.`, tiles };
-    },
-
-    /** A unit's bar can be taken hold of: that unit is chosen, and its mean follows. */
-    grab(x, y) {
-      const { bars } = place;
-      const i = Math.floor((y - bars.y) / bars.pitch);
-      if (i < 0 || i >= units || x < bars.x || x > bars.x + bars.width) return null;
-      return (px) => ({ unit: i + 1, shift: (px - bars.x) / bars.unit - REACH - means[row * units + i] });
+      const summary = `An image, its posterior over ${units} latent units, and ${noun}s decoded from draws of it: ${numbers(now)}${change}.`;
+      return { summary, tiles, handles: handlesOf(values), regions: regionsOf(width) };
     },
   };
 }

@@ -5,7 +5,7 @@ import { HEADING, number, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
  * @typedef {{train: number[][], test: number[][]}} Terms  [rate, distortion] by snapshot
- * @typedef {Named & {side: number, steps: number[], steps_per_epoch: number, terms: Terms, images: Ref, again: Ref, invented: Ref}} TrainingSpec
+ * @typedef {Named & {side: number, at: number[], steps_per_epoch: number, terms: Terms, images: Ref, again: Ref, invented: Ref}} TrainingSpec
  */
 
 const ROOM = 26; // above each group of images, for its heading
@@ -80,7 +80,7 @@ export function progress(step, perEpoch) {
 
 /** @type {Create<TrainingSpec>} */
 export function create(spec, read) {
-  const { side, steps, steps_per_epoch: perEpoch, terms } = spec;
+  const { side, at: steps, steps_per_epoch: perEpoch, terms } = spec;
   const { noun } = wordsFor(spec);
   const size = side * side;
   const images = read(spec.images);
@@ -173,14 +173,12 @@ export function create(spec, read) {
         `${counts[0] === 10 ? "Ten" : counts[0]} test ${noun}s, the network's drawings of them, and ${noun}s it invents, after ${step} steps (${said}). ` +
         `On test images: rate ${number(rate)}, distortion ${number(distortion)}, minus ELBO ${number(rate + distortion)} nats; ` +
         `on training images minus ELBO ${number(trainRate + trainDistortion)} nats.`;
-      return { summary, tiles };
-    },
-
-    /** Drag along the curves: the snapshot nearest to the pointer. */
-    grab(x, y) {
-      const { plot } = place;
-      if (x < plot.x || x > plot.x + plot.width || y < plot.y || y > plot.y + plot.height) return null;
-      return (px) => ({ snapshot: nearestSnapshot(places, scale(ends(), [0, 1])(px)) });
+      /** @type {Handle} along the curves, to the snapshot nearest to the pointer */
+      const handle = {
+        x: Math.max(plot.x, toX(places[now])), y: plot.y + plot.height, axis: "x", colour: "ink", hint: "drag me", track: plot,
+        move: (px) => ({ snapshot: nearestSnapshot(places, scale(ends(), [0, 1])(px)) }),
+      };
+      return { summary, tiles, handles: [handle] };
     },
   };
 }

@@ -16,18 +16,20 @@ type Read = (ref: Ref) => Numbers;
 /** While a part of the block is on its way (`enough`): null for what lies there. */
 type ReadSome = (ref: Ref) => Numbers | null;
 
-interface Slider { kind: "slider"; name: string; label: string; min: number; max: number; step: number; value: number; unit: string }
+interface Slider { kind: "slider"; name: string; label: string; min: number; max: number; step: number; value: number; unit: string; play: number }
 /** `value` is an index. */
 interface Choice { kind: "choice"; name: string; label: string; options: string[]; value: number }
 /** `value` counts the presses. */
-interface Press { kind: "press"; name: string; label: string; value: number }
+interface Press { kind: "press"; name: string; label: string; value: number; play: number }
 /** What only the canvas sets: no control. */
 interface State { kind: "state"; name: string; value: unknown }
 type Control = Slider | Choice | Press | State;
 
 /** What the images are called: digits if not by a `noun`; `classes` is false where labels tell nothing. */
 interface Named { noun?: string; classes?: boolean }
-interface Spec { controls: Control[]; bytes: number; caption: string; enough?: number }
+/** One thing to try: a sentence, where controls stand that are not where they began, and what to look at. */
+interface Step { words: string; state: Values; watch: string[] }
+interface Spec { controls: Control[]; bytes: number; caption: string; steps?: Step[]; legend?: [string, string][]; enough?: number }
 interface Layer { inputs: number; outputs: number; activation: string; weight: Ref; scale: Ref | null; bias: Ref | null }
 
 // --- a lab and its host ---
@@ -47,14 +49,17 @@ interface Model {
 /** Where every control stands. */
 type Values = Record<string, number>;
 /** A number is shown with three digits that count; words of one's own as they are. */
-interface Tile { name: string; value: string | number; note?: string; mood?: string; mark?: string }
+interface Tile { name: string; value: string | number; note?: string; mark?: string }
+interface Shown { summary: string; tiles?: Tile[]; handles?: Handle[]; regions?: Record<string, Box> }
 interface Lab {
   height(width: number): number;
-  paint(pen: Pen, values: Values, width: number): { summary: string; tiles?: Tile[] };
-  grab?(x: number, y: number): Grip | null;
+  paint(pen: Pen, values: Values, width: number): Shown;
 }
-/** From each place of a pointer to new values. */
-type Grip = (x: number, y: number) => Values;
+/** What can be dragged: where it is, and from where it is dragged to, the new values. */
+interface Handle {
+  x: number; y: number; axis: "x" | "xy"; move(x: number, y: number): Values;
+  box?: Box; track?: Box; hint?: string; colour?: string; quiet?: boolean;
+}
 type Create<S = Spec, R = Read> = (spec: Spec & S, read: R) => Lab;
 
 // --- drawing; colours are names of draw.mjs or CSS ---

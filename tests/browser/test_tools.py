@@ -1,0 +1,197 @@
+"""What every lab has below its picture: steps, reset, play and a link; and that control and effect stand on one screen."""
+
+import pytest
+from screen import HEAD, READY, drag, knob, looks, rest, settle, wait_for_look
+
+from vae_core.labs import LABS, DimensionLab, GradientLab, InterpolationLab, PosteriorLab, TrainingLab
+
+SIZES = {"desk": {"width": 1280, "height": 720}, "phone": {"width": 375, "height": 667}}
+ABOVE, BELOW = "<h1>above</h1><div style='height: 700px'></div>", "<div style='height: 1500px'></div>"
+
+
+@pytest.fixture
+def open_lab(watched_page, tmp_path, labs):
+    """`open_lab(PosteriorLab, twice=False, at="#…", …)`: a page with the lab in its middle, and no error at its end."""
+    opened = []
+
+    def start(lab_class, twice=False, at="", **options):
+        html = labs[lab_class].html
+        (tmp_path / "page.html").write_text(HEAD + ABOVE + html + (html if twice else "") + BELOW, encoding="utf-8")
+        watched = watched_page(**{"reduced_motion": "reduce", **options})
+        opened.append(watched)
+        watched.page.goto((tmp_path / "page.html").as_uri() + at)
+        watched.page.wait_for_selector(READY)
+        settle(watched.page)
+        return watched.page
+
+    yield start
+    for watched in opened:
+        assert (watched.abroad, watched.errors) == ([], [])
+
+
+def steps(page):
+    return page.locator(".vae-lab-tools button[aria-pressed]")
+
+
+def values(page):
+    """Where every control on the page stands."""
+    return page.evaluate(
+        "[...document.querySelectorAll('.vae-lab :is(input[type=range], select)')].map(({ value }) => value)"
+    )
+
+
+PLACES = """() => [...document.querySelectorAll('.vae-lab-mark, [data-watched]')].map(element => {
+  const { top, bottom } = element.getBoundingClientRect(); return [top, bottom, element.matches('.vae-lab-strip *')] })
+  .concat([[...document.querySelectorAll('.vae-lab-strip')].map(strip => strip.getBoundingClientRect().top)])"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class, size, labs, open_lab):
+    """What is watched lies whole between the top of the screen and the controls, which stay at its foot."""
+    page = open_lab(lab_class, **SIZES[size])
+    told = labs[lab_class].spec["steps"]
+    assert len(told) >= 3 and steps(page).count() == len(told)
+    for button, step in zip(steps(page).all(), told, strict=True):
+        button.press("Enter")
+        settle(page)
+        assert button.get_attribute("aria-pressed") == "true"
+        assert page.locator(".vae-lab-said").inner_text() == step["words"].replace("*", "")
+        *watched, (foot,) = page.evaluate(PLACES)
+        assert len(watched) >= len(step["watch"]) > 0
+        for top, bottom, control in watched:
+            assert top >= 0 and bottom <= (SIZES[size]["height"] if control else foot + 1), (
+                step["words"],
+                top,
+                bottom,
+                foot,
+            )
+    steps(page).last.press("Enter")
+    settle(page)
+    assert (
+        page.locator(".vae-lab-said").inner_text() == "" and page.locator(".vae-lab-mark, [data-watched]").count() == 0
+    )
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_reset_brings_everything_back(lab_class, open_lab):
+    page = open_lab(lab_class)
+    lab = page.locator(".vae-lab")
+    begun, stood = looks(lab), values(page)
+    for slider in page.locator("input[type=range]").all():
+        slider.press("PageUp")
+    for menu in page.locator("select").all():
+        menu.select_option(index=1)
+    if steps(page).count():
+        steps(page).first.press("Enter")
+    page.get_by_role("button", name="Reset").press("Enter")
+    wait_for_look(lab, begun)
+    assert values(page) == stood
+
+
+@pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
+def test_the_address_holds_the_state_of_each_lab_on_the_page(lab_class, open_lab):
+    page = open_lab(lab_class, twice=True)
+    second = page.locator(".vae-lab").nth(1)
+    second.locator("input[type=range]").first.press("PageUp")
+    page.wait_for_function("location.hash.length > 1")
+    stood, address = values(page), page.evaluate("location.hash")
+    assert address.startswith(f"#{lab_class.__name__}.2~")
+    page.locator("input[type=range]").first.press("PageDown")
+    page.wait_for_function("address => location.hash !== address", arg=address)
+    both = values(page)
+    again = open_lab(lab_class, twice=True, at=page.evaluate("location.hash"))
+    assert values(again) == both
+    assert values(open_lab(lab_class, twice=True, at=address)) == stood
+    again.evaluate("address => { location.hash = address }", address)
+    settle(again)
+    assert values(again)[len(both) // 2 :] == stood[len(both) // 2 :]
+
+
+@pytest.mark.parametrize("bad", ["z1=99", "z1=x", "nothing=1", "z1=1~backdrop=7", "~~==&&%"])
+def test_a_bad_address_is_ignored(bad, open_lab):
+    page = open_lab(LABS[0])
+    assert values(open_lab(LABS[0], at=f"#{LABS[0].__name__}~{bad}")) == values(page)
+
+
+def test_an_address_brings_its_lab_into_view(open_lab):
+    page = open_lab(LABS[0], at=f"#{LABS[0].__name__}~z1=1", height=600)
+    page.wait_for_function("document.querySelector('.vae-lab').getBoundingClientRect().top < innerHeight - 100")
+
+
+def test_a_link_is_copied_or_shown_to_be_copied(open_lab):
+    page = open_lab(LABS[0])
+    page.locator("input[type=range]").first.press("PageUp")
+    settle(page)
+    page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', { value: { writeText: text => { window.copied = text } } })"
+    )
+    page.get_by_role("button", name="link").press("Enter")
+    page.get_by_text("The link to this state is copied.").wait_for()
+    assert values(open_lab(LABS[0], at="#" + page.evaluate("copied").split("#")[1])) == values(page)
+    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'))")
+    page.get_by_role("button", name="link").press("Enter")
+    shown = page.get_by_label("The link to this state")
+    assert shown.input_value() == page.evaluate("copied") and shown.evaluate("e => e.selectionEnd > 20")
+
+
+PLAYED = (
+    PosteriorLab,
+    GradientLab,
+    TrainingLab,
+    DimensionLab,
+    InterpolationLab,
+)  # where time, a path or chance is shown
+
+
+@pytest.mark.parametrize("lab_class", PLAYED, ids=lambda lab: lab.__name__)
+def test_play_moves_the_lab_until_something_else_is_touched(lab_class, open_lab):
+    page = open_lab(lab_class, reduced_motion="no-preference")
+    lab = page.locator(".vae-lab")
+    button = page.get_by_role("button", name="Play")
+    button.scroll_into_view_if_needed()
+    before = looks(lab)
+    settle(page)
+    assert looks(lab) == before, "it plays by itself"
+    button.click()
+    playing = page.get_by_role("button", name="Pause")
+    playing.wait_for()
+    page.wait_for_function(
+        "before => document.querySelector('canvas').getAttribute('aria-label') !== before",
+        arg=page.locator("canvas").get_attribute("aria-label"),
+    )
+    page.locator("input[type=range]").first.focus()
+    page.keyboard.press("Shift")
+    button.wait_for()
+    rest(page)
+    stopped = looks(lab)
+    settle(page)
+    assert looks(lab) == stopped != before
+
+
+@pytest.mark.parametrize("lab_class", PLAYED, ids=lambda lab: lab.__name__)
+def test_nothing_plays_where_a_reader_wants_no_motion(lab_class, open_lab):
+    page = open_lab(lab_class)
+    assert page.get_by_role("button", name="Play").count() == 0
+    page.emulate_media(reduced_motion="no-preference")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    page.emulate_media(reduced_motion="reduce")
+    page.wait_for_function("document.querySelector('.vae-lab-tool[hidden]')")
+
+
+DRAGGED = [lab for lab in LABS if lab not in (DimensionLab, PosteriorLab)]  # with a handle from the start
+
+
+@pytest.mark.parametrize("lab_class", DRAGGED, ids=lambda lab: lab.__name__)
+def test_a_handle_says_what_it_is_until_it_was_used_and_again_after_reset(lab_class, open_lab):
+    page = open_lab(lab_class)
+    lab = page.locator(".vae-lab")
+    begun = looks(lab)
+    place = knob(page)
+    drag(page, place, (place[0] + 15, place[1]))
+    drag(page, knob(page), place)  # as it was, but for the hint
+    used = looks(lab)
+    page.get_by_role("button", name="Reset").press("Enter")
+    wait_for_look(lab, begun)
+    assert used != begun

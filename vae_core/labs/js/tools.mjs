@@ -1,0 +1,86 @@
+// The row of buttons below a lab's picture: what to try, step by step; play; back to the beginning; a link to what is seen.
+
+import { element } from "./controls.mjs";
+
+/**
+ * @typedef {{
+ *   steps: Step[], home: Values,
+ *   take: (values: Values) => void,
+ *   watch: (names: string[]) => void,
+ *   begin: () => void,
+ *   player: {button: HTMLElement, stop: () => void} | null,
+ *   link: (() => string) | null,
+ * }} Bench  the values to begin with; what sets values, points out parts of the picture, starts anew; what plays; what to send
+ */
+
+/** @param {Bench} bench */
+export function buildTools({ steps, home, take, watch, begin, player, link }) {
+  const row = element("div", "vae-lab-tools");
+  const said = element("p", "vae-lab-said");
+  said.setAttribute("aria-live", "polite");
+  let chosen = -1;
+
+  /** Go to a step, or to none. @param {number} i */
+  function choose(i) {
+    player?.stop();
+    chosen = i;
+    numbers.forEach((button, k) => button.setAttribute("aria-pressed", String(k === i)));
+    said.replaceChildren(...emphasised(i < 0 ? "" : steps[i].words));
+    if (i >= 0) take({ ...home, ...steps[i].state });
+    watch(i < 0 ? [] : steps[i].watch);
+  }
+  function reset() {
+    choose(-1);
+    take(home);
+    begin();
+  }
+  async function send(/** @type {string} */ address) {
+    try {
+      await navigator.clipboard.writeText(address);
+      said.textContent = "The link to this state is copied.";
+    } catch { // no permission: there to be copied by hand
+      const field = Object.assign(element("input"), { value: address, readOnly: true });
+      field.setAttribute("aria-label", "The link to this state");
+      said.replaceChildren(field);
+      field.select();
+    }
+  }
+
+  const numbers = steps.map(({ words }, i) => {
+    const button = tool(["", String(i + 1)], () => choose(chosen === i ? -1 : i));
+    button.setAttribute("aria-label", `${i + 1}: ${words.replaceAll("*", "")}`);
+    button.setAttribute("aria-pressed", "false");
+    return button;
+  });
+  if (steps.length) row.append(element("span", "vae-lab-name", "Try"), ...numbers);
+  row.append(element("span", "vae-lab-space"));
+  if (player) row.append(player.button);
+  row.append(tool(["↺", " Reset"], reset));
+  if (link) {
+    const copy = tool(["", "Link"], () => send(link()));
+    copy.setAttribute("aria-label", "Copy a link to this state");
+    row.append(copy);
+  }
+  return [row, said];
+}
+
+/** A button with a sign, and a word that a phone leaves to be read aloud. @param {[string, string]} words @param {() => void} act */
+export function tool(words, act) {
+  const button = element("button", "vae-lab-tool");
+  button.type = "button";
+  label(button, words);
+  button.addEventListener("click", act);
+  return button;
+}
+
+/** @param {HTMLElement} button @param {[string, string]} words */
+export function label(button, [sign, word]) {
+  const signed = element("span", "", sign);
+  signed.setAttribute("aria-hidden", "true");
+  button.replaceChildren(...(sign ? [signed] : []), element("span", sign ? "vae-lab-word" : "", word));
+}
+
+/** Words with what stands between stars set off, as steps have the names of controls. @param {string} words */
+function emphasised(words) {
+  return words.split("*").map((part, i) => (i % 2 ? element("b", "", part) : part));
+}
