@@ -19,7 +19,7 @@ lab = mine.StretchLab()
 z = torch.randn(5, lab.canvas.spec["layers"][0]["inputs"], generator=torch.Generator().manual_seed(0))
 assert unpack_dense(lab.canvas.spec["layers"], lab.canvas.data)(z).shape == (5, 784)
 lab.controls["stretch"].value = 2.0
-assert lab.values == {{"stretch": 2.0, "draw": 0}}
+assert lab.values == {{"stretch": 2.0, "draw": 0}} and len(lab.steps) == 2
 try:
     mine.StretchLab(vae_core.ConvVAE())  # whose size is known, and whose layers a lab cannot take
 except ValueError as refused:
@@ -89,11 +89,16 @@ def test_the_worked_example_is_a_lab(example, watched_page, tmp_path, width):
     slider.press("Home")
     flat = looks(pictures)
     assert flat != stretched, "the slider changes nothing"
-    page.get_by_role("button").press("Enter")
+    page.get_by_role("button", name="Draw new ε", exact=True).press("Enter")
     assert looks(pictures) == flat, "at stretch 0 every draw is the mean"
     slider.press("End")
     assert looks(pictures) != stretched, "another draw is another picture"
     assert "stretched 3.00 times" in said
+    page.get_by_role("button", name="2: Move").press("Enter")
+    assert looks(pictures) == flat and page.locator(".vae-lab-mark").count() == 1
+    page.wait_for_function("location.hash.includes('StretchLab~stretch=0')")
+    page.get_by_role("button", name="Reset", exact=True).press("Enter")
+    assert looks(pictures) != flat and page.locator(".vae-lab-mark").count() == 0
     assert re.fullmatch(r"\d\.\d\d|\d\d\.\d", *tiles(page)), "a tile's number has three digits that count"
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert (watched.abroad, watched.errors) == ([], [])
