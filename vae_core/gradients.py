@@ -47,7 +47,7 @@ FUNCTIONS = (  # labs/js/gradient.mjs has them in the same order
 def pathwise(f: Function, mean: Tensor, std: Tensor, epsilon: Tensor) -> Tensor:
     """The gradient of E[f(z)] through the draws: mean and std (L,).
 
-    epsilon (B, N, L) makes B estimates of N draws each -> (2, B, L), by mean
+    epsilon (estimates, K, L), of K draws each -> (2, estimates, L), by mean
     and by std (Kingma & Welling 2013, section 2.4; Mohamed et al. 2020,
     section 5).
     """
@@ -65,10 +65,10 @@ def score_function(f: Function, mean: Tensor, std: Tensor, epsilon: Tensor, base
     draws of its estimate (Kool et al. 2019).
     """
     with torch.no_grad():
-        cost = f(mean + std * epsilon)[..., None]  # (B, N, 1)
+        cost = f(mean + std * epsilon)[..., None]  # (estimates, K, 1)
         if baseline:
             total = cost.sum(1, keepdim=True)
             cost = cost - (total - cost) / (cost.shape[1] - 1)
         by_mean, by_std = epsilon / std, (epsilon.square() - 1) / std
-        score = torch.stack([by_mean, by_std])  # of log q(z): (2, B, N, L)
+        score = torch.stack([by_mean, by_std])  # of log q: (2, estimates, K, L)
         return (cost * score).mean(2)
