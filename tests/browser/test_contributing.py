@@ -13,11 +13,11 @@ from screen import HEAD, looks, tiles, words
 
 CHECK = """
 import torch, vae_core, vae_core.labs.stretch as mine
-from vae_core.labs.pack import unpack_dense
+from vae_core.labs.pack import unpack_network
 assert vae_core.__file__.startswith({folder!r}), vae_core.__file__
 lab = mine.StretchLab()
 z = torch.randn(5, lab.canvas.spec["layers"][0]["inputs"], generator=torch.Generator().manual_seed(0))
-assert unpack_dense(lab.canvas.spec["layers"], lab.canvas.data)(z).shape == (5, 784)
+assert unpack_network(lab.canvas.spec["layers"], lab.canvas.data)(z).shape == (5, 784)
 lab.controls["stretch"].value = 2.0
 assert lab.values == {{"stretch": 2.0, "draw": 0}}
 try:

@@ -28,7 +28,9 @@ type Control = Slider | Choice | Press | State;
 /** What the images are called: digits if not by a `noun`; `classes` is false where labels tell nothing. */
 interface Named { noun?: string; classes?: boolean }
 interface Spec { controls: Control[]; bytes: number; caption: string; enough?: number }
-interface Layer { inputs: number; outputs: number; activation: string; weight: Ref; scale: Ref | null; bias: Ref | null }
+/** Dense, or a transposed convolution of (inputs / (height · width)) channels; then weight, scale and bias go by channels of outputs. */
+interface Layer { inputs: number; outputs: number; activation: string; weight: Ref; scale: Ref | null; bias: Ref | null; transposed?: Transposed }
+interface Transposed { height: number; width: number; kernel: number; stride: number; padding: number; spare: number }
 
 // --- a lab and its host ---
 
