@@ -21,11 +21,14 @@ assert unpack_network(lab.canvas.spec["layers"], lab.canvas.data)(z).shape == (5
 lab.controls["stretch"].value = 2.0
 assert lab.values == {{"stretch": 2.0, "draw": 0}}
 try:
-    mine.StretchLab(vae_core.ConvVAE())  # whose size is known, and whose layers a lab cannot take
+    odd = vae_core.ConvVAE(latent_dim=10)
+    mine.StretchLab(odd)
+    odd.decoder.layers.append(torch.nn.GELU())
+    mine.StretchLab(odd)  # whose size is known, and whose layers a lab cannot take
 except ValueError as refused:
-    assert "dense layers" in str(refused), refused
+    assert "dense layers" in str(refused) and "GELU" in str(refused), refused
 else:
-    raise AssertionError("convolutions were taken for dense layers")
+    raise AssertionError("an activation was left out")
 print(mine.StretchLab().html())
 """
 
