@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vae_core import VAE, ConvVAE
+from vae_core import VAE, ConvVAE, ImageSet, TrainConfig, fit
+from vae_core.labs import InterpolationLab, PosteriorLab
 from vae_core.labs.bundle import JS
-from vae_core.labs.pack import Block, pack_decoder, pack_network, unpack_network
+from vae_core.labs.pack import Block, pack_decoder, unpack_network
+from vae_core.labs.picture import Sheet
+from vae_core.likelihoods import get_likelihood
 from vae_core.models import LatentModel
 
 RUN = """
@@ -38,7 +41,9 @@ def in_node(layers: list[dict], data: bytes, z: Tensor, counts: list[int]) -> li
     command = [node, "--input-type=module", "-e", RUN]
     done = subprocess.run(command, cwd=JS, input=json.dumps(given), text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    return [np.array(outputs).reshape(count, -1) for count, outputs in zip(counts, json.loads(done.stdout), strict=True)]
+    return [
+        np.array(outputs).reshape(count, -1) for count, outputs in zip(counts, json.loads(done.stdout), strict=True)
+    ]
 
 
 def restless(model: LatentModel, seed: int = 0) -> LatentModel:
@@ -109,3 +114,100 @@ def test_the_browser_computes_what_pytorch_computes(name):
     for theirs in in_node(layers, block.data, z, [9, 1, 2, 4]):
         np.testing.assert_allclose(theirs, ours[: len(theirs)], atol=1e-5 * max(1, ours.abs().max().item()))
     assert (ours - drawn).std() < 0.03 * drawn.std()
+
+
+def test_a_decoder_with_convolutions_travels_in_eight_bits_where_a_dense_one_takes_six():
+    torch.manual_seed(0)
+    codes = torch.randn(200, 3)
+    for model, dtype in ((Own(9, nn.Linear(3, 9)), "int6"), (ConvVAE(size=4, widths=(4,), latent_dim=3), "int8")):
+        packed = pack_decoder(model, Block(), codes)["layers"]
+        assert {layer["weight"]["dtype"] for layer in packed} == {dtype}
+
+
+class Doubled(nn.ConvTranspose2d):
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return 1.1 * super().forward(input)
+
+
+def image(*layers: nn.Module) -> tuple[nn.Module, ...]:
+    return (nn.Linear(3, 8), nn.Unflatten(1, (2, 2, 2)), *layers, nn.Flatten())
+
+
+REFUSED = {
+    "of a kind that it does not know": (
+        image(nn.Conv2d(2, 1, 1)),
+        r"dense layers and transposed conv.*not Conv2d\(2, 1",
+    ),
+    "of one dimension": ((nn.Linear(3, 8), nn.Unflatten(1, (2, 4)), nn.ConvTranspose1d(2, 1, 1)), "Unflatten.*height"),
+    "in groups": (image(nn.ConvTranspose2d(2, 2, 2, groups=2)), "one group.*groups=2"),
+    "dilated": (image(nn.ConvTranspose2d(2, 1, 2, dilation=2)), "undilated.*dilation"),
+    "not the same both ways": (image(nn.ConvTranspose2d(2, 1, (2, 1))), r"same both ways, not.*kernel_size=\(2, 1\)"),
+    "of an unknown height": ((nn.Linear(3, 4), nn.ConvTranspose2d(4, 1, 2)), "height and width.*put nn.Unflatten"),
+    "of other channels": (image(nn.ConvTranspose2d(3, 1, 2)), "height and width of what comes"),
+    "dense in an image": (image(nn.Linear(2, 2)), r"inputs are flat: put nn.Flatten\(\)"),
+    "after an activation": (
+        image(nn.ConvTranspose2d(2, 2, 1), nn.ReLU(), nn.BatchNorm2d(2)),
+        r"BatchNorm2d\(2.* not after ReLU",
+    ),
+    "first": ((nn.BatchNorm1d(3), nn.Linear(3, 4)), "not after None"),
+    "of each batch": (
+        image(nn.ConvTranspose2d(2, 2, 1), nn.BatchNorm2d(2, track_running_stats=False)),
+        "from each batch.*track_running_stats=True",
+    ),
+    "with a slope of its own": (image(nn.ConvTranspose2d(2, 1, 1), nn.LeakyReLU(0.2)), "LeakyReLU.*do not travel"),
+    "that computes something else": (image(Doubled(2, 1, 2)), "what this model decodes is not what its layers give"),
+    "that do not fit": ((nn.Linear(3, 9), nn.Unflatten(1, (2, 2, 2)), nn.ConvTranspose2d(2, 1, 2)), "what this model"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_layers_that_cannot_travel_are_refused(what):
+    layers, message = REFUSED[what]
+    torch.manual_seed(0)
+    model = Own(4, *layers)
+    if what == "that do not fit":  # in turn; the model itself knows how
+        model.decoder.forward = lambda z: z.repeat(1, 3)
+    with pytest.raises(ValueError, match=message):
+        pack_decoder(model, Block())
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_lab_shows_a_model_of_convolutions(channels):
+    """What `fit` makes of a ConvVAE, grey or in colour: what is drawn in the browser is what PyTorch draws at the lab's z."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    images = ImageSet.of(torch.randint(0, 256, (60, channels, 8, 8), dtype=torch.uint8, generator=generator))
+    model = ConvVAE(channels=channels, size=8, widths=(6, 12), hidden_dim=20, latent_dim=4)
+    fit(model, images, TrainConfig(epochs=1, batch_size=20, device="cpu"), progress=False)
+    lab = PosteriorLab(model, images)
+    spec = lab.canvas.spec
+    assert (spec["side"], spec["channels"], spec["images"]["shape"][1]) == (8, channels, channels * 64)
+    (outputs,) = in_node(spec["layers"], lab.canvas.data, torch.from_numpy(lab.z)[None], [1])
+    shown = get_likelihood(spec["likelihood"]).mean(torch.from_numpy(outputs[0]))
+    np.testing.assert_allclose(shown, lab.answer(), atol=0.01)
+
+
+def test_colours_are_refused_where_they_cannot_be_shown():
+    colour = ImageSet.of(torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8))
+    with pytest.raises(ValueError, match="grey images, and these have 3 channels"):
+        InterpolationLab(ConvVAE(channels=3, size=8, widths=(4,)), images=colour)
+    with pytest.raises(ValueError, match="takes 64 numbers an image, and the images have 8 × 8 in 3 channels"):
+        PosteriorLab(ConvVAE(size=8, widths=(4,)), colour)
+    with pytest.raises(ValueError, match="28 × 28 pixels of MNIST, and the images have 8 × 8 in 3 channels"):
+        PosteriorLab(images=colour)
+    with pytest.raises(ValueError, match="one channel or three, not of 4"):
+        PosteriorLab(
+            ConvVAE(size=8, widths=(4,)),
+            ImageSet("four", *(torch.zeros(4, 4, 8, 8).byte(),) * 2, *(torch.arange(4),) * 2),
+        )
+
+
+def test_a_still_picture_shows_grey_dark_on_light_and_colours_as_they_are():
+    sheet = Sheet(60, 60)
+    sheet.show("", torch.tensor([[0.0, 1.0, 0.2, 0.0]]), 4, 30, 2)
+    sheet.show("", torch.tensor([[1.0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0.2, 1]]), 20, 30, 2)
+    pixels = sheet.image.load()
+    assert pixels is not None
+    places = [(0, 30), (1, 30), (0, 31), (1, 31)]
+    assert [pixels[4 + x, y] for x, y in places] == [(255,) * 3, (0,) * 3, (204,) * 3, (255,) * 3]
+    assert [pixels[20 + x, y] for x, y in places] == [(255, 0, 0), (0, 255, 0), (0, 0, 51), (255, 255, 255)]

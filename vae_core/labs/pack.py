@@ -120,7 +120,7 @@ def pack_network(network: nn.Module, block: Block, rounded: Sequence[Rounded] = 
 
 
 def plain(network: nn.Module) -> nn.Sequential:
-    """The layers of `network` in evaluation mode, with batch normalisation folded into what stands before it.
+    """The layers of `network` as the browser has them: PyTorch's own, with batch normalisation folded into what stands before it.
 
     Raises:
         ValueError: there is nothing that it could be folded into, or it takes its statistics from each batch.
@@ -130,7 +130,7 @@ def plain(network: nn.Module) -> nn.Sequential:
         for layer in getattr(network, "layers", network).children():
             before = layers[-1] if layers else None
             if not isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-                layers.append(layer)
+                layers.append(_bare(layer))
             elif layer.running_mean is None:
                 raise ValueError(f"{layer} takes its statistics from each batch: a lab needs track_running_stats=True")
             elif isinstance(before, nn.Linear) and isinstance(layer, nn.BatchNorm1d):
@@ -138,8 +138,24 @@ def plain(network: nn.Module) -> nn.Sequential:
             elif isinstance(before, nn.ConvTranspose2d) and isinstance(layer, nn.BatchNorm2d):
                 layers[-1] = fuse_conv_bn_eval(before, layer, transpose=True)
             else:
-                raise ValueError(f"a lab takes {layer} right after a layer that it can be a part of, not after {before}")
+                raise ValueError(
+                    f"a lab takes {layer} right after a layer that it can be a part of, not after {before}"
+                )
     return nn.Sequential(*layers)
+
+
+def _bare(layer: nn.Module) -> nn.Module:
+    """Of a layer with weights these alone, in PyTorch's own: whatever a subclass or a hook adds, `_is_stack` then finds."""
+    if isinstance(layer, nn.Linear):
+        bare = nn.Linear(layer.in_features, layer.out_features)
+    elif isinstance(layer, nn.ConvTranspose2d):
+        channels, sizes = (layer.in_channels, layer.out_channels), (layer.kernel_size, layer.stride, layer.padding)
+        bare = nn.ConvTranspose2d(*channels, *sizes, layer.output_padding, layer.groups, dilation=layer.dilation)
+    else:
+        return layer
+    bare.weight = nn.Parameter(layer.weight.detach())
+    bare.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach())
+    return bare.eval()
 
 
 def _sizes(layer: nn.Linear | nn.ConvTranspose2d, image: tuple[int, ...]) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -151,7 +167,9 @@ def _sizes(layer: nn.Linear | nn.ConvTranspose2d, image: tuple[int, ...]) -> tup
     settings = {"kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding}
     settings["output_padding"] = layer.output_padding
     if layer.groups != 1 or layer.dilation != (1, 1) or any(across != down for down, across in settings.values()):
-        raise ValueError(f"a lab takes transposed convolutions of one group, undilated, the same both ways, not {layer}")
+        raise ValueError(
+            f"a lab takes transposed convolutions of one group, undilated, the same both ways, not {layer}"
+        )
     if image[:1] != (layer.in_channels,):
         raise ValueError(f"a lab must know height and width of what comes to {layer}: put nn.Unflatten before it")
     kernel, stride, padding, spare = (down for down, _ in settings.values())
@@ -184,8 +202,8 @@ def pack_decoder(model: LatentModel, block: Block, codes: Tensor | None = None) 
     network = plain(model.decoder)
     if not _is_stack(model, network):
         raise ValueError("a lab shows layers in turn, and what this model decodes is not what its layers give")
-    eight = codes is None or any(isinstance(layer, nn.ConvTranspose2d) for layer in network)
-    rounded = () if eight else round_network(network, codes, model.likelihood)
+    convolves = any(isinstance(layer, nn.ConvTranspose2d) for layer in network)
+    rounded = () if codes is None or convolves else round_network(network, codes, model.likelihood)
     return {"layers": pack_network(network, block, rounded), "likelihood": describe(model.likelihood)}
 
 
