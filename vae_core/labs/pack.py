@@ -113,7 +113,8 @@ def pack_network(network: nn.Module, block: Block, rounded: Sequence[Rounded] = 
             if not torch.equal(layer(PROBE.clone()), ACTIVATIONS[name]()(PROBE)):
                 raise ValueError(f"a lab knows {ACTIVATIONS[name]()}, not {layer}: its settings do not travel")
         else:
-            raise ValueError(f"a lab can take {KNOWN} to the browser, not {layer}")
+            shown = type(layer).__name__ if [*layer.children()] else layer
+            raise ValueError(f"a lab can take {KNOWN} to the browser, not {shown}")
     if not packed:
         raise ValueError(f"a lab can take {KNOWN} to the browser, and this network has none")
     return packed
@@ -146,15 +147,18 @@ def plain(network: nn.Module) -> nn.Sequential:
 
 def _bare(layer: nn.Module) -> nn.Module:
     """Of a layer with weights these alone, in PyTorch's own: whatever a subclass or a hook adds, `_is_stack` then finds."""
-    if isinstance(layer, nn.Linear):
-        bare = nn.Linear(layer.in_features, layer.out_features)
-    elif isinstance(layer, nn.ConvTranspose2d):
-        channels, sizes = (layer.in_channels, layer.out_channels), (layer.kernel_size, layer.stride, layer.padding)
-        bare = nn.ConvTranspose2d(*channels, *sizes, layer.output_padding, layer.groups, dilation=layer.dilation)
-    else:
+    if not isinstance(layer, nn.Linear | nn.ConvTranspose2d):
         return layer
-    bare.weight = nn.Parameter(layer.weight.detach())
-    bare.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach())
+    bias: Any = layer.bias
+    if isinstance(layer, nn.Linear):
+        bare = nn.Linear(layer.in_features, layer.out_features, bias is not None)
+    else:
+        sizes: Any = (layer.kernel_size, layer.stride, layer.padding, layer.output_padding)
+        kind: dict[str, Any] = {"groups": layer.groups, "bias": bias is not None, "dilation": layer.dilation}
+        bare = nn.ConvTranspose2d(layer.in_channels, layer.out_channels, *sizes, **kind)
+    bare.weight.data = layer.weight.detach()
+    if bias is not None:
+        bare.bias = nn.Parameter(bias.detach())
     return bare.eval()
 
 
