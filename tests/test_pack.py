@@ -147,9 +147,9 @@ REFUSED = {
     "dense in an image": (image(nn.Linear(2, 2)), r"inputs are flat: put nn.Flatten\(\)"),
     "after an activation": (
         image(nn.ConvTranspose2d(2, 2, 1), nn.ReLU(), nn.BatchNorm2d(2)),
-        r"BatchNorm2d\(2.* not after ReLU",
+        r"BatchNorm2d\(2.* only right after",
     ),
-    "first": ((nn.BatchNorm1d(3), nn.Linear(3, 4)), "not after None"),
+    "first": ((nn.BatchNorm1d(3), nn.Linear(3, 4)), "only right after one of the dense layers"),
     "of each batch": (
         image(nn.ConvTranspose2d(2, 2, 1), nn.BatchNorm2d(2, track_running_stats=False)),
         "from each batch.*track_running_stats=True",

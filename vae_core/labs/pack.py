@@ -112,6 +112,8 @@ def pack_network(network: nn.Module, block: Block, rounded: Sequence[Rounded] = 
             packed[-1]["activation"] = name = ACTIVATION_NAMES[type(layer)]
             if not torch.equal(layer(PROBE.clone()), ACTIVATIONS[name]()(PROBE)):
                 raise ValueError(f"a lab knows {ACTIVATIONS[name]()}, not {layer}: its settings do not travel")
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            raise ValueError(f"a lab takes {layer} only right after one of the {KNOWN}, as a part of it")
         else:
             shown = type(layer).__name__ if [*layer.children()] else layer
             raise ValueError(f"a lab can take {KNOWN} to the browser, not {shown}")
@@ -124,7 +126,7 @@ def plain(network: nn.Module) -> nn.Sequential:
     """The layers of `network` as the browser has them: PyTorch's own, with batch normalisation folded into what stands before it.
 
     Raises:
-        ValueError: there is nothing that it could be folded into, or it takes its statistics from each batch.
+        ValueError: batch normalisation that takes its statistics from each batch.
     """
     layers: list[nn.Module] = []
     with evaluating(network):
@@ -139,9 +141,7 @@ def plain(network: nn.Module) -> nn.Sequential:
             elif isinstance(before, nn.ConvTranspose2d) and isinstance(layer, nn.BatchNorm2d):
                 layers[-1] = fuse_conv_bn_eval(before, layer, transpose=True)
             else:
-                raise ValueError(
-                    f"a lab takes {layer} right after a layer that it can be a part of, not after {before}"
-                )
+                layers.append(layer)  # `pack_network` refuses it, after what stands before it
     return nn.Sequential(*layers)
 
 
