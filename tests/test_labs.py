@@ -439,7 +439,6 @@ def test_closing_twice_is_closing_once():
     [
         (lambda: ManifoldLab(ae=Autoencoder(latent_dim=3)), "latent_dim = 2, not 3"),
         (lambda: PosteriorLab(Autoencoder(latent_dim=3)), "needs a VAE, not Autoencoder"),
-        (lambda: PosteriorLab(ConvVAE(size=28, widths=(4, 8))), "not Unflatten"),
         (lambda: Slider("a", "a", 1, 0, 0.1, 0.5), "cannot move"),
         (lambda: Slider("a", "a", 0, 1, 0.1, 2), "a = 2 lies outside"),
         (lambda: Choice("a", "a", ("x",), 1), "no option 1"),
