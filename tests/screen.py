@@ -137,7 +137,7 @@ def refs(value):
 
 
 def networks(value):
-    """Every list of dense layers in a spec."""
+    """Every list of layers in a spec."""
     if isinstance(value, dict):
         return ([value["layers"]] if "layers" in value else []) + networks(list(value.values()))
     return [found for part in value for found in networks(part)] if isinstance(value, list) else []

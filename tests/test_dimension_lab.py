@@ -11,7 +11,7 @@ from vae_core.data import to_pixels
 from vae_core.labs import DimensionLab
 from vae_core.labs.dimension import DIMENSIONS
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import Block, pack_dense, read, unpack_dense
+from vae_core.labs.pack import Block, pack_network, read, unpack_network
 from vae_core.labs.rounding import round_network, sensitivity
 from vae_core.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
 from vae_core.losses import reparameterize
@@ -45,7 +45,7 @@ def test_a_rounded_network_comes_back_as_integers_times_scales(bias):
     torch.manual_seed(0)
     network, block = dense((3, 40, 30), "relu", bias), Block()
     rounded = round_network(network, torch.randn(500, 3), Bernoulli())
-    back = unpack_dense(pack_dense(network, block, rounded), block.data)
+    back = unpack_network(pack_network(network, block, rounded), block.data)
     for number, (weight, scale, shift) in enumerate(rounded):
         layer = back.get_submodule(str(2 * number))
         assert isinstance(layer, torch.nn.Linear)
@@ -63,7 +63,7 @@ def test_rounding_together_beats_rounding_each_by_itself():
     x, weight = network[:2](z), network.get_parameter("2.weight")
     alone = (weight / scale[:, None]).round().clamp(-32, 31) * scale[:, None]
     block = Block()
-    back = unpack_dense(pack_dense(network, block, round_network(network, z, Bernoulli())), block.data)
+    back = unpack_network(pack_network(network, block, round_network(network, z, Bernoulli())), block.data)
     with torch.no_grad():
         ours, theirs = (back(z) - network(z)).square().mean(), (x @ (alone - weight).T).square().mean()
     assert ours < theirs / 2
@@ -97,7 +97,7 @@ def test_rows_are_rounded_as_their_likelihood_feels_it():
 
     def lost(counted_as):
         block = Block()
-        back = unpack_dense(pack_dense(network, block, round_network(network, z, counted_as)), block.data)
+        back = unpack_network(pack_network(network, block, round_network(network, z, counted_as)), block.data)
         with torch.no_grad():
             return (gaussian.log_prob(network(z), network(z)) - gaussian.log_prob(network(z), back(z))).mean().item()
 
@@ -110,7 +110,7 @@ def test_six_bits_cost_little(latent_dim, images):
     model, block = load_pretrained(f"vae-{latent_dim}"), Block()
     practice = torch.randn(4000, latent_dim, generator=torch.Generator().manual_seed(0))
     rounded = round_network(model.decoder, practice, model.likelihood)
-    small = unpack_dense(pack_dense(model.decoder, block, rounded), block.data)
+    small = unpack_network(pack_network(model.decoder, block, rounded), block.data)
     x = to_pixels(images.test[:1000])
     with torch.no_grad():
         mean, log_var = model.encode(x)
@@ -172,5 +172,5 @@ def test_other_models_are_refused(models):
 
 def test_other_images_are_refused():
     wide = ImageSet("wide", *(torch.zeros(4, 1, 2, 4, dtype=torch.uint8),) * 2, *(torch.arange(4),) * 2)
-    with pytest.raises(ValueError, match="square grey images"):
+    with pytest.raises(ValueError, match="square images"):
         DimensionLab([VAE(input_dim=8, latent_dim=2)], wide)

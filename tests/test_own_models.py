@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vae_core import VAE, Autoencoder, ImageSet, TrainConfig, fit, load_model, register, save_model
 from vae_core.labs import DimensionLab, InterpolationLab, ManifoldLab, PosteriorLab
-from vae_core.labs.pack import unpack_dense
+from vae_core.labs.pack import unpack_network
 from vae_core.likelihoods import Gaussian, get_likelihood
 from vae_core.losses import Elbo
 from vae_core.metrics import elbo, evaluate
@@ -139,7 +139,7 @@ def test_every_lab_shows_it_or_says_why_not(lab_class, own, digits):
     likelihood = get_likelihood(packed["likelihood"])
     assert likelihood == model.likelihood
     with torch.no_grad():
-        shown = likelihood.mean(unpack_dense(packed["layers"], lab.canvas.data)(torch.from_numpy(z)))
+        shown = likelihood.mean(unpack_network(packed["layers"], lab.canvas.data)(torch.from_numpy(z)))
     np.testing.assert_allclose(shown, drawn, atol=0.05)
 
 

@@ -13,19 +13,22 @@ from screen import HEAD, looks, tiles, words
 
 CHECK = """
 import torch, vae_core, vae_core.labs.stretch as mine
-from vae_core.labs.pack import unpack_dense
+from vae_core.labs.pack import unpack_network
 assert vae_core.__file__.startswith({folder!r}), vae_core.__file__
 lab = mine.StretchLab()
 z = torch.randn(5, lab.canvas.spec["layers"][0]["inputs"], generator=torch.Generator().manual_seed(0))
-assert unpack_dense(lab.canvas.spec["layers"], lab.canvas.data)(z).shape == (5, 784)
+assert unpack_network(lab.canvas.spec["layers"], lab.canvas.data)(z).shape == (5, 784)
 lab.controls["stretch"].value = 2.0
 assert lab.values == {{"stretch": 2.0, "draw": 0}} and len(lab.steps) == 2
 try:
-    mine.StretchLab(vae_core.ConvVAE())  # whose size is known, and whose layers a lab cannot take
+    odd = vae_core.ConvVAE(latent_dim=10)
+    mine.StretchLab(odd)
+    odd.decoder.layers.append(torch.nn.GELU())
+    mine.StretchLab(odd)  # whose size is known, and whose layers a lab cannot take
 except ValueError as refused:
-    assert "dense layers" in str(refused), refused
+    assert "dense layers" in str(refused) and "GELU" in str(refused), refused
 else:
-    raise AssertionError("convolutions were taken for dense layers")
+    raise AssertionError("an activation was left out")
 print(mine.StretchLab().html())
 """
 

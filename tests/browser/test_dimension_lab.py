@@ -11,7 +11,7 @@ from screen import HEAD, READY, settle, words
 from vae_core.labs import DimensionLab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import read, unpack_dense
+from vae_core.labs.pack import read, unpack_network
 from vae_core.likelihoods import get_likelihood
 from vae_core.losses import gaussian_kl, reparameterize
 
@@ -48,7 +48,7 @@ def by_pytorch(lab, digit, noise, draw):
         log_var = log_var + 2 * np.log(noise)
         epsilon = torch.from_numpy(normals(draw + 1, 4 * spec["units"]).reshape(4, -1))
         with torch.no_grad():
-            outputs = unpack_dense(spec["layers"], data).double()(reparameterize(mean, log_var, epsilon))
+            outputs = unpack_network(spec["layers"], data).double()(reparameterize(mean, log_var, epsilon))
         distortion = -get_likelihood(spec["likelihood"]).log_prob(x, outputs).mean().item()
         yield gaussian_kl(mean, log_var).item(), distortion, outputs.sigmoid().flatten().numpy()
 

@@ -11,7 +11,7 @@ from screen import HEAD, READY, drag, settle, tiles, words
 from vae_core.labs import InterpolationLab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.interpolation import halve
-from vae_core.labs.pack import read, unpack_dense
+from vae_core.labs.pack import read, unpack_network
 from vae_core.latent import lerp, slerp
 from vae_core.likelihoods import get_likelihood
 
@@ -75,7 +75,7 @@ def test_the_browser_draws_and_measures_as_pytorch_does(path, t, page, lab):
     library = torch.from_numpy(read(data, spec["library"]).astype(np.float64)) / 255
     labels = torch.from_numpy(read(data, spec["labels"]).astype(np.int64))
     for i, model in enumerate(spec["models"]):
-        network, likelihood = unpack_dense(model["layers"], data).double(), get_likelihood(model["likelihood"])
+        network, likelihood = unpack_network(model["layers"], data).double(), get_likelihood(model["likelihood"])
         start, end = torch.from_numpy(read(data, model["codes"]).astype(np.float64))[[1, 14]]
         k = round(100 * t)
         with torch.no_grad():

@@ -29,7 +29,7 @@ from vae_core import VAE, ImageSet
 from vae_core.labs import LABS, DimensionLab, InterpolationLab, ManifoldLab, PosteriorLab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import unpack_dense
+from vae_core.labs.pack import unpack_network
 from vae_core.likelihoods import get_likelihood
 from vae_core.losses import gaussian_kl
 
@@ -150,7 +150,7 @@ def test_the_browser_computes_what_pytorch_computes(lab_class, labs, open_page):
         }
         theirs = np.frombuffer(base64.b64decode(page.evaluate(RUN_NETWORK, given)), "<f4")
         with torch.no_grad():
-            ours = unpack_dense(layers, lab.data)(z).sigmoid().flatten()
+            ours = unpack_network(layers, lab.data)(z).sigmoid().flatten()
         np.testing.assert_allclose(theirs, ours, atol=1e-5)
 
 
@@ -174,7 +174,7 @@ def test_posterior_lab_counts_as_pytorch_counts(open_page):
     mean, log_var = torch.from_numpy(lab.mean), torch.from_numpy(lab.log_var)
     epsilon = torch.from_numpy(normals(2, 8 * latent_dim)).float().view(8, latent_dim)
     with torch.no_grad():
-        outputs = unpack_dense(spec["layers"], data)(mean + (0.5 * log_var).exp() * epsilon)
+        outputs = unpack_network(spec["layers"], data)(mean + (0.5 * log_var).exp() * epsilon)
     images = np.frombuffer(data, np.uint8, 784 * 4, spec["images"]["at"]).reshape(4, 784)
     x = torch.from_numpy(images[3].astype(np.float32)) / 255
     distortion = -get_likelihood(spec["likelihood"]).log_prob(x, outputs).mean().item()

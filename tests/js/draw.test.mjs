@@ -74,3 +74,12 @@ test("a picture is painted from paper to ink, or in the colours that its lab ask
   pen.digit([0, 0, 0, 0], 0, 0, 20, { side: 2 });
   assert.equal(Object.keys(pen.scales).length, 2);
 });
+
+test("a picture of three channels, one after another, has the colours that it has, whatever the page's are", () => {
+  const { pen, put } = paintingPen({});
+  const planes = [9, 0, 1, 0.5, 0, /* green */ 0, 1, 0.5, 0, /* blue */ 0, 0, 0.5, 1]; // the first is of another picture
+  pen.digit(planes, 0, 0, 20, { side: 2, at: 1, channels: 3 });
+  assert.deepEqual(put(), [[0, 0, 0], [255, 255, 0], [128, 128, 128], [0, 0, 255]]);
+  pen.digit(planes.map((v) => v - 1), 0, 0, 20, { side: 2, at: 1, channels: 3, pixel: (v) => v + 1 });
+  assert.deepEqual(put(), [[0, 0, 0], [255, 255, 0], [128, 128, 128], [0, 0, 255]]);
+});

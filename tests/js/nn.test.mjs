@@ -39,6 +39,41 @@ test("each activation against its formula", () => {
   }
 });
 
+const transposed = { height: 2, width: 2, kernel: 2, stride: 1, padding: 0, spare: 0 };
+
+test("a transposed convolution by hand: each input lays the kernel down, and what overlaps is added", () => {
+  const by = (stride, outputs, more = {}) => {
+    const network = new Network([{ ...layer(4, outputs, [1, 10, 100, 1000], { bias: [0.5] }), transposed: { ...transposed, stride, ...more } }], read);
+    network.input.set([1, 2, 3, 4]);
+    return [...network.run()].map((y) => y - 0.5);
+  };
+  assert.deepEqual(by(1, 9), [1, 12, 20, 103, 1234, 2040, 300, 3400, 4000]);
+  assert.deepEqual(by(2, 16), [1, 10, 2, 20, 100, 1000, 200, 2000, 3, 30, 4, 40, 300, 3000, 400, 4000]);
+  assert.deepEqual(by(1, 1, { padding: 1 }), [1234]);
+  const wider = by(3, 36, { spare: 1 }); // a stride wider than the kernel leaves rows that nothing reaches
+  assert.deepEqual(wider.slice(0, 12), [1, 10, 0, 2, 20, 0, 100, 1000, 0, 200, 2000, 0]);
+  assert.deepEqual(wider.slice(12, 18), [0, 0, 0, 0, 0, 0]);
+});
+
+test("a scale and a bias are a channel's, and channels are added up", () => {
+  const weight = [1, 2, 3, 4]; // two channels to two, kernel 1: rows are what goes out
+  const spec = { ...layer(2, 2, weight, { scale: [1, 10], bias: [0, 0.5] }), transposed: { ...transposed, height: 1, width: 1, kernel: 1 } };
+  const network = new Network([spec], read, 2);
+  network.input.set([1, 1, 0, 1]);
+  assert.deepEqual([...network.run(2)], [3, 70.5, 2, 40.5]);
+});
+
+test("a geometry that cannot be is refused by name", () => {
+  const made = (change, inputs = 4, outputs = 9, weight = [1, 1, 1, 1]) => () =>
+    new Network([{ ...layer(inputs, outputs, weight), transposed: { ...transposed, ...change } }], read);
+  made({})();
+  for (const change of [{ stride: 0 }, { stride: 1.5 }, { kernel: 0 }, { padding: -1 }, { padding: 2 }, { height: "2" }, { spare: null }, { width: 3 }]) {
+    assert.throws(made(change), /weights: no transposed convolution takes 4 inputs to 9/);
+  }
+  assert.throws(made({}, 5), /takes 5 inputs/);
+  assert.throws(made({}, 4, 9, [1, 1, 1]), /weights: 3 of 1 × 4/);
+});
+
 test("a batch of any size gives what its rows give one by one, at every remainder of four", () => {
   const random = (n, seed) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + 12.9898 * i));
   const layers = [layer(5, 7, random(35, 1), { bias: random(7, 2), activation: "relu" }), layer(7, 3, random(21, 3))];

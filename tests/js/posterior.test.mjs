@@ -8,7 +8,7 @@ function painted(likelihood, bias = 0.5) {
   const arrays = { weight: [0], scale: [1], bias: [bias], mean: [0.3], log_var: [-1], images: [127.5] };
   const ref = (at) => ({ dtype: "float32", shape: [1], at, bytes: 4 });
   const layer = { inputs: 1, outputs: 1, activation: "identity", weight: ref("weight"), scale: ref("scale"), bias: ref("bias") };
-  const spec = { units: 1, side: 1, layers: [layer], likelihood, mean: ref("mean"), log_var: ref("log_var"), images: ref("images") };
+  const spec = { units: 1, side: 1, channels: 1, layers: [layer], likelihood, mean: ref("mean"), log_var: ref("log_var"), images: ref("images") };
   const lab = create(spec, ({ at }) => Float32Array.from(arrays[at]));
   const { pen, calls } = scribe();
   const { tiles } = lab.paint(pen, { digit: 0, unit: 0, shift: 0, stretch: 1, draw: 0 }, 640);

@@ -13,30 +13,42 @@ SHOWN = 2  # images of each class, to choose from
 BOOKS = "the book's own, trained on MNIST."
 
 
-def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
-    """The images, or MNIST's where none are given, and how many pixels each side has.
+def square(images: ImageSet | None) -> tuple[ImageSet, int, int]:
+    """The images, or MNIST's where none are given, how many pixels each side has, and how many channels: one or three.
 
     Raises:
-        ValueError: no ImageSet, or images that are not square and grey.
+        ValueError: no ImageSet, or images that are not square, or neither grey nor in colour.
     """
     images = load_images("mnist", fallback="digits") if images is None else images
     check_images(images)
     channels, height, width = images.test.shape[1:]
-    if channels != 1 or height != width:
-        raise ValueError(f"labs show square grey images, not {tuple(images.test.shape[1:])}")
-    return images, height
+    if height != width:
+        framed = f"images.padded({max(height, width)}) puts them in a black frame"
+        raise ValueError(f"labs show square images, not {height} × {width}: {framed}, for a model to train on")
+    if channels not in (1, 3):
+        raise ValueError(f"labs show images of one channel or three, not of {channels}: keep some, as images[:, :3]")
+    return images, height, channels
 
 
-def check_size(model: LatentModel, side: int, instead: str = "") -> None:
+def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
+    """`square`, for a lab that draws no colours. Raises ValueError for images that have some."""
+    images, side, channels = square(images)
+    if channels != 1:
+        raise ValueError(f"this lab shows grey images, and these have {channels} channels")
+    return images, side
+
+
+def check_size(model: LatentModel, side: int, instead: str = "", channels: int = 1) -> None:
     """Raise ValueError for no model, or one of images of another size; `instead` of the book's own, what could be passed."""
     check_model("model", model)
-    if model.input_dim == side**2:
+    if model.input_dim == channels * side**2:
         return
     kind = type(model).__name__
+    size = f"{side} × {side}" if channels == 1 else f"{side} × {side} in {channels} channels"
     if instead:
-        sizes = f"is for the 28 × 28 pixels of MNIST, and the images have {side} × {side}"
+        sizes = f"is for the 28 × 28 pixels of MNIST, and the images have {size}"
         raise ValueError(f"the book's own {kind} {sizes}: pass {instead}, trained on these images")
-    sizes = f"takes {model.input_dim:,} numbers an image, and the images have {side} × {side}"
+    sizes = f"takes {model.input_dim:,} numbers an image, and the images have {size}"
     raise ValueError(f"the {kind} {sizes}: pass images=, those that it was trained on")
 
 

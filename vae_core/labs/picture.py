@@ -1,5 +1,6 @@
 """The still pictures that stand in for a lab until its script has run: drawn with Pillow, a few kilobytes each."""
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -24,11 +25,16 @@ class Sheet(ImageDraw.ImageDraw):
         self.text((x, y), words, fill=colour, font=font(size))
 
     def show(self, title: str, pictures: Tensor, x: int, y: int, size: int) -> None:
-        """A title and, from (x, y) on, a row of square pictures (N, D) in [0, 1], dark on light, `size` pixels wide."""
+        """A title and, from (x, y) on, a row of square pictures (N, D) in [0, 1], `size` pixels wide.
+
+        Grey ones are dark on light; three times a square number are red, green and blue, as they are.
+        """
         self.write(title, x, y - 24)
-        side = round(pictures.shape[1] ** 0.5)
-        for shades in (255 * (1 - pictures.clamp(0, 1))).round().byte().numpy():
-            drawn = Image.fromarray(shades.reshape(side, side)).resize((size, size), Image.Resampling.NEAREST)
+        grey = math.isqrt(pictures.shape[1]) ** 2 == pictures.shape[1]
+        side = math.isqrt(pictures.shape[1] // (1 if grey else 3))
+        shades = (255 * (1 - pictures if grey else pictures).clamp(0, 1)).round().byte()
+        for shade in shades.unflatten(1, (-1, side, side)).movedim(1, -1).squeeze(-1).numpy():
+            drawn = Image.fromarray(shade).resize((size, size), Image.Resampling.NEAREST)
             self.image.paste(drawn, (x, y))
             self.rectangle((x - 1, y - 1, x + size, y + size), outline=GREY)
             x += size + GAP

@@ -8,7 +8,7 @@ from torch import Tensor
 from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider, Step
-from vae_core.labs.images import BOOKS, called, check_size, choose, foreign, noun, square_grey
+from vae_core.labs.images import BOOKS, called, check_size, choose, foreign, noun, square
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
@@ -27,8 +27,8 @@ class PosteriorLab(Lab):
     whose rate is infinite: shown as ∞, since that is what an autoencoder's certainty would cost.
 
     Raises:
-        ValueError: a model that is not a VAE, or whose decoder is not of dense layers, or whose pixels are neither
-            Bernoulli nor Gaussian; images that are not square and grey, or not of the model's size.
+        ValueError: a model that is not a VAE, or whose decoder a browser does not know (`pack_decoder`), or whose pixels are
+            neither Bernoulli nor Gaussian; images that are not square, or not of the model's size.
     """
 
     module = "posterior.mjs"
@@ -41,8 +41,8 @@ class PosteriorLab(Lab):
         if not isinstance(model, VAE):
             raise ValueError(f"PosteriorLab needs a VAE, not {type(model).__name__}: a point has no posterior")
         self.model = model
-        images, side = square_grey(images)
-        check_size(model, side, "model=, a VAE" if lent else "")
+        images, side, channels = square(images)
+        check_size(model, side, "model=, a VAE" if lent else "", channels)
         x, names = choose(images)
         with evaluating(model):
             posterior = model.encode(x.to(model.device))
@@ -52,6 +52,7 @@ class PosteriorLab(Lab):
         spec = {
             **called(images),
             "side": side,
+            "channels": channels,
             "units": model.latent_dim,
             **pack_decoder(model, block),
             "mean": block.add(self._means, "float32"),

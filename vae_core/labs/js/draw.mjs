@@ -2,7 +2,8 @@
 //   words       text, words (of several styles on one line)
 //   lines       line, area (below a line), box, frame (around a box), disc, axes (numbers and rules beside a box)
 //   signs       handle (what can be dragged), beyond (an arrow and a number at the edge, for what does not fit)
-//   pictures    digit: a square of numbers, from paper to ink or through any `colours` (a scale of two, or of three for ±)
+//   pictures    digit: a square of numbers, from paper to ink or through any `colours` (a scale of two, or of three for ±);
+//               with `channels` 3 red, then green, then blue, as they are
 //   and         layer (paint what is costly only when its key changes), clip (leave alone what is outside a box)
 // Places are CSS pixels from the top left; the styles and their defaults are in types.d.ts. A colour is one of these names:
 
@@ -299,12 +300,17 @@ export class Pen {
 
   /**
    * A square picture of side², values from 0 to 1 in a scale of `colours`, from values[at] on; `pixel` maps raw outputs there.
+   * Of three `channels`, one whole picture after another, it has its own colours.
    * @param {ArrayLike<number>} values @param {number} x @param {number} y @param {number} size @param {DigitStyle} style
    */
-  digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line", colours = INKED } = {}) {
+  digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line", colours = INKED, channels = 1 } = {}) {
     const { canvas, context, image, shades } = this.#stamp(side);
-    const scale = (this.scales[colours.join()] ??= colourScale(colours.map((name) => pixelOf(this.colours[name] ?? name))));
-    for (let i = 0; i < shades.length; i++) shades[i] = scale[(255 * pixel(values[at + i]) + 0.5) | 0];
+    if (channels === 3) {
+      for (let i = 0; i < image.data.length; i++) image.data[i] = i % 4 === 3 ? 255 : 255 * pixel(values[at + (i % 4) * side ** 2 + (i >> 2)]);
+    } else {
+      const scale = (this.scales[colours.join()] ??= colourScale(colours.map((name) => pixelOf(this.colours[name] ?? name))));
+      for (let i = 0; i < shades.length; i++) shades[i] = scale[(255 * pixel(values[at + i]) + 0.5) | 0];
+    }
     context.putImageData(image, 0, 0);
     // few pixels, shown large: as squares while they are large, smoothly where they must shrink
     this.context.imageSmoothingEnabled = size * this.ratio < 1.5 * side;

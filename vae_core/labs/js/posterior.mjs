@@ -5,7 +5,7 @@ import { Network } from "./nn.mjs";
 import { costOf, likelihood, normals } from "./vae.mjs";
 import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.mjs";
 
-/** @typedef {Named & {units: number, side: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
+/** @typedef {Named & {units: number, side: number, channels: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
 
 export const DRAWS = 8;
 const REACH = 4; // the bars' axis, in units of the latent space, in which the prior is N(0, 1)
@@ -34,9 +34,9 @@ export function arrange(width, units) {
 
 /** @type {Create<PosteriorSpec>} */
 export function create(spec, read) {
-  const { units, side } = spec;
+  const { units, side, channels } = spec;
   const { noun } = wordsFor(spec);
-  const size = side * side;
+  const size = channels * side * side;
   const model = { decoder: new Network(spec.layers, read, DRAWS), ...likelihood(spec.likelihood) };
   const means = read(spec.mean);
   const logVars = read(spec.log_var);
@@ -167,9 +167,9 @@ export function create(spec, read) {
       const now = measure(values); // last, for its draws are in the decoder
       const { pixel } = model;
       pen.text("input x", input.x, input.y - 10, HEADING);
-      pen.digit(imageOf(row), input.x, input.y, input.size, { side });
+      pen.digit(imageOf(row), input.x, input.y, input.size, { side, channels });
       pen.text("decoded from z", decoded.x, decoded.y - 10, HEADING);
-      pen.digit(now.outputs, decoded.x, decoded.y, decoded.size, { side, pixel });
+      pen.digit(now.outputs, decoded.x, decoded.y, decoded.size, { side, channels, pixel });
       paintBars(pen, values.unit, now.kl);
       const middle = input.y + input.size / 2 + 7;
       if (place.narrow) pen.text("→", (input.x + input.size + decoded.x) / 2, middle, { size: 22, colour: "muted", align: "center" });
@@ -179,7 +179,7 @@ export function create(spec, read) {
       }
       pen.text("eight draws of z, decoded", 1, draws.y - 10, HEADING);
       for (let k = 0; k < DRAWS; k++) {
-        pen.digit(now.outputs, 1 + k * draws.step, draws.y, draws.cell, { side, at: k * size, pixel, frame: k ? "line" : "accent" });
+        pen.digit(now.outputs, 1 + k * draws.step, draws.y, draws.cell, { side, channels, at: k * size, pixel, frame: k ? "line" : "accent" });
       }
       paintSum(pen, now, then, width);
 

@@ -30,7 +30,9 @@ interface Named { noun?: string; classes?: boolean }
 /** One thing to try: a sentence, where controls stand that are not where they began, and what to look at. */
 interface Step { words: string; state: Values; watch: string[] }
 interface Spec { controls: Control[]; bytes: number; caption: string; steps?: Step[]; legend?: [string, string][]; enough?: number }
-interface Layer { inputs: number; outputs: number; activation: string; weight: Ref; scale: Ref | null; bias: Ref | null }
+/** Dense, or a transposed convolution of (inputs / (height · width)) channels; then weight, scale and bias go by channels of outputs. */
+interface Layer { inputs: number; outputs: number; activation: string; weight: Ref; scale: Ref | null; bias: Ref | null; transposed?: Transposed }
+interface Transposed { height: number; width: number; kernel: number; stride: number; padding: number; spare: number }
 
 // --- a lab and its host ---
 
@@ -68,7 +70,7 @@ interface Box { x: number; y: number; width: number; height: number }
 interface TextStyle { size?: number; colour?: string; align?: CanvasTextAlign; weight?: number; halo?: boolean; base?: CanvasTextBaseline }
 interface LineStyle { colour?: string; width?: number; dash?: number[] }
 interface FillStyle { fill?: string; stroke?: string; line?: number; alpha?: number; radius?: number }
-interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null; colours?: string[] }
+interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null; colours?: string[]; channels?: number }
 interface Axis {
   ticks: Iterable<number>;
   to: (tick: number) => number;
