@@ -1,6 +1,7 @@
 """The record of chapter 6's twins: made by the page's own cells, and complete."""
 
 import json
+from types import SimpleNamespace
 
 import torch
 import twins
@@ -30,3 +31,16 @@ def test_the_record_has_five_pairs():
         for table in record["rows"]
         for rows in table.values()
     )
+
+
+def test_what_is_there_is_not_measured_again(monkeypatch, tmp_path):
+    path, asked = tmp_path / "again.json", []
+    path.write_text(json.dumps({"rows": ["as it was", "this too"]}), encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["twins.py", "--out", str(path)])
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(twins, "page", lambda: {"images": SimpleNamespace(name="mnist")})
+    monkeypatch.setattr(twins, "measure", lambda _, seed, __: asked.append(seed) or f"of seed {seed}")
+    twins.main()
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert asked == [2, 3, 4] and record["seeds"] == [0, 1, 2, 3, 4]
+    assert record["rows"] == ["as it was", "this too", "of seed 2", "of seed 3", "of seed 4"]

@@ -12,20 +12,21 @@ def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """The straight line between two codes, both ends included: (L,), (L,) -> (steps, L).
 
     Raises:
-        ValueError: fewer than 2 steps, or codes of different lengths.
+        ValueError: fewer than 2 steps, or codes of different L.
     """
     start, end, t = _ready(start, end, steps)
     return (1 - t) * start + t * end
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """The arc between two codes that keeps their distance from the origin: (L,), (L,) -> (steps, L).
+    """The arc about the origin from one code to another, both ends included: (L,), (L,) -> (steps, L).
 
-    White 2016, section 2.1. The length changes evenly from one end's to the other's. Codes in the same or
-    the opposite direction, or at the origin, have no arc of their own: they get the straight line.
+    The direction turns at an even rate (Shoemake 1985; for latent spaces White 2016), and the distance from
+    the origin changes evenly from one end's to the other's. Between codes in opposite directions, or where one
+    is at the origin, no arc is the one, and in the same direction it is straight: all these get the line, `lerp`.
 
     Raises:
-        ValueError: fewer than 2 steps, or codes of different lengths.
+        ValueError: fewer than 2 steps, or codes of different L.
     """
     start, end, t = _ready(start, end, steps)
     lengths = torch.stack([start.norm(), end.norm()])
