@@ -1,6 +1,6 @@
 """Models with one latent number and one observed number, so small that nothing about them has to be estimated.
 
-p(z) = N(0, 1) and p(x | z) = N(f(z), std²). An integral over z is a sum over an even grid, the trapezoidal rule: for smooth
+p(z) = N(0, 1) and p(x | z) = N(g(z), std²). An integral over z is a sum over an even grid, the trapezoidal rule: for smooth
 functions that die away on both sides it is exact to a dozen digits (Trefethen & Weideman 2014).
 """
 
@@ -27,7 +27,7 @@ def log_normal(z: Tensor, mean: Tensor | float, std: Tensor | float) -> Tensor:
 
 @dataclass(frozen=True)
 class ExactModel:
-    """`decode` is f, `std` the noise of x about f(z). Everything else takes and returns float64 of any shape, in nats."""
+    """`decode` is g, `std` the noise of x about g(z). Everything else takes and returns float64 of any shape, in nats."""
 
     decode: Callable[[Tensor], Tensor]
     std: float
@@ -80,7 +80,7 @@ class ExactModel:
 
 @dataclass(frozen=True)
 class LinearModel(ExactModel):
-    """f(z) = weight · z: the one case in which every integral has a formula, and the posterior is a Gaussian."""
+    """g(z) = weight · z: the one case in which every integral has a formula, and the posterior is a Gaussian."""
 
     decode: Callable[[Tensor], Tensor] = field(init=False, repr=False)
     weight: float = 1.0
