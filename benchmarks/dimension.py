@@ -1,6 +1,6 @@
 """Chapter 5's questions to networks trained anew: several seeds each, written to results/dimension.json.
 
-python benchmarks/dimension.py               # what is not there yet; all of it, some 8 minutes on one quiet core
+python benchmarks/dimension.py               # what is not there yet; all of it, some 10 minutes on one quiet core
 python benchmarks/dimension.py vae-20        # one system, its seeds
 python benchmarks/dimension.py --record /tmp/again.json    # all of it, somewhere else, to compare
 
@@ -65,9 +65,9 @@ class System:
 SYSTEMS = {
     "vae-2": System("vae-2", 3),
     "vae-2, larger network": System("vae-2", 3, hidden_dims=(512, 512, 512)),
-    "vae-10": System("vae-10"),
+    "vae-10": System("vae-10", 3),
     "vae-20": System("vae-20"),
-    "vae-50": System("vae-50"),
+    "vae-50": System("vae-50", 3),
     "vae-20, warm-up": System("vae-20", warmup_epochs=2.5),
     "vae-2, 1,000 images": System("vae-2", 2, images=1000, epochs=200),
     "vae-50, 1,000 images": System("vae-50", 2, images=1000, epochs=200),
