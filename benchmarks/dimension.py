@@ -1,7 +1,10 @@
 """Chapter 5's questions to networks trained anew: several seeds each, written to results/dimension.json.
 
-python benchmarks/dimension.py               # what is not there yet; all of it, some 6 minutes on one quiet core
+python benchmarks/dimension.py               # what is not there yet; all of it, some 10 minutes on one quiet core
 python benchmarks/dimension.py vae-20        # one system, its seeds
+python benchmarks/dimension.py --record /tmp/again.json    # all of it, somewhere else, to compare
+
+It may be stopped at any time: each run is written when it is done, and a later call goes on with the next one.
 """
 
 import argparse
@@ -52,11 +55,19 @@ class System:
         found |= {"train_cost": -train.elbo, "train_rate": train.rate}
         return {name: round(float(value), 3) for name, value in found.items()} | {"active": int(active.sum())}
 
+    def row(self, known: dict[str, Any]) -> dict[str, Any]:
+        """Its row of the record, with the runs that are known of just this system: those of other settings go."""
+        settings = json.loads(json.dumps(asdict(self)))
+        same = all(known.get(name) == value for name, value in settings.items() if name != "seeds")
+        return settings | {"runs": known["runs"] if same else {}}
+
 
 SYSTEMS = {
     "vae-2": System("vae-2", 3),
     "vae-2, larger network": System("vae-2", 3, hidden_dims=(512, 512, 512)),
+    "vae-10": System("vae-10", 3),
     "vae-20": System("vae-20"),
+    "vae-50": System("vae-50", 3),
     "vae-20, warm-up": System("vae-20", warmup_epochs=2.5),
     "vae-2, 1,000 images": System("vae-2", 2, images=1000, epochs=200),
     "vae-50, 1,000 images": System("vae-50", 2, images=1000, epochs=200),
@@ -65,25 +76,32 @@ SYSTEMS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("names", nargs="*", help="systems (all of them)")
+    parser.add_argument("names", nargs="*", metavar="system", help=f"{'; '.join(SYSTEMS)} (all of them)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--record", type=Path, default=PATH, help="the file to go on with (default: the book's)")
     options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in SYSTEMS]:
+        parser.error(f"no system is named {unknown[0]!r}; choose of: {'; '.join(SYSTEMS)}")
+    torch.set_num_threads(1)  # sums are added in the same order on every machine
     images = load_images("mnist")
-    record: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"rows": {}}
-    record |= {
-        "command": "python benchmarks/dimension.py",
-        "protocol": PROTOCOL,
-        "machine": machine(pick_device(options.device)),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
+    record: dict[str, Any] = {"rows": {}}
+    if options.record.exists():
+        record = json.loads(options.record.read_text(encoding="utf-8"))
     for name in options.names or SYSTEMS:
         system = SYSTEMS[name]
-        row = record["rows"][name] = asdict(system) | {"runs": record["rows"].get(name, {}).get("runs", {})}
+        row = record["rows"][name] = system.row(record["rows"].get(name, {}))
         for seed in map(str, range(system.seeds)):
-            if seed not in row["runs"]:
-                row["runs"][seed] = system.train(int(seed), images, options.device)
-                print(name, "seed", seed, row["runs"][seed], flush=True)
-            PATH.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            if seed in row["runs"]:
+                continue
+            row["runs"][seed] = system.train(int(seed), images, options.device)
+            print(name, "seed", seed, row["runs"][seed], flush=True)
+            record |= {
+                "command": "python benchmarks/dimension.py",
+                "protocol": PROTOCOL,
+                "machine": machine(pick_device(options.device)),
+                "date": datetime.now(UTC).date().isoformat(),
+            }
+            options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
