@@ -10,7 +10,14 @@ def test_the_pages_cells_measure_a_network_and_a_run_is_gone_on_with(digits, tmp
     names = maps.page()
     small = digits.first(256, 128)
     x, other = small.test.flatten(1) / 255, (small.test.flatten(1) / 255).roll(1, 0)
-    names |= {"x": x, "labels": small.test_labels, "start": x, "end": other, "wiped": x * (other < 0.5), "grainy": other}
+    names |= {
+        "x": x,
+        "labels": small.test_labels,
+        "start": x,
+        "end": other,
+        "wiped": x * (other < 0.5),
+        "grainy": other,
+    }
     names |= {"library": small.train.flatten(1) / 255, "answers": small.train_labels}
     for kind in maps.KINDS:
         model = maps.train(kind, 3, 1, small, tmp_path)
