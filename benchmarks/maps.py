@@ -1,0 +1,108 @@
+"""Which comparisons of chapter 1 are the kind's, and which the seed's: five networks of each kind, in results/maps.json.
+
+python benchmarks/maps.py           # what is not there yet; all of it, some ten minutes on one quiet core
+python benchmarks/maps.py vae-10    # one kind, its seeds
+
+The measures are the page's own cells, run here, so that record and page cannot differ. Each seed has its own initial weights,
+order of the images and noise. Five epochs are few: the shipped networks were trained for sixty.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import nbformat
+import torch
+from bench import machine
+
+from vae_core import ImageSet, fit
+from vae_core.presets import build_seeded, get_preset
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "chapters" / "01_ae_vs_vae.ipynb"
+PATH = ROOT / "benchmarks" / "results" / "maps.json"
+RUNS = ROOT / "runs" / "maps"  # the networks themselves, which are not committed
+CELLS = "load through third-load scale strangers sample-code vote-code fit-code leap-code cloud noise-code figures-code solution-2"
+KINDS: dict[str, dict[str, Any]] = {
+    "ae-2": {},
+    "ae-2-bernoulli": {},
+    "vae-2": {},
+    "vae-2-free": {"beta": 0.0},  # a cloud for each image, and no price
+    "ae-10": {},
+    "vae-10": {},
+}
+EPOCHS, SEEDS = 5, 5
+PROTOCOL = (
+    "MNIST, grey pixels, batch 128, Adam, one-cycle to 0.003, as the shipped networks but for the epochs, and for beta 0 of "
+    "vae-2-free; each measure as the page's cells compute it, on 10,000 test images or 1,000 draws"
+)
+
+
+def page() -> dict[str, Any]:
+    """What those cells of the page define."""
+    cells = {cell.id: cell.source for cell in nbformat.read(PAGE, as_version=4).cells}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cells_of_chapter_1.py"
+        path.write_text("\n\n".join(cells[cell] for cell in CELLS.split()), encoding="utf-8")
+        spec = spec_from_file_location(path.stem, path)
+        assert spec and spec.loader
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return vars(module)
+
+
+def train(kind: str, seed: int, epochs: int, images: ImageSet, runs: Path = RUNS) -> Any:
+    """One network; a run that is there already is gone on with."""
+    preset, folder = get_preset(kind.removesuffix("-free")), runs / f"{kind}-{seed}"
+    model = build_seeded(preset.model, seed)
+    config = replace(preset.config, epochs=epochs, seed=seed, device="cpu", **KINDS[kind])
+    with torch.enable_grad():
+        fit(model, images, config, out=folder, resume=folder.exists(), progress=False)
+    return model
+
+
+def measure(names: dict[str, Any], model: Any) -> dict[str, float]:
+    """The page's figures of one network, to four digits; of one with ten numbers also those of its second exercise."""
+    with torch.no_grad():
+        found = names["figures"](model)
+        if model.latent_dim > 2:
+            found |= {"ten bell curves, readable, %": 100 * names["readable"](names["mixed"](model))}
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(KINDS)} (all of them)")
+    options = parser.parse_args()
+    if unknown := set(options.kinds) - set(KINDS):
+        parser.error(f"unknown kind {min(unknown)!r}: choose from {', '.join(KINDS)}")
+    torch.set_num_threads(1)
+    names = page()
+    if names["images"].name != "mnist":
+        parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
+    images = names["images"].first(60_000, 1000)  # an epoch ends with a look at test images
+    rows = json.loads(PATH.read_text(encoding="utf-8"))["rows"] if PATH.exists() else {}
+    for seed in map(str, range(SEEDS)):
+        for kind in options.kinds or KINDS:
+            if seed in rows.setdefault(kind, {}):
+                continue
+            rows[kind][seed] = measure(names, train(kind, int(seed), EPOCHS, images))
+            print(kind, "seed", seed, rows[kind][seed], flush=True)
+            record = {
+                "command": "python benchmarks/maps.py",
+                "protocol": PROTOCOL,
+                "epochs": EPOCHS,
+                "rows": {name: rows[name] for name in KINDS if name in rows},
+                "date": datetime.now(UTC).date().isoformat(),
+                "machine": machine(torch.device("cpu")),
+            }
+            PATH.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
