@@ -14,13 +14,12 @@ export function snap({ min, max, step }, value) {
   return Number(Math.min(max, min + steps * step).toFixed(decimals(step)));
 }
 
-/** The controls as one element, tied to the model both ways. @param {Control[]} controls @param {Model} model */
+/** Sliders and menus as one element, tied to the model both ways; buttons stand elsewhere (tools.mjs). @param {Control[]} controls @param {Model} model */
 export function buildControls(controls, model) {
   const panel = element("div", "vae-lab-controls");
   panel.append(...controls.flatMap((control) => {
     if (control.kind === "slider") return sliderFor(control, model);
-    if (control.kind === "choice") return menuFor(control, model);
-    return control.kind === "press" ? buttonFor(control, model) : [];
+    return control.kind === "choice" ? menuFor(control, model) : [];
   }));
   return panel;
 }
@@ -63,8 +62,8 @@ function menuFor({ name, label, options }, model) {
 }
 
 /** @param {Press} control @param {Model} model */
-function buttonFor({ name, label }, model) {
-  const button = element("button", "vae-lab-press", label);
+export function buttonFor({ name, label }, model) {
+  const button = element("button", "vae-lab-tool vae-lab-press", label);
   button.dataset.control = name;
   button.type = "button";
   button.addEventListener("click", () => put(model, name, model.get(name) + 1));
