@@ -332,6 +332,7 @@ def test_a_drag_ends_with_its_capture(labs, open_page):
     canvas.evaluate("e => e.addEventListener('pointerdown', event => { window.pointer = event.pointerId })")
     page.mouse.move(x, y)
     page.mouse.down()
+    page.mouse.move(x + 5, y)  # what is captured is so from the next event on
     settle(page)
     begun = slider.input_value()
     canvas.evaluate("e => e.releasePointerCapture(window.pointer)")
