@@ -80,10 +80,12 @@ class claim:  # a function to those who read a cell
         """Of a table."""
         spread = f" ± {_write(self.scale * self.within, self.digits)}" if self.stated and self.within else ""
         number = _write(self.scale * self.value, self.digits)
+        # a phone has no room for a word twice, nor may it part a number from its sign
+        bounds = [bound if self.unit == "%" else bound.removesuffix(self._suffix()) for bound in self.bounds]
         return (
             f'<tr><th scope="row">{escape(self.what)}</th>'
             f'<td data-value="{self.value:.6g}" data-within="{self.within:.6g}">{number}{spread}{self._suffix()}</td>'
-            f"<td>{escape(' and '.join(self.bounds))}</td></tr>"
+            f"<td>{' and '.join(f'<span>{escape(bound)}</span>' for bound in bounds)}</td></tr>"
         )
 
     def __repr__(self) -> str:
