@@ -5,6 +5,7 @@ from screen import HEAD, READY, drag, knob, looks, rest, settle, wait_for_look
 
 from vae_core.labs import LABS, DimensionLab, GradientLab, InterpolationLab, PosteriorLab, TrainingLab
 
+HEADER = 60  # pixels that a page of the book keeps at the top of the screen
 SIZES = {"desk": {"width": 1280, "height": 720}, "phone": {"width": 375, "height": 667}}
 ABOVE, BELOW = "<h1>above</h1><div style='height: 700px'></div>", "<div style='height: 1500px'></div>"
 
@@ -60,7 +61,7 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
         *watched, (foot,) = page.evaluate(PLACES)
         assert len(watched) >= len(step["watch"]) > 0
         for top, bottom, control in watched:
-            assert top >= 0 and bottom <= (SIZES[size]["height"] if control else foot + 1), (
+            assert top >= HEADER and bottom <= (SIZES[size]["height"] if control else foot + 1), (
                 step["words"],
                 top,
                 bottom,
@@ -84,7 +85,7 @@ def test_reset_brings_everything_back(lab_class, open_lab):
         menu.select_option(index=1)
     if steps(page).count():
         steps(page).first.press("Enter")
-    page.get_by_role("button", name="Reset").press("Enter")
+    page.get_by_role("button", name="Reset", exact=True).press("Enter")
     wait_for_look(lab, begun)
     assert values(page) == stood
 
@@ -148,13 +149,13 @@ PLAYED = (
 def test_play_moves_the_lab_until_something_else_is_touched(lab_class, open_lab):
     page = open_lab(lab_class, reduced_motion="no-preference")
     lab = page.locator(".vae-lab")
-    button = page.get_by_role("button", name="Play")
+    button = page.get_by_role("button", name="Play", exact=True)
     button.scroll_into_view_if_needed()
     before = looks(lab)
     settle(page)
     assert looks(lab) == before, "it plays by itself"
     button.click()
-    playing = page.get_by_role("button", name="Pause")
+    playing = page.get_by_role("button", name="Pause", exact=True)
     playing.wait_for()
     page.wait_for_function(
         "before => document.querySelector('canvas').getAttribute('aria-label') !== before",
@@ -172,10 +173,10 @@ def test_play_moves_the_lab_until_something_else_is_touched(lab_class, open_lab)
 @pytest.mark.parametrize("lab_class", PLAYED, ids=lambda lab: lab.__name__)
 def test_nothing_plays_where_a_reader_wants_no_motion(lab_class, open_lab):
     page = open_lab(lab_class)
-    assert page.get_by_role("button", name="Play").count() == 0
+    assert page.get_by_role("button", name="Play", exact=True).count() == 0
     page.emulate_media(reduced_motion="no-preference")
-    page.get_by_role("button", name="Play").click()
-    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Pause", exact=True).wait_for()
     page.emulate_media(reduced_motion="reduce")
     page.wait_for_function("document.querySelector('.vae-lab-tool[hidden]')")
 
@@ -192,6 +193,6 @@ def test_a_handle_says_what_it_is_until_it_was_used_and_again_after_reset(lab_cl
     drag(page, place, (place[0] + 15, place[1]))
     drag(page, knob(page), place)  # as it was, but for the hint
     used = looks(lab)
-    page.get_by_role("button", name="Reset").press("Enter")
+    page.get_by_role("button", name="Reset", exact=True).press("Enter")
     wait_for_look(lab, begun)
     assert used != begun

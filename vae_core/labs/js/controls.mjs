@@ -14,13 +14,12 @@ export function snap({ min, max, step }, value) {
   return Number(Math.min(max, min + steps * step).toFixed(decimals(step)));
 }
 
-/** The controls as one element, tied to the model both ways. @param {Control[]} controls @param {Model} model */
+/** Sliders and menus as one element, tied to the model both ways; buttons stand elsewhere (tools.mjs). @param {Control[]} controls @param {Model} model */
 export function buildControls(controls, model) {
   const panel = element("div", "vae-lab-controls");
   panel.append(...controls.flatMap((control) => {
     if (control.kind === "slider") return sliderFor(control, model);
-    if (control.kind === "choice") return menuFor(control, model);
-    return control.kind === "press" ? buttonFor(control, model) : [];
+    return control.kind === "choice" ? menuFor(control, model) : [];
   }));
   return panel;
 }
@@ -49,7 +48,8 @@ function sliderFor(control, model) {
 
 /** @param {Choice} control @param {Model} model */
 function menuFor({ name, label, options }, model) {
-  const row = element("label", "vae-lab-choice");
+  const long = [label, ...options].some(({ length }) => length > 18); // for a phone to give it a line
+  const row = element("label", long ? "vae-lab-choice vae-lab-long" : "vae-lab-choice");
   const select = element("select");
   select.setAttribute("aria-label", label);
   select.append(...options.map((option) => element("option", "", option)));
@@ -63,8 +63,8 @@ function menuFor({ name, label, options }, model) {
 }
 
 /** @param {Press} control @param {Model} model */
-function buttonFor({ name, label }, model) {
-  const button = element("button", "vae-lab-press", label);
+export function buttonFor({ name, label }, model) {
+  const button = element("button", "vae-lab-tool vae-lab-press", label);
   button.dataset.control = name;
   button.type = "button";
   button.addEventListener("click", () => put(model, name, model.get(name) + 1));

@@ -148,7 +148,7 @@ export function create(spec) {
     const { rails, curve } = place;
     pen.words([["z", { ...HEADING, colour: "accent" }], [" = mean + std · ", HEADING], ["ε", { ...HEADING, colour: "muted" }], [",  ε drawn from N(0, 1)", SMALL]], 6, 16);
     for (const { name, y, colour } of [{ name: "ε", y: rails.epsilon, colour: "muted" }, { name: "z", y: rails.z, colour: "accent" }]) {
-      pen.line([[curve.x, y], [curve.x + curve.width, y]], { colour: "muted" });
+      pen.line([[curve.x, y], [curve.x + curve.width, y]], { width: 2 });
       pen.text(name, curve.x - 12, y, { ...HEADING, colour, align: "right", base: "middle" });
     }
     const z = epsilon.map((e) => mean + std * e);

@@ -14,7 +14,7 @@
 
 import { checkArrays, fromBase64, joined, tensorReader } from "./tensors.mjs";
 import { Pen, threeDigits } from "./draw.mjs";
-import { buildControls, element, snap } from "./controls.mjs";
+import { buildControls, buttonFor, element, snap } from "./controls.mjs";
 import { followDrags } from "./drag.mjs";
 import { buildTools } from "./tools.mjs";
 import { buildPlayer } from "./play.mjs";
@@ -180,6 +180,7 @@ function start(create, root, model, alone) {
       begin() {
         untouched = true;
       },
+      presses: alone ? controls.flatMap((control) => (control.kind === "press" ? buttonFor(control, model) : [])) : [],
       player: playing ? buildPlayer(playing, model, take, root, signal) : null,
       link: alone ? () => address(Object.fromEntries(controls.map(({ name }) => [name, model.get(name)]))) : null,
     });

@@ -8,13 +8,15 @@ import { element } from "./controls.mjs";
  *   take: (values: Values) => void,
  *   watch: (names: string[]) => void,
  *   begin: () => void,
+ *   presses: HTMLElement[],
  *   player: {button: HTMLElement, stop: () => void} | null,
  *   link: (() => string) | null,
- * }} Bench  the values to begin with; what sets values, points out parts of the picture, starts anew; what plays; what to send
+ * }} Bench  the values to begin with; what sets values, points out parts of the picture, starts anew; the
+ *   lab's own buttons; what plays; what to send
  */
 
 /** @param {Bench} bench */
-export function buildTools({ steps, home, take, watch, begin, player, link }) {
+export function buildTools({ steps, home, take, watch, begin, presses, player, link }) {
   const row = element("div", "vae-lab-tools");
   const said = element("p", "vae-lab-said");
   said.setAttribute("aria-live", "polite");
@@ -53,7 +55,7 @@ export function buildTools({ steps, home, take, watch, begin, player, link }) {
     return button;
   });
   if (steps.length) row.append(element("span", "vae-lab-name", "Try"), ...numbers);
-  row.append(element("span", "vae-lab-space"));
+  row.append(element("span", "vae-lab-space"), ...presses);
   if (player) row.append(player.button);
   row.append(tool(["↺", " Reset"], reset));
   if (link) {
