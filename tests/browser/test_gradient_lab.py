@@ -129,9 +129,8 @@ def test_a_keyboard_is_enough(page):
     for part in wanted:
         assert part in words(page), part
     before = words(page)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    settle(page)
+    screen.press(page, "Tab", 1 + 6)  # past the six steps
+    screen.press(page, "Enter")
     assert re.sub(r"[\d.−]+", "", words(page)) == re.sub(r"[\d.−]+", "", before) and words(page) != before
 
 

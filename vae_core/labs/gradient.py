@@ -51,7 +51,7 @@ class GradientLab(Lab):
     """
 
     module = "gradient.mjs"
-    tall = (1353, 971)
+    tall = (1387, 1049)
 
     def __init__(self) -> None:
         controls = [

@@ -243,7 +243,8 @@ export function create(spec) {
       if (highest > reach) pen.beyond(words, x + width, at, 1);
       else {
         pen.line([[to, at - 5], [to, at + 5]], { colour: "ink", width: 2 });
-        pen.text(words, Math.min(to + 7, x + width - 38), at, { size: 12, weight: 700, base: "middle", halo: true });
+        const room = to + 50 < x + width; // for the number beside it
+        pen.text(words, room ? to + 7 : x + width, room ? at : at - 13, { size: 12, weight: 700, base: "middle", align: room ? "left" : "right", halo: true });
       }
       sign(pen, kind, x + 5, at - 13);
       pen.text(NAMES[kind], x + 15, at - 9, { size: 12, weight: 600, halo: true });
