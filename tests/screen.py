@@ -87,13 +87,22 @@ def drag(page, start, end, steps=4):
     settle(page)
 
 
+# a handle out of sight, or below the strip of controls, is brought where a hand can take it
+IN_SIGHT = """(canvas, y) => {
+  const at = canvas.getBoundingClientRect().top + y
+  const foot = canvas.closest('.vae-lab').querySelector('.vae-lab-strip').getBoundingClientRect().top
+  if (at < 60 || at > Math.min(foot, innerHeight) - 24) scrollBy({ top: at - innerHeight / 3, behavior: 'instant' }) }"""
+
+
 def knob(root, which=0):
     """Where a handle of the first lab in a page, or below a locator, stands on the screen: what there is to take hold of."""
     settle(getattr(root, "page", root))
     canvas = root.locator("canvas").first
     x, y = (float(part) for part in canvas.get_attribute("data-knobs").split()[which].split(","))
-    box, width = canvas.bounding_box(), canvas.evaluate("canvas => canvas.width / devicePixelRatio")
-    return box["x"] + x * box["width"] / width, box["y"] + y * box["width"] / width
+    small = canvas.bounding_box()["width"] / canvas.evaluate("canvas => canvas.width / devicePixelRatio")
+    canvas.evaluate(IN_SIGHT, y * small)
+    box = canvas.bounding_box()
+    return box["x"] + x * small, box["y"] + y * small
 
 
 def tiles(page):

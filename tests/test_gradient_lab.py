@@ -7,7 +7,7 @@ from torch.distributions import Normal
 
 from vae_core.gradients import FUNCTIONS
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.gradient import BATCHES, GradientLab
+from vae_core.labs.gradient import BATCHES, COUNTS, GradientLab
 from vae_core.labs.noise import normals
 
 
@@ -16,8 +16,8 @@ def lab():
     return GradientLab()
 
 
-def put(lab, f=0, by=0, **values):
-    lab.controls["f"].index, lab.controls["by"].index = f, by
+def put(lab, f=0, by=0, samples=8, **values):
+    lab.controls["f"].index, lab.controls["by"].index, lab.controls["samples"].index = f, by, COUNTS.index(str(samples))
     for name, value in values.items():
         lab.controls[name].value = value
 
@@ -42,8 +42,8 @@ def test_fewer_draws_are_the_first_of_more(lab):
     every = lab.epsilon
     assert every.size == BATCHES * 64
     np.testing.assert_array_equal(every.ravel(), normals(1, BATCHES * 64))
-    put(lab, samples=5)
-    np.testing.assert_array_equal(lab.epsilon, every[:, :5])
+    put(lab, samples=4)
+    np.testing.assert_array_equal(lab.epsilon, every[:, :4])
     np.testing.assert_array_equal((lab.mean, lab.std), np.array([[1.0], [0.6]], np.float32))
 
 
@@ -51,14 +51,14 @@ def test_fewer_draws_are_the_first_of_more(lab):
 @pytest.mark.parametrize("f", range(5))
 def test_the_answer_is_that_of_torch_distributions(lab, f, by):
     """rsample's gradient and log_prob's, of the same draws, by a road that shares nothing with vae_core.gradients."""
-    put(lab, f, by, mean=0.7, std=0.8, samples=6)
+    put(lab, f, by, mean=0.7, std=0.8, samples=4)
     mean, std = (torch.tensor([value], dtype=torch.float64, requires_grad=True) for value in (0.7, 0.8))
     q, epsilon = Normal(mean, std), torch.from_numpy(lab.epsilon[:20])
     cost = FUNCTIONS[f].value
     z = q.loc + q.scale * epsilon
     fixed = z.detach()
     values = cost(fixed)
-    others = torch.stack([values[:, np.arange(6) != n].mean(1) for n in range(6)], 1)
+    others = torch.stack([values[:, np.arange(4) != n].mean(1) for n in range(4)], 1)
     log_q = q.log_prob(fixed)[..., 0]
     for ours, terms in zip(lab.answer(), (cost(z), values * log_q, (values - others) * log_q), strict=True):
         theirs = [torch.autograd.grad(one.mean(), (mean, std), retain_graph=True)[by].item() for one in terms]
@@ -68,5 +68,10 @@ def test_the_answer_is_that_of_torch_distributions(lab, f, by):
 
 
 def test_it_begins_where_the_picture_of_it_begins(lab):
-    assert [c.value for c in lab.specification if isinstance(c, Slider | Choice)] == [1.0, 0.6, 8, 0, 0]
-    assert "Eight draws" in lab.canvas.fallback and lab.values["f"] == "z²" and lab.values["by"] == "mean"
+    assert [c.value for c in lab.specification if isinstance(c, Slider | Choice)] == [1.0, 0.6, 0, 2, 0]
+    assert (
+        "Eight draws" in lab.canvas.fallback
+        and lab.values["f"] == "z²"
+        and lab.values["samples"] == "8"
+        and lab.values["by"] == "mean"
+    )

@@ -6,11 +6,42 @@ from PIL.Image import Image
 
 from vae_core.gradients import FUNCTIONS, pathwise, score_function
 from vae_core.labs.base import Lab
-from vae_core.labs.controls import Choice, Press, Slider
+from vae_core.labs.controls import Choice, Press, Slider, Step
 from vae_core.labs.noise import normals
-from vae_core.labs.picture import ACCENT, GREY, INK, ORANGE, Sheet
+from vae_core.labs.picture import ACCENT, GREY, INK, Sheet
 
 BATCHES, MOST = 200, 64  # estimates, and the most draws of each
+COUNTS = ("2", "4", "8", "16", "32", "64")
+STEPS = (
+    Step(
+        "Move *mean*, then *std*. Every z moves, smoothly, and no ε does. Then press *Draw new ε*. Which of the three controls "
+        "is chance?",
+        watch=("rails", "mean", "std", "draw"),
+    ),
+    Step(
+        "Move *mean* by small steps and watch the large dot. Its height changes by its slope times the way it went. This is the "
+        "whole trick.",
+        watch=("curve", "mean"),
+    ),
+    Step(
+        "Press *Draw new ε* a few times, or *Play*. Each heap of estimates stays centred on the exact slope. Whose bracket is "
+        "the shortest?",
+        watch=("heaps", "draw"),
+    ),
+    Step(
+        "Choose *f(z) =* z² + 10. Adding 10 changes no slope. Whose bracket grows?",
+        watch=("heaps", "f"),
+    ),
+    Step(
+        "Make *std* small, down to 0.2. One bracket shrinks, one grows, and one hardly changes.",
+        watch=("heaps", "std"),
+    ),
+    Step(
+        "Choose *f(z) =* sin 8z: now pathwise scatters most. Then choose 1 if z > 0, else 0: it does not scatter at all. Where "
+        "are its estimates, and where is the exact slope?",
+        watch=("heaps", "f"),
+    ),
+)
 
 
 class GradientLab(Lab):
@@ -20,16 +51,16 @@ class GradientLab(Lab):
     """
 
     module = "gradient.mjs"
-    tall = (1353, 971)
+    tall = (1387, 1049)
 
     def __init__(self) -> None:
         controls = [
             Slider("mean", "mean", -2, 2, 0.05, 1.0),
             Slider("std", "std", 0.2, 1.5, 0.05, 0.6),
-            Slider("samples", "Draws of z", 2, MOST, 1, 8),
             Choice("f", "f(z) =", tuple(cost.words for cost in FUNCTIONS)),
-            Choice("by", "Gradient by", ("mean", "std")),
-            Press("draw", "Draw new ε"),
+            Choice("samples", "Draws K", COUNTS, COUNTS.index("8")),
+            Choice("by", "Slope with respect to", ("mean", "std")),
+            Press("draw", "Draw new ε", play=1.2),
         ]
         super().__init__(
             controls,
@@ -39,6 +70,8 @@ class GradientLab(Lab):
             caption=f"Each estimator makes {BATCHES} estimates, all three from the same draws of ε and no others. The large "
             "numbers are their averages, the spread is their standard deviation. The baseline of a draw is the mean of f over "
             "the other draws of its estimate.",
+            steps=STEPS,
+            legend=("accent",),
         )
 
     @property
@@ -53,13 +86,13 @@ class GradientLab(Lab):
 
     @property
     def epsilon(self) -> np.ndarray:
-        """The noise of every estimate, as the browser draws it: float64 (200, N, 1)."""
+        """The noise of every estimate, as the browser draws it: float64 (200, K, 1)."""
         noise = normals(self.values["draw"] + 1, BATCHES * MOST).reshape(BATCHES, MOST, 1)
-        return noise[:, : round(self.values["samples"])]
+        return noise[:, : int(self.values["samples"])]
 
     @property
     def z(self) -> np.ndarray:
-        """The draws shown on the curve, those of the first estimate: float32 (N, 1)."""
+        """The draws shown on the curve, those of the first estimate: float32 (K, 1)."""
         return (self.values["mean"] + self.values["std"] * self.epsilon[0]).astype(np.float32)
 
     @property
@@ -85,15 +118,15 @@ def draw_still() -> tuple[Image, str]:
         return 370 + 66 * z
 
     sheet.write("z = mean + std · ε", 40, 10, size=16)
-    for name, y in (("ε", 44), ("z", 96)):
-        sheet.write(name, 16, y - 9, size=16)
+    for name, y, colour in (("ε", 44, GREY), ("z", 96, ACCENT)):
+        sheet.write(name, 16, y - 9, colour, size=16)
         sheet.line((40, y, 700, y), fill=GREY)
     sheet.line([(across(z), 280 - 16 * z**2) for z in np.linspace(-3.2, 3.2, 80)], fill=INK, width=2)
-    for e in normals(1, 8):
+    for i, e in reversed(list(enumerate(normals(1, 8)))):  # the first on top, and large
         z = 1.0 + 0.6 * e
-        sheet.line((across(e), 44, across(z), 96), fill="#c9ced6")
-        for x, y, colour in ((e, 44, ORANGE), (z, 96, ACCENT), (z, 280 - 16 * z**2, ACCENT)):
-            sheet.circle((across(x), y), 4, fill=colour)
+        sheet.line((across(e), 44, across(z), 96), fill=GREY if i else INK)
+        for x, y, colour in ((e, 44, GREY), (z, 96, ACCENT), (z, 280 - 16 * z**2, ACCENT)):
+            sheet.circle((across(x), y), 4 if i else 6, fill=colour, outline=None if i else INK)
     return sheet.image, (
         "Eight draws of noise on one axis, lines from each to the z it becomes on a second axis, and the same draws as dots "
         "on the curve f(z) = z²."
