@@ -3,39 +3,63 @@
 from importlib.resources import files
 
 SCRIPT = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-# Most of what axe-core costs are the thousands of words of code, which share a few looks, and the signs of formulas, which it
-# cannot read: they are `content` of a style sheet, and hidden from a screen reader, which is told the formula itself. So while
-# axe-core looks, a word of code whose colour, weight, size and ground were met in a word above it is plain text of its block,
-# as wide as before, and formulas are not drawn. What scrolls is looked at without the tint at its edges, behind which axe-core
+# Most of what axe-core costs is the contrast of thousands of equal words. So it judges the contrast of the first element of each
+# look alone: its colour, weight and size, and how it and all around it are painted and placed. A second run judges every one if
+# axe-core could not tell of the first. Of code even the words that follow are plain text of their block, as wide as before.
+# Formulas are not drawn, for axe-core cannot read their signs: they are `content` of a style sheet, and hidden from a screen
+# reader, which is told the formula itself. What scrolls is looked at without the tint at its edges, behind which axe-core
 # cannot tell a colour.
 RUN = """async () => {
-  const look = (element, ...names) => names.map(name => getComputedStyle(element)[name]).join()
+  const styles = (element, ...names) => names.map(name => getComputedStyle(element)[name]).join()
+  const grounds = new Map()
   const ground = element => {
-    const colours = []
-    for (let at = element; at; at = at.parentElement) colours.push(look(at, 'backgroundColor', 'backgroundImage', 'opacity'))
-    return colours.join(' ')
+    if (!element) return ''
+    if (!grounds.has(element)) grounds.set(element, ground(element.parentElement) + ' ' + styles(element,
+      'backgroundColor', 'backgroundImage', 'opacity', 'position', 'left', 'top', 'clip', 'clipPath'))
+    return grounds.get(element)
   }
-  const met = new Set(), whole = []
+  const look = element => ground(element) + styles(element, 'color', 'fontSize', 'fontWeight', 'textShadow')
+  const inSight = element => element.checkVisibility({ visibilityProperty: true })
+  const whole = []
   const show = (element, content) => {
     whole.push([element, [...element.childNodes]])
     element.replaceChildren(...content)
   }
+  const met = new Set()
   for (const block of document.querySelectorAll('pre')) {
-    if (!block.checkVisibility({ visibilityProperty: true })) continue
-    const below = ground(block)
-    const isNew = word => {
+    if (!inSight(block)) continue
+    const words = []
+    let text = ''
+    for (const word of block.childNodes) {
       const before = met.size
-      return met.add(below + look(word, 'color', 'backgroundColor', 'fontSize', 'fontWeight', 'opacity')).size > before
+      if (word.childElementCount || (word.localName && met.add(look(word)).size > before)) {
+        words.push(text, word.cloneNode(true))
+        text = ''
+      } else text += word.textContent
     }
-    const words = [...block.childNodes].map(word => word.childElementCount || (word.localName && isNew(word)) ? word.cloneNode(true) : word.textContent)
-    show(block, words)
-    block.normalize()
+    show(block, [...words, text])
   }
+  for (const drawing of document.querySelectorAll('mjx-math[aria-hidden=true]')) show(drawing, [])
   const plain = document.head.appendChild(document.createElement('style'))
   plain.textContent = '.bd-article [tabindex="0"] { background-image: none !important }'
-  for (const drawing of document.querySelectorAll('mjx-math[aria-hidden=true]')) show(drawing, [])
+
+  met.clear()
+  grounds.clear()
+  const like = []
+  for (const element of document.body.querySelectorAll('*')) {
+    const text = [...element.childNodes].map(node => node.nodeType === Node.TEXT_NODE ? node.data : '').join('')
+    if (!text.trim() || !inSight(element) || element.closest('button, label, select, [aria-disabled], [inert]')) continue
+    if (met.has(look(element))) like.push(element)
+    else if (/[\\p{L}\\p{N}]{2}/u.test(text)) met.add(look(element))  // of a single sign axe-core does not judge
+  }
   try {
-    const { violations, passes } = await axe.run(document, { resultTypes: ['violations'] })
+    for (const element of like) element.setAttribute('data-like', '')
+    axe.configure({ rules: [{ id: 'color-contrast', selector: ':not([data-like])' }] })
+    const { violations, passes, incomplete } = await axe.run(document, { resultTypes: ['violations', 'incomplete'] })
+    for (const element of like) element.removeAttribute('data-like')
+    if (incomplete.some(({ id }) => id === 'color-contrast')) {
+      violations.push(...(await axe.run(document, { runOnly: ['color-contrast'] })).violations)
+    }
     return {
       passed: passes.length,
       violations: violations.flatMap(({ id, impact, nodes }) => nodes.map(node =>

@@ -8,6 +8,16 @@ from screen import rest
 VIEWS = [("light", 1280), ("dark", 1280), ("light", 375), ("dark", 375)]
 
 
+@pytest.fixture(scope="module")
+def book_page(base, watch):
+    """A page of the book in which axe-core finds nothing."""
+    with watch(base) as watched:
+        page = open_page(watched, f"{base}/{pages()[1]}")
+        rest(page)
+        assert violations(page)[0] == []
+        yield page
+
+
 @pytest.mark.parametrize(("theme", "width"), VIEWS)
 def test_axe_finds_nothing_beside_the_chapters(base, watched_page, theme, width, record_property):
     """The pages that no table of contents names."""
@@ -37,19 +47,34 @@ def test_axe_finds_nothing_in_what_opens_over_a_page(base, watched_page, theme, 
         assert violations(page)[0] == []
 
 
-def test_a_faint_word_of_code_is_found_wherever_it_stands(base, watched_page):
-    """Of the words of code, one of each look is shown to axe-core; a colour of its own is such a look."""
-    page = open_page(watched_page(base), f"{base}/{pages()[1]}")
-    rest(page)
-    assert violations(page)[0] == []
-    words = page.evaluate_handle(
-        "[...document.querySelectorAll('pre .k')].filter(word => word.checkVisibility({ visibilityProperty: true }))"
+@pytest.mark.parametrize("kind", ["pre .k", "article p", "td", "article strong"])
+@pytest.mark.parametrize("fault", [("color", "#ccc"), ("backgroundColor", "#777")], ids="=".join)
+def test_what_is_hard_to_read_is_found_wherever_it_stands(book_page, kind, fault):
+    """Of the words of a page, one of each look is judged by axe-core; a colour or a ground of its own is such a look."""
+    name, value = fault
+    words = book_page.evaluate_handle(
+        """kind => [...document.querySelectorAll(kind)].filter(word => word.checkVisibility({ visibilityProperty: true })
+          && word.innerText.length > 1)""",
+        kind,
     )
     for place in (0, -1):
-        words.evaluate("(words, place) => { words.at(place).style.color = '#ccc' }", place)
-        (found,) = violations(page)[0]
-        assert "color-contrast" in found
-        words.evaluate("(words, place) => { words.at(place).style.color = '' }", place)
+        words.evaluate("(words, [place, name, value]) => { words.at(place).style[name] = value }", [place, name, value])
+        found = violations(book_page)[0]
+        assert found and all("color-contrast" in one for one in found)
+        words.evaluate("(words, [place, name]) => { words.at(place).style[name] = '' }", [place, name])
+
+
+def test_where_axe_cannot_tell_the_first_of_a_look_it_judges_all(book_page):
+    """Two faint paragraphs; behind the first is a box of its own, and axe-core does not say what it cannot see through."""
+    style = book_page.add_style_tag(
+        content="p.first, p.first + p { color: #ccc !important } "
+        "p.first::before { content: ''; position: absolute; inset: 0; background: white; z-index: -1 }"
+    )
+    first = book_page.locator("article p:visible:has(+ p)").first
+    first.evaluate("first => first.classList.add('first')")
+    assert any("color-contrast" in found for found in violations(book_page)[0])
+    first.evaluate("first => first.classList.remove('first')")
+    style.evaluate("style => style.remove()")
 
 
 @pytest.mark.parametrize(("theme", "width"), VIEWS)
