@@ -88,7 +88,9 @@ def pair(
 
 def marks(models: Sequence[LatentModel]) -> list[str]:
     """The colours of two models: blue for a VAE, orange for an autoencoder, and one of each where both are of a kind."""
-    return ["accent", "orange"] if isinstance(models[0], VAE) and not isinstance(models[1], VAE) else ["orange", "accent"]
+    return (
+        ["accent", "orange"] if isinstance(models[0], VAE) and not isinstance(models[1], VAE) else ["orange", "accent"]
+    )
 
 
 def foreign(images: ImageSet) -> bool:

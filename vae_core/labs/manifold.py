@@ -114,7 +114,7 @@ class ManifoldLab(Lab):
         controls = [
             Slider("z1", "z₁, across", -REACH, REACH, STEP, start[0], "σ"),
             Slider("z2", "z₂, up", -REACH, REACH, STEP, start[1], "σ", play=9),
-            Choice("backdrop", "Show", (f"codes of real {noun(images)}s", "decoded grid", "both")),
+            Choice("backdrop", "Show", ("codes", "decoded grid", "both")),
             *menu,
         ]
         coloured = ", coloured by class" if classes else ""
@@ -158,8 +158,8 @@ def maps(way: bool) -> list[Step]:
     """What to try with the book's own models: a hole, a way through one, all drawings, and a class."""
     (z1, z2), _ = WAY
     walk = Step(
-        "Move *z₂* up from A to B. The left network draws a 0, then a 0 and a 2 at once, then a 2: on its way lie holes in which it "
-        "has no codes. The right one goes from a 0 to a 6, and has codes all the way.",
+        "Move *z₂* up from A to B. The left network has no codes for much of the way, and between a 0 and a 2 it draws both at "
+        "once. The right one has codes all the way, from a 0 to a 6.",
         {"z1": z1, "z2": z2},
         ("maps", "drawings", "z2"),
     )
@@ -171,19 +171,19 @@ def maps(way: bool) -> list[Step]:
         ),
         *([walk] if way else []),
         Step(
-            "Set *Show* to *decoded grid*. Red cells are far from any code, and above each map stands how many normal draws fall into "
-            "such holes. Is what is drawn in them always bad?",
+            "Set *Show* to *decoded grid*. Red cells are far from any code; above each map stands how many normal draws fall into such "
+            "holes. Most drawings in them are clear digits all the same.",
             watch=("maps", "backdrop"),
         ),
         Step(
-            "Set *Class* to 1. The same digits, and two maps: each network puts them where it likes. What a place means on one map, "
-            "it does not mean on the other.",
+            "Set *Class* to 7. The same digits lie elsewhere on the two maps: each network puts them where it likes. What a place means "
+            "on one map, it does not mean on the other.",
             watch=("maps", "highlight"),
         ),
     ]
 
 
-def name_places(codes: Tensor, labels: Tensor, apart: float = 0.4) -> list[list[float]]:
+def name_places(codes: Tensor, labels: Tensor, apart: float = 0.6) -> list[list[float]]:
     """Where to write each class's name: [class, z₁, z₂], its median code, pushed off the other names if need be."""
     names = labels.unique()
     places = torch.stack([codes[labels == name].median(0).values for name in names])

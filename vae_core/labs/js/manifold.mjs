@@ -21,13 +21,13 @@ export function arrange(width, key = true) {
   const narrow = width < 520;
   const gutter = narrow ? 1 : GUTTER;
   const column = Math.floor((width - (narrow ? 6 : 24)) / 2);
-  const side = Math.min(290, column - gutter - 12); // 12: for the marker at the edge
-  const size = narrow ? Math.min(84, column - 78) : 112;
+  const side = Math.min(270, column - gutter - 12); // 12: for the marker at the edge
+  const size = narrow ? Math.min(84, column - 84) : 104;
   return [0, 1].map((i) => {
     const x = gutter + i * (width - column);
-    const y = key ? 68 : 46;
-    const digit = { x, y: y + side + 26, size };
-    return { narrow, x, y, side, width: side, height: side, digit, words: { x: x + size + (narrow ? 7 : 16), y: digit.y + (narrow ? 12 : 24) }, bottom: digit.y + size + 4 };
+    const y = key ? 64 : 44;
+    const digit = { x, y: y + side + 24, size };
+    return { narrow, x, y, side, width: side, height: side, digit, words: { x: x + size + (narrow ? 7 : 16), y: digit.y + (narrow ? 12 : 24) }, bottom: digit.y + size + 2 };
   });
 }
 
@@ -79,10 +79,10 @@ export function create(spec, read) {
 
   /** What each class's dots look like. @param {Pen} pen @param {number} width @param {number | undefined} chosen */
   function paintKey(pen, width, chosen) {
-    const step = Math.min(56, (width - 8) / shown.length);
+    const step = Math.min(56, (width - 6) / shown.length);
     shown.forEach((label, i) => {
-      dot(pen, label, 7 + i * step, 9, 4.5);
-      pen.text(String(label), 15 + i * step, 14, { size: 14, weight: label === chosen ? 700 : 400, colour: chosen === undefined || label === chosen ? "ink" : "muted" });
+      dot(pen, label, 9 + i * step, 9, 4.5);
+      pen.text(String(label), 17 + i * step, 14, { size: 14, weight: label === chosen ? 700 : 400, colour: chosen === undefined || label === chosen ? "ink" : "muted" });
     });
   }
 
@@ -111,14 +111,14 @@ export function create(spec, read) {
         const order = [...labels.keys()].sort((i, j) => Number(labels[i] === chosen) - Number(labels[j] === chosen)); // on top
         for (const i of order) dot(pen, labels[i], toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), narrow ? 1.7 : 2.4, chosen === undefined || labels[i] === chosen ? 1 : 0.15);
         for (const [label, u, v] of plane.names) {
-          if (chosen === undefined || label === chosen) pen.text(String(label), toX(u), toY(v), { size: narrow ? 14 : 17, weight: 700, align: "center", base: "middle", halo: true });
+          if (chosen === undefined ? !(narrow && keyed) : label === chosen) pen.text(String(label), toX(u), toY(v), { size: narrow ? 14 : 17, weight: 700, align: "center", base: "middle", halo: true });
         }
       });
     }
     if (way.length) {
       const ends = way.map(([u, v]) => [toX(u), toY(v)]);
       pen.line(ends, { colour: "ink", width: 1.5, dash: [3, 3] });
-      ends.forEach(([px, py], i) => pen.text("AB"[i], px - 13, py, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
+      ends.forEach(([px, py], i) => pen.text("AB"[i], px - 25, py, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
     }
     pen.frame(place, "muted");
     const [across, up] = [[x, x + side], [y + side, y]].map((range, axis) => {
@@ -156,8 +156,8 @@ export function create(spec, read) {
         const place = places[i];
         const { x, y, side, digit, narrow } = place;
         pen.text(title, x, y - 25, { size: 17, weight: 700, colour: mark === "orange" ? "warm" : mark });
-        const share = `${number(100 * in_holes, 0)} % of ${narrow ? "" : "normal "}draws fall in holes`;
-        pen.text(backdrop ? share : subtitle, x, y - 8, { size: 13, ...(backdrop ? { colour: "gap", weight: 700 } : { colour: "muted" }), ...(narrow ? { size: 12 } : {}) });
+        const share = `${number(100 * in_holes, 0)} % of ${narrow ? "draws in" : "normal draws fall into"} holes`;
+        pen.text(backdrop ? share : narrow ? subtitle.replace("each image becomes a ", "image → ") : subtitle, x, y - 8, { size: 13, ...(backdrop ? { colour: "gap", weight: 700 } : { colour: "muted" }), ...(narrow ? { size: 12 } : {}) });
         pen.layer(`plane ${i}`, `${backdrop} ${chosen}`, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop, chosen));
 
         const { distance, hole, words } = say(pen, place, plane, [z1, z2]);
@@ -172,22 +172,22 @@ export function create(spec, read) {
         return { title, words, share };
       });
       const both = said.map(({ title, words, share }) => `${title}: ${words}${backdrop ? `; ${share}` : ""}`).join(". ");
-      const [first, last] = places;
+      const [first] = places;
       const regions = {
         maps: { x: 0, y: 0, width, height: first.y + first.side + 20 },
         drawings: { x: 0, y: first.digit.y, width, height: first.digit.size },
       };
       return {
         summary: `Two latent planes, and the ${noun} each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.`,
-        handles: [first, last].map((place, i) => handleIn(place, planes[i].mark, z1, z2)),
+        handles: places.map((place, i) => handleIn(place, i, z1, z2)),
         regions,
       };
     },
   };
 
-  /** @param {Box} place @param {string} colour @param {number} z1 @param {number} z2 @returns {Handle} */
-  function handleIn(place, colour, z1, z2) {
+  /** @param {Box} place @param {number} i @param {number} z1 @param {number} z2 @returns {Handle} */
+  function handleIn(place, i, z1, z2) {
     const [back, down] = [scale([place.x, place.x + place.width], [-reach, reach]), scale([place.y, place.y + place.height], [reach, -reach])];
-    return { x: acrossOf(place)(z1), y: upOf(place)(z2), axis: "xy", track: place, hint: "drag me", colour, move: (px, py) => ({ z1: back(px), z2: down(py) }) };
+    return { x: acrossOf(place)(z1), y: upOf(place)(z2), axis: "xy", track: place, hint: i ? "" : "drag me", colour: planes[i].mark, move: (px, py) => ({ z1: back(px), z2: down(py) }) };
   }
 }
