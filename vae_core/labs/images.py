@@ -93,6 +93,11 @@ def marks(models: Sequence[LatentModel]) -> list[str]:
     )
 
 
+def legend(models: Sequence[LatentModel]) -> tuple[str, ...]:
+    """The two colours, to be explained where they stand for what they do in every lab."""
+    return ("orange", "accent") if len({isinstance(model, VAE) for model in models}) == 2 else ()
+
+
 def foreign(images: ImageSet) -> bool:
     """Whether these are not the digits that the book's own models know."""
     return noun(images) != "digit"

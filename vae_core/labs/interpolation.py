@@ -11,7 +11,7 @@ from torch import Tensor
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider, Step
-from vae_core.labs.images import called, choose, foreign, has_classes, marks, pair, square
+from vae_core.labs.images import called, choose, foreign, has_classes, legend, marks, pair, square
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import Sheet
 from vae_core.latent import lerp, slerp
@@ -92,24 +92,30 @@ class InterpolationLab(Lab):
             spec,
             block.data,
             picture=self._draw_still(titles, names, start, end),
+            legend=legend(self.models),
             steps=walks(self, names) if has_classes(images) and not foreign(images) else (),
             caption=f"Both networks have {codes}. Distances are to the nearest of {len(library):,} training images "
             f"({images.title}), seen at half size; 1 is the distance at which a real test image typically lies. {votes}A code’s length "
             f"is × 1 where it is as far from the origin as the ends of the walk.{whose}",
         )
 
-    def judged(self, start: int, end: int, path: str) -> list[tuple[Tensor, Tensor]]:
-        """The whole walk between two of the lab's images, by model, at `PLACES` places: how the nearest real images are labelled.
+    def judged(self, start: int, end: int, path: str) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """The whole walk between two of the lab's images, by model, as `judge` of js/interpolation.mjs sees it.
 
-        Distances (PLACES,) to the nearest, in pixels at half width; labels (PLACES, 10) of the ten nearest.
+        For each of `PLACES` places the distance to the nearest real image, in pixels at half width; the label that most of the
+        ten nearest have; and how many. All are (PLACES,).
         """
         walk, found = PATHS[path], []
         for model, codes in zip(self.models, self._codes, strict=True):
-            ends = codes[[start, end]]
-            drawn = model.draw(walk(*ends, PLACES)) if walk else lerp(*model.draw(ends), PLACES)
+            ends = codes[[start, end]] if walk else model.draw(codes[[start, end]])
+            points = (walk or lerp)(ends[0], ends[1], PLACES)
+            drawn = model.draw(points) if walk else points
             distances = torch.cdist(halve(drawn, self._channels), self._library)
             distance, nearest = distances.topk(min(NEIGHBOURS, len(self._labels)), largest=False)
-            found.append((distance[:, 0], self._labels[nearest]))
+            labels = self._labels[nearest]
+            agree = (labels[:, :, None] == labels[:, None]).sum(2)
+            votes, winner = agree.max(1)
+            found.append((distance[:, 0], labels.gather(1, winner[:, None])[:, 0], votes))
         return found
 
     @property
@@ -139,66 +145,65 @@ class InterpolationLab(Lab):
 
 
 def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
-    """What to try on digits, as far as it holds for this lab's models."""
+    """What to try on digits: of the steps those whose promise these models keep."""
     line, _, blend = PATHS
     middle = slice(PLACES // 4, -PLACES // 4)
 
-    def along(start: str, end: str, path: str) -> list[tuple[Tensor, Tensor]]:
-        return lab.judged(names.index(start), names.index(end), path)
+    def along(start: str, end: str, path: str) -> list[tuple[Tensor, Tensor, Tensor]]:
+        return lab.judged(names.index(start), names.index(end), path) if {start, end} <= set(names) else []
 
+    def steady(label: str) -> bool:
+        walk = along(label, f"{label}, another", line)
+        return bool(walk) and all((said == int(label)).all() and votes.min() >= 8 for _, said, votes in walk)
+
+    faded, straight, alike = along("0", "1", blend), along("0", "1", line), along("4", "9", blend)
+    ghost = bool(faded) and all(
+        of[PLACES // 2] > by[PLACES // 2] and of.max() > by.max() and (said <= 1).all()
+        for (of, said, _), (by, *_) in zip(faded, straight, strict=True)
+    )
+    flat = bool(alike) and all(of[middle].max() <= max(of[0], of[-1]) for of, *_ in alike)
+    short = bool(straight) and all(
+        (start + end).norm() < 0.98 * (start.norm() + end.norm())
+        for start, end in (codes[[names.index("0"), names.index("1")]] for codes in lab._codes)
+    )
+    one = next(filter(steady, (name for name in names if len(name) == 1)), None)
     steps = [
-        Step(
+        (
+            bool(straight),
             "Press *Play*, or move *Position t* from 0 to 1. The bands say what the ten nearest real digits are. What do they say "
             "between the 0 and the 1, and how many agree?",
             {"t": 0.0},
             ("drawings", "walk", "t"),
-        )
+        ),
+        (
+            ghost,
+            "Set *Path* to *pixels*. Now both digits are there at once, in grey. The bands know 0s and 1s alone; but in the middle "
+            "the curves rise above those of lerp, which are dashed.",
+            {},
+            ("walk", "curves", "path"),
+        ),
+        (
+            short,
+            "Set *Path* to *slerp*. Halfway along a line the code is shorter than its two ends on average, below × 1. On the arc it "
+            "stays at × 1, and the drawings are others.",
+            {},
+            ("drawings", "walk", "path"),
+        ),
+        (
+            one is not None,
+            f"Move *Position t* from one {one} to another. Whatever lies between is a {one} as well: only the handwriting changes.",
+            {"from": one, "to": f"{one}, another", "t": 0.0},
+            ("drawings", "walk", "t"),
+        ),
+        (
+            flat,
+            "From a 4 to a 9 even the cross-fade has no bump in its curves, for the two look much alike. One pair of digits is no "
+            "evidence: pick others below.",
+            {"from": "4", "to": "9", "path": blend},
+            ("walk", "curves"),
+        ),
     ]
-    pairs = zip(along("0", "1", blend), along("0", "1", line), strict=True)
-    if all(
-        blended[PLACES // 2] > lined[PLACES // 2] and blended.max() > lined.max() for (blended, _), (lined, _) in pairs
-    ):
-        steps.append(
-            Step(
-                "Set *Path* to *pixels*. Now both digits are there at once, in grey. The bands know 0s and 1s alone; but the curves "
-                "rise higher than by lerp, for no real digit is near.",
-                watch=("walk", "curves", "path"),
-            )
-        )
-    steps.append(
-        Step(
-            "Set *Path* to *slerp*. The code in the middle of a line is shorter than those at its ends. On the arc it keeps their "
-            "length, × 1, and other digits are drawn.",
-            watch=("drawings", "walk", "path"),
-        )
-    )
-    steady = [
-        label
-        for label in dict.fromkeys(name[0] for name in names)
-        if f"{label}, another" in names and label in names
-        if all((votes == int(label)).sum(1).min() >= 8 for _, votes in along(label, f"{label}, another", line))
-    ]
-    if steady:
-        label = max(steady, key=lambda name: float(along(name, f"{name}, another", line)[0][0].max()))
-        steps.append(
-            Step(
-                f"Move *t* from one {label} to another. Whatever lies between is a {label} as well: only the handwriting changes.",
-                {"from": label, "to": f"{label}, another", "t": 0.0},
-                ("drawings", "walk", "t"),
-            )
-        )
-    if {"4", "9"} <= set(names) and all(
-        distance[middle].max() <= max(distance[0], distance[-1]) for distance, _ in along("4", "9", blend)
-    ):
-        steps.append(
-            Step(
-                "From a 4 to a 9 even the cross-fade has no bump in its curves, for the two look much alike. One pair of digits is "
-                "no evidence: pick others below.",
-                {"from": "4", "to": "9", "path": blend},
-                ("walk", "curves"),
-            )
-        )
-    return steps
+    return [Step(words, state, watch) for holds, words, state, watch in steps if holds]
 
 
 def codes_of(model: LatentModel, x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider, Step
-from vae_core.labs.images import called, foreign, has_classes, marks, noun, pair, square
+from vae_core.labs.images import called, foreign, has_classes, legend, marks, noun, pair, square
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import COLOURS, GREY, Sheet
@@ -124,6 +124,7 @@ class ManifoldLab(Lab):
             spec,
             block.data,
             picture=draw_still(self.planes, titles, marks(models), labels, start, coloured),
+            legend=legend(models),
             steps=maps(bool(spec["way"])) if self.books else (),
             caption=f"Dots: {len(x):,} test images ({images.title}){coloured}; {outside} of them lie beyond the edges. σ: standard "
             "deviations of each model's own codes, counted from their middle. The two markers stand at the same place in σ, on two "

@@ -13,7 +13,7 @@ import { HEADING, number, remember, scale, SMALL } from "./draw.mjs";
 export const STEPS = 24; // the walk is measured at STEPS + 1 places; a strip shows some of them
 const NEIGHBOURS = 10;
 const PATHS = ["lerp", "slerp", "pixels"];
-const MEANING = ["a straight line from the one code to the other", "an arc about the origin, on which the code keeps its length", "no codes: the two drawings at the ends, mixed"];
+const MEANING = ["a straight line from the one code to the other", "an arc about the origin, at the codes’ length", "no codes: the two drawings at the ends, mixed"];
 const MOST = 1.6; // the end of the axis of distances: what lies beyond says how far
 
 /** Where everything stands at this width. Strips, votes and curves share one axis of t. @param {number} width @param {number} count  of pictures to choose from */
@@ -36,7 +36,7 @@ export function arrange(width, count = 20) {
   const strips = [0, 1].map((i) => ({ x: first, y: top + i * pitch, cell, step: cell + gap, cells }));
   const votes = strips.map(({ y }) => ({ ...axis, y: y + cell + 3, height: vote }));
   const ends = [1, width - 1 - cell].map((x) => ({ x, y: top + (pitch - 6) / 2, size: cell }));
-  const curves = { ...axis, y: top + 2 * pitch + 36, height: narrow ? 56 : 66 };
+  const curves = { ...axis, y: top + 2 * pitch + 54, height: narrow ? 56 : 66 };
   const columns = narrow ? 10 : 20, thumb = (width - 2) / columns;
   const lines = Math.ceil(count / columns);
   const pick = [0, 1].map((i) => ({ x: 1, y: curves.y + curves.height + 56 + i * (lines * thumb + 24), width: thumb * Math.min(columns, count), height: lines * thumb, thumb, columns }));
@@ -157,16 +157,16 @@ export function create(spec, read) {
   function lengthOf({ code, here }, { from, to, path, t }) {
     const norm = (/** @type {ArrayLike<number>} */ z) => Math.hypot(...Array.from(z));
     place(PATHS[path], code(from), code(to), t, here);
-    return norm(here) / ((1 - t) * norm(code(from)) + t * norm(code(to)));
+    const ends = (1 - t) * norm(code(from)) + t * norm(code(to));
+    return ends > 0 ? norm(here) / ends : 1; // both at the origin
   }
 
   /** @param {Pen} pen @param {ReturnType<typeof judged>} walks @param {ReturnType<typeof judged> | null} before @param {number} t */
   function paintCurves(pen, walks, before, t) {
     const { x, y, width, height } = where.curves;
     const toX = scale([0, 1], [x, x + width]), toY = scale([0, MOST], [y + height, y]);
-    /** @type {[string, TextStyle][]} */
-    const dashed = before ? [["   dashed: by lerp", SMALL]] : [];
-    pen.words([[`distance to the nearest real ${noun}`, HEADING], ...dashed], 1, y - 8);
+    pen.text(`distance to the nearest real ${noun}`, 1, y - 8, HEADING);
+    if (before) pen.text("dashed: by lerp", x + width, y + 13, { ...SMALL, align: "right" });
     pen.axes(where.curves, {
       x: { to: toX, ticks: [0, 0.25, 0.5, 0.75, 1], words: (tick) => `${tick || "t = 0"}` },
       y: { to: toY, ticks: [0, 0.5, 1, 1.5], words: (tick) => (tick % 1 ? "" : number(tick, 0)), rule: (tick) => ({ dash: tick === 1 ? [5, 4] : [] }) },
@@ -202,10 +202,10 @@ export function create(spec, read) {
 
   /** @param {Pen} pen @param {Values} values @param {ReturnType<typeof judged>} walks */
   function paintStrips(pen, values, walks) {
-    const [above] = where.strips;
+    const [above] = where.strips, heading = { ...HEADING, size: where.narrow ? 13 : 14 };
     /** @type {[string, TextStyle][]} */
-    const [first, second] = models.map((model) => [titleOf(model), { ...HEADING, colour: model.word }]);
-    pen.words([[`by ${PATHS[values.path]}: `, HEADING], first, [" above, ", HEADING], second, [" below", HEADING]], 1, above.y - 28);
+    const [first, second] = models.map((model) => [titleOf(model), { ...heading, colour: model.word }]);
+    pen.words([[`by ${PATHS[values.path]}: `, heading], first, [" above, ", heading], second, [" below", heading]], 1, above.y - 28);
     pen.text(MEANING[values.path], 1, above.y - 11, SMALL);
     models.forEach((model, i) => {
       const { x, y, cell, step, cells } = where.strips[i];
@@ -275,7 +275,7 @@ export function create(spec, read) {
       pen.line([[at, strip.y - 4], [at, where.votes[1].y + where.votes[1].height + 4]], { colour: "ink", width: 1.5 });
       /** @type {Handle} strips, votes and curves are one axis of t, to drag along */
       const handle = {
-        x: at, y: where.votes[1].y + where.votes[1].height + 11, axis: "x", colour: "ink", hint: "drag me",
+        x: at, y: where.votes[1].y + where.votes[1].height + 29, axis: "x", colour: "ink", hint: "drag me",
         track: { x: left - strip.cell / 2, y: strip.y - 6, width: wide + strip.cell, height: top + height + 20 - strip.y },
         move: (px) => ({ t: (px - left) / wide }),
       };
