@@ -1,10 +1,13 @@
 """`InterpolationLab` in Python: where the walk stands, what the models draw there, and what travels to the browser."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
+from drive import frames, state_of
 
-from vae_core import VAE, Autoencoder, ImageSet
+from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
 from vae_core.data import to_pixels
 from vae_core.labs import InterpolationLab
 from vae_core.labs.interpolation import halve
@@ -31,10 +34,10 @@ def codes(lab):
     return [read(lab.canvas.data, model["codes"]) for model in lab.canvas.spec["models"]]
 
 
-def test_it_begins_halfway_from_a_4_to_a_9(digits):
+def test_it_begins_halfway_from_a_0_to_a_1(digits):
     torch.manual_seed(0)
     values = InterpolationLab(Autoencoder(latent_dim=2), VAE(latent_dim=2), digits).values
-    assert values == {"t": 0.5, "from": "4", "to": "9", "path": "lerp (line)"}
+    assert values == {"t": 0.5, "from": "0", "to": "1", "path": "lerp (line)"}
 
 
 def test_it_shows_two_test_images_of_each_class(lab, digits):
@@ -91,9 +94,52 @@ def test_the_unit_of_distance_is_where_a_test_image_typically_lies(lab, digits):
     np.testing.assert_array_equal(labels, digits.train_labels[: len(library)])
 
 
-def test_halving_averages_two_by_two():
+def test_halving_averages_two_by_two_in_each_channel():
     x = torch.arange(16.0)[None]
     assert halve(x).tolist() == [[2.5, 4.5, 10.5, 12.5]]
+    colour = torch.cat([x, 2 * x, 0 * x], 1)
+    assert halve(colour, 3).tolist() == [[2.5, 4.5, 10.5, 12.5, 5, 9, 21, 25, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("path", ["lerp (line)", "slerp (arc)", "pixels (blend)"])
+def test_python_judges_a_walk_as_the_page_does(path, lab, digits):
+    places = [0, 6, 18, 24]
+    choice = {"from": "2", "to": "7", "path": path}
+    shown = frames(lab, *({**state_of(lab, **choice), "t": k / 24} for k in places))
+    options = lab.controls["from"].options
+    judged = lab.judged(options.index("2"), options.index("7"), path)
+    for (distance, label, votes), tiles in zip(
+        judged, zip(*(frame["tiles"] for frame in shown), strict=True), strict=True
+    ):
+        for k, tile in zip(places, tiles, strict=True):
+            assert float(tile["value"]) == pytest.approx(distance[k].item() / lab.canvas.spec["typical"], abs=0.006)
+            found = re.findall(r"nearest, (\d+) (?:is a|are) (\d)", tile["note"])[0]
+            assert tuple(map(int, found)) == (votes[k], label[k])
+
+
+def test_own_models_of_digits_get_the_steps_that_hold_for_them(lab):
+    """Untrained, these draw nothing that looks like a 0 or a 1: what asks for one is left out."""
+    assert not any("only the handwriting" in step.words for step in lab.steps)
+
+
+def test_other_images_get_no_steps():
+    images = ImageSet.of(torch.rand(60, 8, 8), labels=torch.arange(60) % 2)
+    torch.manual_seed(0)
+    assert InterpolationLab(Autoencoder(64, (8,), 2), VAE(64, (8,), 2), images).steps == ()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_takes_convolutional_models_in_grey_and_in_colour(channels, tmp_path):
+    torch.manual_seed(0)
+    images = ImageSet.of(torch.rand(60, channels, 8, 8), labels=torch.arange(60) % 2)
+    model = ConvVAE(channels=channels, size=8, widths=(4,), latent_dim=3)
+    made = InterpolationLab(Autoencoder(channels * 64, (8,), 3), model, images)
+    made.save(tmp_path / "walk.html")
+    (shown,) = frames(made, state_of(made, t=0.3))
+    made.controls["t"].value = 0.3
+    for drawn, answer in zip(shown["pictures"][0:3:2], made.answer(), strict=True):
+        np.testing.assert_allclose(drawn["pixels"], answer, atol=0.02)  # 8 bits a weight
+    assert len(shown["pictures"][1]["pixels"]) == channels * 16
 
 
 def test_the_caption_says_how_long_the_codes_are(lab, digits):
@@ -103,7 +149,7 @@ def test_the_caption_says_how_long_the_codes_are(lab, digits):
     assert "codes of different lengths" in uneven.canvas.spec["caption"]
 
 
-def test_pictures_that_are_not_square_and_grey_are_refused():
+def test_pictures_that_are_not_square_are_refused():
     wide = ImageSet("wide", *(torch.zeros(4, 1, 2, 4, dtype=torch.uint8),) * 2, *(torch.arange(4),) * 2)
     with pytest.raises(ValueError, match=r"square images, not 2 × 4"):
         InterpolationLab(images=wide)

@@ -13,6 +13,7 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+from drive import frames, state_of
 from ipywidgets.widgets.widget import _instances
 from PIL import Image, ImageDraw
 from torch.utils.data import TensorDataset
@@ -375,6 +376,45 @@ def test_manifold_lab_begins_where_the_autoencoder_has_a_hole_and_the_vae_has_no
     start = torch.tensor([[lab.values["z1"], lab.values["z2"]]])
     ae, vae = (torch.cdist(start, plane.codes).min().item() for plane in lab.planes)
     assert vae < lab.canvas.spec["hole"] < ae
+
+
+def test_the_way_is_given_to_the_books_own_models_where_it_holds(images, digits):
+    own = ManifoldLab(images=images)
+    assert (len(own.canvas.spec["way"]) == 2) >= (images.name == "mnist")
+    assert any("A to B" in step.words for step in own.steps) == bool(own.canvas.spec["way"])
+    torch.manual_seed(0)
+    theirs = ManifoldLab(Autoencoder(hidden_dims=(8,), latent_dim=2), VAE(hidden_dims=(8,), latent_dim=2), digits)
+    assert theirs.steps == () and theirs.canvas.spec["way"] == []
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_manifold_lab_takes_convolutional_models_in_grey_and_in_colour(channels, tmp_path):
+    torch.manual_seed(0)
+    images = ImageSet.of(torch.rand(60, channels, 8, 8), labels=torch.arange(60) % 3)
+    made = ManifoldLab(
+        Autoencoder(channels * 64, (8,), 2), ConvVAE(channels=channels, size=8, widths=(4,), latent_dim=2), images
+    )
+    made.save(tmp_path / "map.html")
+    made.controls["z1"].value = 0.5
+    codes, grid = frames(made, state_of(made), state_of(made, backdrop="both", highlight="class 2"))
+    for drawn, answer in zip(codes["pictures"], made.answer(), strict=True):
+        np.testing.assert_allclose(drawn["pixels"], answer, atol=0.02)
+    assert len(grid["pictures"]) == 2 + 2 * 13**2
+    assert "2" in grid["words"] and "digit" not in codes["summary"]
+
+
+def test_two_models_have_the_colours_of_their_kinds(digits):
+    torch.manual_seed(0)
+    ae, vae = (kind(hidden_dims=(8,), latent_dim=2) for kind in (Autoencoder, VAE))
+    for lab_class, key in ((ManifoldLab, "planes"), (InterpolationLab, "models")):
+        for pair, marks in (
+            ((ae, vae), ["orange", "accent"]),
+            ((vae, ae), ["accent", "orange"]),
+            ((vae, vae), ["orange", "accent"]),
+        ):
+            spec = lab_class(*pair, digits).canvas.spec
+            assert [part["mark"] for part in spec[key]] == marks
+            assert len(spec["legend"]) == (0 if pair[0] is pair[1] else 2)
 
 
 def test_manifold_lab_draws_in_six_bits_what_its_models_draw(images):

@@ -189,7 +189,7 @@ def test_a_lab_shows_a_model_of_convolutions(channels):
 
 def test_colours_are_refused_where_they_cannot_be_shown():
     colour = ImageSet.of(torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8))
-    with pytest.raises(ValueError, match="grey images, and these have 3 channels"):
+    with pytest.raises(ValueError, match="have 8 × 8 in 3 channels: pass both models, ae= and vae="):
         InterpolationLab(ConvVAE(channels=3, size=8, widths=(4,)), images=colour)
     with pytest.raises(ValueError, match="takes 64 numbers an image, and the images have 8 × 8 in 3 channels"):
         PosteriorLab(ConvVAE(size=8, widths=(4,)), colour)

@@ -3,7 +3,7 @@
 import pytest
 from screen import HEAD, READY, drag, knob, looks, rest, settle, wait_for_look
 
-from vae_core.labs import LABS, DimensionLab, GradientLab, InterpolationLab, PosteriorLab, TrainingLab
+from vae_core.labs import LABS, DimensionLab, GradientLab, InterpolationLab, ManifoldLab, PosteriorLab, TrainingLab
 
 HEADER = 60  # pixels that a page of the book keeps at the top of the screen
 SIZES = {"desk": {"width": 1280, "height": 720}, "phone": {"width": 375, "height": 667}}
@@ -142,6 +142,7 @@ PLAYED = (
     TrainingLab,
     DimensionLab,
     InterpolationLab,
+    ManifoldLab,
 )  # where time, a path or chance is shown
 
 

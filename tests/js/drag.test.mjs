@@ -48,7 +48,7 @@ test("a finger reaches 22 pixels of the screen, and the nearest handle is taken;
   assert.deepEqual(taken, [[100, 50], "second", "third"]);
 });
 
-test("a mouse may press a handle's track, a finger may not", () => {
+test("a mouse may press a handle's track, and a finger tap there, but not swipe", () => {
   const track = { x: 0, y: 0, width: 300, height: 200 };
   const { taken, send } = stage({ x: 100, y: 50, track });
   send("pointerdown", 4, 140, 100);
@@ -56,6 +56,17 @@ test("a mouse may press a handle's track, a finger may not", () => {
   send("pointerdown", 1, 140, 100, { pointerType: "mouse" });
   send("pointermove", 1, 141, 100, { pointerType: "mouse" });
   assert.deepEqual(taken, [[260, 160], [262, 160]]);
+  send("pointerup", 1, 141, 100, { pointerType: "mouse" });
+  const tap = (/** @type {string} */ end, /** @type {number} */ x) => {
+    send("pointerdown", 5, 140, 100);
+    send(end, 5, x, 100);
+    send("pointerup", 5, x, 100);
+  };
+  tap("pointerup", 150);
+  tap("pointercancel", 141);
+  assert.equal(taken.length, 2);
+  tap("pointermove", 141);
+  assert.deepEqual(taken[2], [262, 160]);
 });
 
 test("a finger on a handle that moves both ways does not scroll the page; on one that moves to the side it may", () => {

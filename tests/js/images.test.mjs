@@ -8,18 +8,19 @@ import * as training from "../../vae_core/labs/js/training.mjs";
 import { scribe } from "./scribe.mjs";
 
 const decoder = (pixels) => [{ inputs: 2, outputs: pixels, activation: "identity", weight: Array(2 * pixels).fill(0), scale: null, bias: null }];
-const model = { title: "Autoencoder (the book's)", subtitle: "", layers: decoder(4), likelihood: "bernoulli" };
-const plane = { ...model, centre: [0, 0], scale: [1, 1], codes: Float32Array.from([0, 1, 2, 2]), names: [] };
+const model = { title: "Autoencoder (the book's)", mark: "orange", subtitle: "", layers: decoder(4), likelihood: "bernoulli" };
+const plane = { ...model, centre: [0, 0], scale: [1, 1], in_holes: 0.5, codes: Float32Array.from([0, 1, 2, 2]), names: [] };
 const LABS = {
   manifold: [
     manifold,
-    { side: 2, hole: 0.25, colours: ["red"], labels: [3, 5], planes: [plane, plane], controls: [{ max: 3, value: 9 }, { max: 3, value: 9 }] },
+    { side: 2, channels: 1, hole: 0.25, colours: ["red"], way: [], labels: [3, 5], shown: [], planes: [plane, plane], controls: [{ max: 3, value: 9 }, { max: 3, value: 9 }] },
     { z1: 0, z2: 0, backdrop: 0 },
   ],
   interpolation: [
     interpolation,
     {
       side: 2,
+      channels: 1,
       names: ["this", "that"],
       images: [0, 0, 0, 0, 9, 9, 9, 9],
       library: [127.5, 0, 255],
@@ -85,9 +86,9 @@ test("what lies nearest, on a plane", () => {
   };
   const classed = { noun: "image" }, bare = { noun: "image", classes: false };
   assert.deepEqual(said({}, 700), ["nearest real digit:", "a 3, 1.00 σ away", "the nearest real digit is a 3, 1.00 σ away"]);
-  assert.deepEqual(said({}, 300), ["nearest real", "digit: a 3,", "1.00 σ away", "the nearest real digit is a 3, 1.00 σ away"]);
-  assert.deepEqual(said(classed, 700), ["nearest real image:", "class 3,", "1.00 σ away", "the nearest real image is of class 3, 1.00 σ away"]);
-  assert.deepEqual(said(classed, 300), ["nearest real:", "class 3,", "1.00 σ away", "the nearest real image is of class 3, 1.00 σ away"]);
+  assert.deepEqual(said({}, 300), ["nearest: a 3", "1.00 σ away", "the nearest real digit is a 3, 1.00 σ away"]);
+  assert.deepEqual(said(classed, 700), ["nearest real image:", "class 3", "1.00 σ away", "the nearest real image is of class 3, 1.00 σ away"]);
+  assert.deepEqual(said(classed, 300), ["nearest:", "class 3", "1.00 σ away", "the nearest real image is of class 3, 1.00 σ away"]);
   assert.deepEqual(said(bare, 700), ["nearest real image:", "1.00 σ away", "the nearest real image is 1.00 σ away"]);
 });
 
@@ -98,11 +99,10 @@ test("what lies nearest, on a walk", () => {
     return [...words.slice(at, at + 2), notes[0]];
   };
   const classed = { noun: "image" }, bare = { noun: "image", classes: false };
-  const votes = "from the nearest real digit; of 10 nearest, 2 are 5s";
-  assert.deepEqual(said({}, 700), ["nearest", "real digit: a 3", votes]);
-  assert.deepEqual(said({}, 300), ["nearest", "real: a 3", votes]);
-  assert.deepEqual(said(classed, 700), ["nearest", "real image: class 3", "from the nearest real image; of 10 nearest, 2 are of class 5"]);
-  assert.deepEqual(said(classed, 300).slice(0, 2), ["nearest:", "class 3"]);
+  const votes = "from the nearest real digit; of the 10 nearest, 2 are 5s";
+  assert.deepEqual(said({}, 700), ["nearest", "real digit", votes]);
+  assert.deepEqual(said({}, 300), ["nearest", "real digit", votes]);
+  assert.deepEqual(said(classed, 700), ["nearest", "real image", "from the nearest real image; of the 10 nearest, 2 are of class 5"]);
   assert.deepEqual(said(bare, 700), ["nearest", "real image", "from the nearest real image"]);
 });
 

@@ -53,11 +53,16 @@ def check_size(model: LatentModel, side: int, instead: str = "", channels: int =
 
 
 def pair(
-    ae: LatentModel | None, vae: LatentModel | None, images: ImageSet, side: int
+    ae: LatentModel | None,
+    vae: LatentModel | None,
+    images: ImageSet,
+    side: int,
+    channels: int = 1,
+    latent_dim: int = 2,
 ) -> tuple[list[LatentModel], list[str], str]:
     """Two models to compare, what each is called, and a sentence on whose they are where that is mixed, else none.
 
-    One given alone stands beside the book's own of the other kind, whichever kind it is.
+    The book's own have `latent_dim` numbers a code. One given alone stands beside the book's own of the other kind, whichever kind it is.
 
     Raises:
         ValueError: a model of images of another size, the reader's or the book's.
@@ -67,18 +72,30 @@ def pair(
     elif ae is None and vae is not None and not isinstance(vae, VAE):
         ae, vae = vae, None
     own = [model for model in (ae, vae) if model is not None]
-    models = [ae or load_pretrained("ae-2"), vae or load_pretrained("vae-2")]
+    models = [ae or load_pretrained(f"ae-{latent_dim}"), vae or load_pretrained(f"vae-{latent_dim}")]
     lent = [model for model in models if model not in own]
     for model in own:
-        check_size(model, side)
+        check_size(model, side, channels=channels)
     for model in lent:
-        check_size(model, side, "both models, ae= and vae=")
+        check_size(model, side, "both models, ae= and vae=", channels)
     kinds = titles(models)
     if not lent or not (own or foreign(images)):
         return models, kinds, ""
     whose = "Both models are" if len(lent) == 2 else f"The {kinds[models.index(lent[0])]} is"
     marked = [f"{kind} (the book's)" if model in lent else kind for kind, model in zip(kinds, models, strict=True)]
     return models, marked, f" {whose} {BOOKS}"
+
+
+def marks(models: Sequence[LatentModel]) -> list[str]:
+    """The colours of two models: blue for a VAE, orange for an autoencoder, and one of each where both are of a kind."""
+    return (
+        ["accent", "orange"] if isinstance(models[0], VAE) and not isinstance(models[1], VAE) else ["orange", "accent"]
+    )
+
+
+def legend(models: Sequence[LatentModel]) -> tuple[str, ...]:
+    """The two colours, to be explained where they stand for what they do in every lab."""
+    return ("orange", "accent") if len({isinstance(model, VAE) for model in models}) == 2 else ()
 
 
 def foreign(images: ImageSet) -> bool:

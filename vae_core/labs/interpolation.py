@@ -10,14 +10,16 @@ from torch import Tensor
 
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
-from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.images import called, choose, pair, square_grey
+from vae_core.labs.controls import Choice, Slider, Step
+from vae_core.labs.images import called, choose, foreign, has_classes, legend, marks, pair, square
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import Sheet
 from vae_core.latent import lerp, slerp
 from vae_core.models import LatentModel, evaluating
 
 LIBRARY = 1000  # real images that a drawing is compared with
+NEIGHBOURS = 10
+PLACES = 25  # of a walk, at which it is measured
 PATHS = {"lerp (line)": lerp, "slerp (arc)": slerp, "pixels (blend)": None}
 STEP = 0.01
 
@@ -25,65 +27,96 @@ STEP = 0.01
 class InterpolationLab(Lab):
     """Choose two images and a path between them, and walk: what do an autoencoder and a VAE draw on the way?
 
-    A model given alone stands beside the book's own of the other kind, which is for MNIST, and the page says so; each is
-    called what its class is.
+    The book's own models have ten numbers a code. A model given alone stands beside the book's own of the other kind, which is
+    for MNIST, and the page says so; each is called what its class is.
 
     The blend of pixels is taken between each model's own drawings of the two images, so that all three paths
     begin and end alike. The measure is the distance to the nearest of 1,000 training images, all at half
-    their width; 1 is the distance at which a test image typically lies.
+    their width; 1 is the distance at which a test image typically lies. Of the steps to try those are given that hold for these
+    models and these digits.
 
     Raises:
-        ValueError: images that are not square and grey, or not of the models' size; a decoder that is not of dense
-            layers, or pixels that are neither Bernoulli nor Gaussian.
+        ValueError: images that are not square, or not of the models' size; a decoder that a browser does not know
+            (`pack_decoder`), or pixels that are neither Bernoulli nor Gaussian.
     """
 
     module = "interpolation.mjs"
     tall = (813, 816)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
-        images, side = square_grey(images)
-        self.models, titles, whose = pair(ae, vae, images, side)
+        images, side, channels = square(images)
+        self.models, titles, whose = pair(ae, vae, images, side, channels, latent_dim=10)
         x, names = choose(images)
         known = to_pixels(images.train[:LIBRARY])
         self._codes, practices = ([codes_of(model, pixels) for model in self.models] for pixels in (x, known))
-        library = halve(known)
-        library = (15 * library).round() / 15  # as it travels: sixteen greys, for half the bytes
-        typical = torch.cdist(halve(to_pixels(images.test[:LIBRARY])), library).amin(1).median().item()
+        library = halve(known, channels)
+        self._library = library = (15 * library).round() / 15  # as it travels: sixteen greys, for half the bytes
+        self._labels, self._channels = images.train_labels[:LIBRARY], channels
+        typical = torch.cdist(halve(to_pixels(images.test[:LIBRARY]), channels), library).amin(1).median().item()
         block = Block()
         spec = {
             **called(images),
             "side": side,
+            "channels": channels,
             "names": [with_article(name) for name in names],
             "images": block.add((255 * x).round(), "uint8"),
             "library": block.add((255 * library).round(), "uint8"),
-            "labels": block.add(images.train_labels[:LIBRARY], "uint8"),
+            "labels": block.add(self._labels, "uint8"),
             "typical": typical,
             "models": [
                 {
                     "title": title,
+                    "mark": mark,
                     **pack_decoder(model, block, practice),
                     "codes": block.add(codes, "float32"),
                 }
-                for model, codes, practice, title in zip(self.models, self._codes, practices, titles, strict=True)
+                for model, codes, practice, title, mark in zip(
+                    self.models, self._codes, practices, titles, marks(self.models), strict=True
+                )
             ],
         }
-        start, end = (names.index(name) if name in names else i for i, name in enumerate(("4", "9")))
+        start, end = (names.index(name) if name in names else i for i, name in enumerate(("0", "1")))
         controls = [
-            Slider("t", "Position t", 0, 1, STEP, 0.5),
+            Slider("t", "Position t", 0, 1, STEP, 0.5, play=6),
             Choice("from", "From", names, start),
             Choice("to", "To", names, end),
             Choice("path", "Path", tuple(PATHS)),
         ]
         wide = {model.latent_dim for model in self.models}
         codes = f"{wide.pop()} numbers a code" if len(wide) == 1 else "codes of different lengths"
+        votes = ""
+        if has_classes(images):
+            votes = f"Below each row of drawings: how the {NEIGHBOURS} nearest are labelled, and by its height how many of them agree. "
         super().__init__(
             controls,
             spec,
             block.data,
             picture=self._draw_still(titles, names, start, end),
+            legend=legend(self.models),
+            steps=walks(self, names) if has_classes(images) and not foreign(images) else (),
             caption=f"Both networks have {codes}. Distances are to the nearest of {len(library):,} training images "
-            f"({images.title}), seen at half size; 1 is the distance at which a real test image typically lies.{whose}",
+            f"({images.title}), seen at half size; 1 is the distance at which a real test image typically lies. {votes}A code’s length "
+            f"is × 1 where it is as far from the origin as the ends of the walk.{whose}",
         )
+
+    def judged(self, start: int, end: int, path: str) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """The whole walk between two of the lab's images, by model, as `judge` of js/interpolation.mjs sees it.
+
+        For each of `PLACES` places the distance to the nearest real image, in pixels at half width; the label that most of the
+        ten nearest have; and how many. All are (PLACES,).
+        """
+        walk, found = PATHS[path], []
+        for model, codes in zip(self.models, self._codes, strict=True):
+            ends = codes[[start, end]] if walk else model.draw(codes[[start, end]])
+            points = (walk or lerp)(ends[0], ends[1], PLACES)
+            drawn = model.draw(points) if walk else points
+            distances = torch.cdist(halve(drawn, self._channels), self._library)
+            distance, nearest = distances.topk(min(NEIGHBOURS, len(self._labels)), largest=False)
+            labels = self._labels[nearest]
+            agree = (labels[:, :, None] == labels[:, None]).sum(2)
+            votes, winner = agree.max(1)
+            found.append((distance[:, 0], labels.gather(1, winner[:, None])[:, 0], votes))
+        return found
 
     @property
     def z(self) -> list[np.ndarray]:
@@ -111,16 +144,78 @@ class InterpolationLab(Lab):
         return sheet.image, f"Two rows of nine drawings, {titles[0]} and {titles[1]}, {walk}."
 
 
+def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
+    """What to try on digits: of the steps those whose promise these models keep."""
+    line, _, blend = PATHS
+    middle = slice(PLACES // 4, -PLACES // 4)
+
+    def along(start: str, end: str, path: str) -> list[tuple[Tensor, Tensor, Tensor]]:
+        return lab.judged(names.index(start), names.index(end), path) if {start, end} <= set(names) else []
+
+    def steady(label: str) -> bool:
+        walk = along(label, f"{label}, another", line)
+        return bool(walk) and all((said == int(label)).all() and votes.min() >= 8 for _, said, votes in walk)
+
+    faded, straight, alike = along("0", "1", blend), along("0", "1", line), along("4", "9", blend)
+    ghost = bool(faded) and all(
+        of[PLACES // 2] > by[PLACES // 2] and of.max() > by.max() and (said <= 1).all()
+        for (of, said, _), (by, *_) in zip(faded, straight, strict=True)
+    )
+    flat = bool(alike) and all(of[middle].max() <= max(of[0], of[-1]) for of, *_ in alike)
+    short = bool(straight) and all(
+        (start + end).norm() < 0.98 * (start.norm() + end.norm())
+        for start, end in (codes[[names.index("0"), names.index("1")]] for codes in lab._codes)
+    )
+    one = next(filter(steady, (name for name in names if len(name) == 1)), None)
+    steps = [
+        (
+            bool(straight),
+            "Press *Play*, or move *Position t* from 0 to 1. The bands say what the ten nearest real digits are. What do they say "
+            "between the 0 and the 1, and how many agree?",
+            {"t": 0.0},
+            ("drawings", "walk", "t"),
+        ),
+        (
+            ghost,
+            "Set *Path* to *pixels*. Now both digits are there at once, in grey. The bands know 0s and 1s alone; but in the middle "
+            "the curves rise above those of lerp, which are dashed.",
+            {},
+            ("walk", "curves", "path"),
+        ),
+        (
+            short,
+            "Set *Path* to *slerp*. Halfway along a line the code is shorter than its two ends on average, below × 1. On the arc it "
+            "stays at × 1, and the drawings are others.",
+            {},
+            ("drawings", "walk", "path"),
+        ),
+        (
+            one is not None,
+            f"Move *Position t* from one {one} to another. Whatever lies between is a {one} as well: only the handwriting changes.",
+            {"from": one, "to": f"{one}, another", "t": 0.0},
+            ("drawings", "walk", "t"),
+        ),
+        (
+            flat,
+            "From a 4 to a 9 even the cross-fade has no bump in its curves, for the two look much alike. One pair of digits is no "
+            "evidence: pick others below.",
+            {"from": "4", "to": "9", "path": blend},
+            ("walk", "curves"),
+        ),
+    ]
+    return [Step(words, state, watch) for holds, words, state, watch in steps if holds]
+
+
 def codes_of(model: LatentModel, x: Tensor) -> Tensor:
     """The code of each image: (N, D) -> (N, L), on the CPU."""
     with evaluating(model):
         return model.code(x.to(model.device)).float().cpu()
 
 
-def halve(x: Tensor) -> Tensor:
+def halve(x: Tensor, channels: int = 1) -> Tensor:
     """Square images at half their width, each pixel the mean of two by two: (N, D) -> (N, D // 4)."""
-    side = round(x.shape[1] ** 0.5)
-    return F.avg_pool2d(x.view(-1, 1, side, side), 2).flatten(1)
+    side = round((x.shape[1] / channels) ** 0.5)
+    return F.avg_pool2d(x.view(-1, channels, side, side), 2).flatten(1)
 
 
 def with_article(name: str) -> str:

@@ -1,6 +1,8 @@
-// Dragging by mouse, pen or finger: from a handle, and relative to where it was taken.
+// Dragging by mouse, pen or finger: from a handle, and relative to where it was taken. A finger's tap on a track is a press there.
 
 const FINGER = 22; // pixels on the screen around a handle's middle: what a finger needs
+
+const TAP = 8; // pixels that a finger may slip and still have tapped
 
 /**
  * What is to be taken hold of at this place: the nearest handle within reach, or in whose box it lies.
@@ -31,6 +33,8 @@ export function followDrags(canvas, size, handles, take, signal) {
   /** @type {{handle: Handle, dx: number, dy: number} | null} */
   let grip = null;
   let held = 0; // the pointer that drags: no other has a say until it ends
+  /** @type {PointerEvent | null} */
+  let tapped = null;
   /** @param {{clientX: number, clientY: number}} event */
   const place = ({ clientX, clientY }) => {
     const box = canvas.getBoundingClientRect();
@@ -57,6 +61,7 @@ export function followDrags(canvas, size, handles, take, signal) {
     take(grip.handle.move(x + grip.dx, y + grip.dy));
   };
   on("pointerdown", (event) => {
+    tapped = event.pointerType === "touch" && event.isPrimary ? event : null;
     if (grip || !event.isPrimary || event.button !== 0) return;
     const { x, y } = place(event);
     const handle = under(event), jump = handle || event.pointerType !== "mouse" ? null : track(event);
@@ -76,6 +81,13 @@ export function followDrags(canvas, size, handles, take, signal) {
       if (pointerId === held) grip = null;
     });
   }
+  on("pointerup", (event) => {
+    const still = tapped?.pointerId === event.pointerId && Math.hypot(event.clientX - tapped.clientX, event.clientY - tapped.clientY) < TAP;
+    const jump = still && !under(event) ? track(event) : null;
+    const { x, y } = place(event);
+    if (jump) take(jump.move(x, y));
+  });
+  on("pointercancel", () => (tapped = null)); // it scrolls
   // A finger that swipes up or down scrolls the page (touch-action in lab.css), but from a handle that moves both ways.
   on("touchstart", (event) => {
     if (event.touches.length === 1 && under(event.touches[0])?.axis === "xy") event.preventDefault();

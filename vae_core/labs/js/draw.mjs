@@ -303,7 +303,7 @@ export class Pen {
    * Of three `channels`, one whole picture after another, it has its own colours.
    * @param {ArrayLike<number>} values @param {number} x @param {number} y @param {number} size @param {DigitStyle} style
    */
-  digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line", colours = INKED, channels = 1 } = {}) {
+  digit(values, x, y, size, { side = 28, at = 0, pixel = (v) => v, frame = "line", colours = INKED, channels = 1, smooth = false } = {}) {
     const { canvas, context, image, shades } = this.#stamp(side);
     if (channels === 3) {
       for (let i = 0; i < image.data.length; i++) image.data[i] = i % 4 === 3 ? 255 : 255 * pixel(values[at + (i % 4) * side ** 2 + (i >> 2)]);
@@ -312,8 +312,8 @@ export class Pen {
       for (let i = 0; i < shades.length; i++) shades[i] = scale[(255 * pixel(values[at + i]) + 0.5) | 0];
     }
     context.putImageData(image, 0, 0);
-    // few pixels, shown large: as squares while they are large, smoothly where they must shrink
-    this.context.imageSmoothingEnabled = size * this.ratio < 1.5 * side;
+    // few pixels, shown large: as squares while they are large, smoothly where they must shrink or are too few
+    this.context.imageSmoothingEnabled = smooth || size * this.ratio < 1.5 * side;
     this.context.drawImage(canvas, x, y, size, size);
     if (frame) this.frame({ x, y, width: size, height: size }, frame);
   }

@@ -3,42 +3,44 @@
 import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
-import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
+import { HEADING, number, remember, scale, SMALL } from "./draw.mjs";
 
 /**
- * @typedef {{title: string, layers: Layer[], likelihood: LikelihoodName, codes: Ref}} PackedModel
- * @typedef {Named & {side: number, names: string[], images: Ref, library: Ref, labels: Ref, typical: number, models: PackedModel[]}} InterpolationSpec
+ * @typedef {{title: string, mark: string, layers: Layer[], likelihood: LikelihoodName, codes: Ref}} PackedModel
+ * @typedef {Named & {side: number, channels: number, names: string[], images: Ref, library: Ref, labels: Ref, typical: number, models: PackedModel[]}} InterpolationSpec
  */
 
 export const STEPS = 24; // the walk is measured at STEPS + 1 places; a strip shows some of them
 const NEIGHBOURS = 10;
 const PATHS = ["lerp", "slerp", "pixels"];
-const MARKS = [
-  { fill: "orange", word: "warm" },
-  { fill: "accent", word: "accent" },
-];
+const MEANING = ["a straight line from the one code to the other", "an arc about the origin, at the codes’ length", "no codes: the two drawings at the ends, mixed"];
+const MOST = 1.6; // the end of the axis of distances: what lies beyond says how far
 
-/** Where frames, strips and curves stand at this width. A strip's cells and the curves share one axis of t. @param {number} width */
-export function arrange(width) {
+/** Where everything stands at this width. Strips, votes and curves share one axis of t. @param {number} width @param {number} count  of pictures to choose from */
+export function arrange(width, count = 20) {
   const narrow = width < 560;
-  const cells = narrow ? 7 : 9;
+  const cells = narrow ? 7 : 11;
   const gap = narrow ? 3 : 5;
   const cell = Math.floor((width - 2 - (cells + 1) * gap - 2 * (narrow ? 6 : 14)) / (cells + 2));
   const column = (width - (narrow ? 12 : 24)) / 2;
-  const large = narrow ? Math.min(104, Math.floor(column - 62)) : Math.min(168, Math.floor(column - 116));
-  const near = narrow ? 48 : 92;
+  const [large, near] = narrow ? [Math.min(72, Math.floor(column - 62)), 44] : [96, 60];
   const frames = [0, 1].map((i) => {
     const x = 1 + i * (column + (narrow ? 12 : 24));
-    return { x, y: 30, size: large, near: { x: x + large + (narrow ? 10 : 16), y: 30 + large - near, size: near } };
+    return { x, y: 26, size: large, near: { x: x + large + (narrow ? 9 : 16), y: 26 + large - near, size: near } };
   });
   const first = Math.floor((width - cells * cell - (cells - 1) * gap) / 2);
-  const top = 30 + large + 60;
-  const strips = [0, 1].map((i) => ({ x: first, y: top + i * (cell + gap), cell, step: cell + gap, cells }));
-  const middle = top + (cell + gap) / 2;
-  const ends = [1, width - 1 - cell].map((x) => ({ x, y: middle, size: cell }));
   const axis = { x: first + cell / 2, width: (cells - 1) * (cell + gap) };
-  const curves = { x: axis.x, width: axis.width, y: top + 2 * (cell + gap) + 44, height: narrow ? 96 : 104 };
-  return { narrow, frames, strips, ends, curves, height: curves.y + curves.height + 40 };
+  const top = 26 + large + 66;
+  const vote = narrow ? 14 : 17;
+  const pitch = cell + vote + (narrow ? 7 : 10);
+  const strips = [0, 1].map((i) => ({ x: first, y: top + i * pitch, cell, step: cell + gap, cells }));
+  const votes = strips.map(({ y }) => ({ ...axis, y: y + cell + 3, height: vote }));
+  const ends = [1, width - 1 - cell].map((x) => ({ x, y: top + (pitch - 6) / 2, size: cell }));
+  const curves = { ...axis, y: top + 2 * pitch + 54, height: narrow ? 56 : 66 };
+  const columns = narrow ? 10 : 20, thumb = (width - 2) / columns;
+  const lines = Math.ceil(count / columns);
+  const pick = [0, 1].map((i) => ({ x: 1, y: curves.y + curves.height + 56 + i * (lines * thumb + 24), width: thumb * Math.min(columns, count), height: lines * thumb, thumb, columns }));
+  return { narrow, frames, strips, votes, ends, curves, pick, height: pick[1].y + pick[1].height + 4 };
 }
 
 /**
@@ -65,13 +67,13 @@ export function place(path, start, end, t, out, at = 0) {
   for (let i = 0; i < start.length; i++) out[at + i] = a * start[i] + b * end[i];
 }
 
-/** An image at half its width: the mean of each two by two pixels, into out. @param {ArrayLike<number>} pixels @param {number} at @param {number} side @param {Float64Array} out */
-export function halve(pixels, at, side, out) {
+/** An image at half its width, channel by channel: the mean of each two by two pixels, into out. @param {ArrayLike<number>} pixels @param {number} at @param {number} side @param {Float64Array} out */
+export function halve(pixels, at, side, out, channels = 1) {
   const half = side >> 1;
-  for (let row = 0; row < half; row++) {
-    for (let column = 0; column < half; column++) {
-      const i = at + 2 * row * side + 2 * column;
-      out[row * half + column] = (pixels[i] + pixels[i + 1] + pixels[i + side] + pixels[i + side + 1]) / 4;
+  for (let row = 0, k = 0; row < half * channels; row++) {
+    const i = at + Math.floor(row / half) * side * side + 2 * (row % half) * side;
+    for (let column = 0; column < 2 * half; column += 2, k++) {
+      out[k] = (pixels[i + column] + pixels[i + column + 1] + pixels[i + column + side] + pixels[i + column + side + 1]) / 4;
     }
   }
 }
@@ -100,19 +102,20 @@ export function judge(image, library, labels) {
 
 /** @type {Create<InterpolationSpec>} */
 export function create(spec, read) {
-  const { side, names } = spec;
-  const size = side * side, half = (side >> 1) ** 2;
+  const { side, channels, names } = spec;
+  const size = channels * side * side, half = channels * (side >> 1) ** 2;
   const images = Float32Array.from(read(spec.images), (v) => v / 255);
   const library = Float32Array.from(read(spec.library), (v) => v / 255);
   const labels = read(spec.labels);
-  const { noun, digits, classes, one, are } = wordsFor(spec);
+  const { noun, classes, are } = wordsFor(spec);
   const small = new Float64Array(half);
   const models = spec.models.map((model) => {
     const network = new Network(model.layers, read, STEPS + 1);
     const short = model.title.replace(/ \(.*\)$/, ""); // without "(the book's)", for which a phone's canvas has no room: its tile says it
     const [codes, { pixel }] = [read(model.codes), likelihood(model.likelihood)];
     const code = (/** @type {number} */ row) => codes.subarray(row * network.inputs, (row + 1) * network.inputs);
-    return { ...model, short, network, pixel, code, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), ends: new Float64Array(2 * size) };
+    const [word, here] = [model.mark === "orange" ? "warm" : model.mark, new Float64Array(network.inputs)];
+    return { ...model, word, short, network, pixel, code, here, walk: new Float64Array((STEPS + 1) * size), now: new Float64Array(size), ends: new Float64Array(2 * size) };
   });
   let where = arrange(640);
   const titleOf = (/** @type {typeof models[0]} */ { title, short }) => (where.narrow ? short : title);
@@ -135,98 +138,155 @@ export function create(spec, read) {
 
   /** @param {Float64Array} pixels @param {number} at */
   function measure(pixels, at) {
-    halve(pixels, at, side, small);
+    halve(pixels, at, side, small, channels);
     const found = judge(small, library, labels);
     return { ...found, distance: found.distance / spec.typical };
   }
 
-  /** Decode and judge the whole walk: the curve of distances, by model. @type {(from: number, to: number, path: number) => number[][]} */
-  const walk = remember((from, to, path) => models.map((model) => {
-    const ts = Array.from({ length: STEPS + 1 }, (_, k) => k / STEPS);
+  const TS = Array.from({ length: STEPS + 1 }, (_, k) => k / STEPS);
+  /** Decode and judge the whole walk: what is found at each place, by model. @param {number} from @param {number} to @param {number} path */
+  const judged = (from, to, path) => models.map((model) => {
     if (PATHS[path] === "pixels") decode(model, from, to, 0, [0, 1], model.ends);
-    decode(model, from, to, path, ts, model.walk);
-    return ts.map((_, k) => measure(model.walk, k * size).distance);
-  }));
+    decode(model, from, to, path, TS, model.walk);
+    return TS.map((_, k) => measure(model.walk, k * size));
+  });
+  const straight = remember((/** @type {number} */ from, /** @type {number} */ to) => judged(from, to, 0)); // to compare with
+  const walk = remember(judged);
 
-  /** @param {Pen} pen @param {number[][]} curves @param {number} t */
-  function paintCurves(pen, curves, t) {
-    const { x, y, width, height } = where.curves;
-    const most = Math.max(1.5, ...curves.flat());
-    const toX = scale([0, 1], [x, x + width]), toY = scale([0, most], [y + height, y]);
-    pen.text(`distance to the nearest real ${noun}`, 1, y - 14, HEADING);
-    pen.axes(where.curves, {
-      x: { to: toX, ticks: [0, 0.25, 0.5, 0.75, 1], words: (tick) => `${tick || "t = 0"}` },
-      y: { to: toY, ticks: ticks(0, most, 3), words: number, rule: (tick) => ({ dash: tick === 1 ? [5, 4] : [] }) },
-    });
-    curves.forEach((curve, i) => {
-      pen.line(curve.map((distance, k) => [toX(k / STEPS), toY(distance)]), { colour: MARKS[i].fill, width: 2.5 });
-    });
-    pen.line([[toX(t), y], [toX(t), y + height]], { colour: "ink", width: 1.5 });
-    return toX(t);
+  /** How long the code at `t` is, for one that is as long as those at both ends in turn. @param {typeof models[0]} model @param {Values} values */
+  function lengthOf({ code, here }, { from, to, path, t }) {
+    const norm = (/** @type {ArrayLike<number>} */ z) => Math.hypot(...Array.from(z));
+    place(PATHS[path], code(from), code(to), t, here);
+    const ends = (1 - t) * norm(code(from)) + t * norm(code(to));
+    return ends > 0 ? norm(here) / ends : 1; // both at the origin
   }
 
-  /** @param {Pen} pen @param {Values} values @param {number} at */
-  function paintStrips(pen, values, at) {
-    const [above, below] = where.strips;
+  /** @param {Pen} pen @param {ReturnType<typeof judged>} walks @param {ReturnType<typeof judged> | null} before @param {number} t */
+  function paintCurves(pen, walks, before, t) {
+    const { x, y, width, height } = where.curves;
+    const toX = scale([0, 1], [x, x + width]), toY = scale([0, MOST], [y + height, y]);
+    pen.text(`distance to the nearest real ${noun}`, 1, y - 8, HEADING);
+    if (before) pen.text("dashed: by lerp", x + width, y + 13, { ...SMALL, align: "right" });
+    pen.axes(where.curves, {
+      x: { to: toX, ticks: [0, 0.25, 0.5, 0.75, 1], words: (tick) => `${tick || "t = 0"}` },
+      y: { to: toY, ticks: [0, 0.5, 1, 1.5], words: (tick) => (tick % 1 ? "" : number(tick, 0)), rule: (tick) => ({ dash: tick === 1 ? [5, 4] : [] }) },
+    });
+    models.forEach(({ mark, word }, i) => {
+      const trace = (/** @type {{distance: number}[]} */ places, /** @type {LineStyle} */ style) => pen.line(places.map(({ distance }, k) => [toX(k / STEPS), toY(distance)]), { colour: mark, ...style });
+      pen.clip(where.curves, () => {
+        if (before) trace(before[i], { width: 1.5, dash: [3, 3] });
+        trace(walks[i], { width: 2.5 });
+      });
+      const high = walks[i].reduce((most, { distance }, k) => (distance > walks[i][most].distance ? k : most), 0);
+      const most = walks[i][high].distance;
+      if (most > MOST) pen.text(`${number(most)} ↑`, toX(high / STEPS), y + 12 + 14 * i, { size: 12, weight: 700, colour: word, align: "center", halo: true });
+    });
+    pen.line([[toX(t), y], [toX(t), y + height]], { colour: "ink", width: 1.5 });
+  }
+
+  /** What the nearest say along the way: as high as they agree, with a number for each run of places. @param {Pen} pen @param {ReturnType<typeof measure>[]} places @param {typeof models[0]} model @param {Box} box */
+  function paintVotes(pen, places, { mark }, { x, y, width, height }) {
+    const cell = width / STEPS;
+    pen.line([[x - cell / 2, y + height + 0.5], [x + width + cell / 2, y + height + 0.5]], {});
+    let begun = 0;
+    places.forEach(({ label, votes }, k) => {
+      const tall = (height * votes) / NEIGHBOURS;
+      pen.box(x + (k - 0.5) * cell, y + height - tall, cell, tall, { fill: mark, alpha: 0.3 });
+      if (k < STEPS && places[k + 1].label === label) return;
+      const [left, right] = [x + (begun - 0.5) * cell, x + (k + 0.5) * cell];
+      if (k < STEPS) pen.line([[right, y], [right, y + height]], { colour: "paper", width: 2 });
+      pen.text(String(label), (left + right) / 2, y + height / 2 + 1, { size: where.narrow ? 11 : 13, weight: 700, align: "center", base: "middle" });
+      begun = k + 1;
+    });
+  }
+
+  /** @param {Pen} pen @param {Values} values @param {ReturnType<typeof judged>} walks */
+  function paintStrips(pen, values, walks) {
+    const [above] = where.strips, heading = { ...HEADING, size: where.narrow ? 13 : 14 };
     /** @type {[string, TextStyle][]} */
-    const [first, second] = models.map((model, i) => [titleOf(model), { ...HEADING, colour: MARKS[i].word }]);
-    pen.words([[`by ${PATHS[values.path]}: `, HEADING], first, [" above, ", HEADING], second, [" below", HEADING]], 1, above.y - 22);
-    pen.line([[at, above.y - 6], [at, below.y + below.cell + 6]], { colour: "ink", width: 1.5 });
+    const [first, second] = models.map((model) => [titleOf(model), { ...heading, colour: model.word }]);
+    pen.words([[`by ${PATHS[values.path]}: `, heading], first, [" above, ", heading], second, [" below", heading]], 1, above.y - 28);
+    pen.text(MEANING[values.path], 1, above.y - 11, SMALL);
     models.forEach((model, i) => {
       const { x, y, cell, step, cells } = where.strips[i];
       for (let k = 0; k < cells; k++) {
-        const from = (k * STEPS * size) / (cells - 1);
-        pen.digit(model.walk, x + k * step, y, cell, { side, at: from, frame: MARKS[i].fill });
+        const t = k / (cells - 1), nearest = Math.round(t * STEPS);
+        pen.digit(model.walk, x + k * step, y, cell, { side, channels, at: nearest * size, frame: model.mark });
       }
+      if (classes) paintVotes(pen, walks[i], model, where.votes[i]);
     });
     [values.from, values.to].forEach((row, i) => {
       const { x, y, size: wide } = where.ends[i];
-      pen.digit(images, x, y, wide, { side, at: row * size });
-      pen.text(i ? "to" : "from", x + wide / 2, y - 7, { ...SMALL, align: "center" });
+      pen.digit(images, x, y, wide, { side, channels, at: row * size });
+      pen.text(i ? "to" : "from", x + wide / 2, y - 5, { ...SMALL, align: "center" });
+    });
+  }
+
+  /** The images to choose from, in two rows: for the beginning and for the end. @param {Pen} pen @param {Values} values @returns {Handle[]} */
+  function paintPictures(pen, values) {
+    return where.pick.map((box, i) => {
+      const { x, y, thumb, columns } = box;
+      const name = i ? "to" : "from";
+      pen.text(i ? "and to" : "pick a picture to walk from", x, y - 7, SMALL);
+      pen.layer(`pick ${i}`, "", x - 1, y - 1, box.width + 2, box.height + 2, () => {
+        names.forEach((_, k) => pen.digit(images, x + (k % columns) * thumb + 2, y + Math.floor(k / columns) * thumb + 2, thumb - 4, { side, channels, at: k * size }));
+      });
+      const k = values[name];
+      pen.box(x + (k % columns) * thumb + 0.5, y + Math.floor(k / columns) * thumb + 0.5, thumb - 1, thumb - 1, { stroke: "accent", line: 3, radius: 4 });
+      const at = (/** @type {number} */ px, /** @type {number} */ py) => {
+        const [column, row] = [px - x, py - y].map((v, axis) => Math.min((axis ? Math.ceil(names.length / columns) : columns) - 1, Math.max(0, Math.floor(v / thumb))));
+        return Math.min(names.length - 1, row * columns + column);
+      };
+      return { x: -100, y: -100, axis: "x", quiet: true, track: box, move: (px, py) => ({ [name]: at(px, py) }) }; // to press, not to take hold of
     });
   }
 
   return {
-    height: (width) => arrange(width).height,
+    height: (width) => arrange(width, names.length).height,
 
     paint(pen, values, width) {
-      where = arrange(width);
+      where = arrange(width, names.length);
       const { t, from, to, path } = values;
-      const curves = walk(from, to, path);
+      const before = path ? straight(from, to) : null;
+      const walks = walk(from, to, path);
       const found = models.map((model, i) => {
         const { x, y, size: large, near } = where.frames[i];
         decode(model, from, to, path, [t], model.now);
         const verdict = measure(model.now, 0);
-        pen.text(titleOf(model), x, y - 11, { ...HEADING, colour: MARKS[i].word });
-        pen.digit(model.now, x, y, large, { side });
-        pen.digit(library, near.x, near.y, near.size, { side: side >> 1, at: verdict.row * half });
-        const what = where.narrow ? "real" : `real ${noun}`, which = one(labels[verdict.row]);
-        const lines = where.narrow && classes && !digits ? ["nearest:", which] : ["nearest", classes ? `${what}: ${which}` : what];
-        lines.forEach((line, k) => pen.text(line, near.x, near.y - 8 - 16 * (lines.length - 1 - k), SMALL));
-        return verdict;
+        pen.text(titleOf(model), x, y - 9, { ...HEADING, colour: model.word });
+        pen.digit(model.now, x, y, large, { side, channels, frame: model.mark });
+        pen.digit(library, near.x, near.y, near.size, { side: side >> 1, channels, at: verdict.row * half, smooth: true });
+        ["nearest", `real ${noun}`].forEach((line, k) => pen.text(line, near.x, near.y - 18 + 14 * k, { ...SMALL, ...(where.narrow ? { size: 11 } : {}) }));
+        const length = PATHS[path] === "pixels" ? "no code" : `code’s length × ${number(lengthOf(model, values), 2)}`;
+        pen.text(length, x, y + large + 17, SMALL);
+        return { ...verdict, length };
       });
-      const at = paintCurves(pen, curves, t);
-      paintStrips(pen, values, at);
+      paintStrips(pen, values, walks);
+      paintCurves(pen, walks, before, t);
+      const handles = paintPictures(pen, values);
 
-      /** @param {ReturnType<typeof measure>} found @param {string} before */
-      const note = ({ label, votes }, before) => `from the nearest real ${noun}${classes ? `${before} of 10 nearest, ${votes} ${are(label, votes)}` : ""}`;
-      const tiles = models.map(({ title }, i) => ({
-        name: title,
-        value: number(found[i].distance, 2),
-        note: note(found[i], ";"),
-        mark: MARKS[i].fill,
-      }));
-      const each = models.map(({ title }, i) => `${title}: ${number(found[i].distance, 2)} ${note(found[i], ",")}`);
-      const summary = `A walk from ${names[from]} to ${names[to]} by ${PATHS[path]}, at t = ${number(t, 2)}. ${each.join(". ")}.`;
+      /** @param {typeof found[0]} found */
+      const note = ({ label, votes }) => `from the nearest real ${noun}${classes ? `; of the ${NEIGHBOURS} nearest, ${votes} ${are(label, votes)}` : ""}`;
+      const tiles = models.map(({ title, mark }, i) => ({ name: title, value: number(found[i].distance, 2), note: note(found[i]), mark }));
+      const each = models.map(({ title }, i) => `${title}: ${number(found[i].distance, 2)} ${note(found[i])}; ${found[i].length}`);
       const { x: left, width: wide, y: top, height } = where.curves;
       const [strip] = where.strips;
-      /** @type {Handle} strips and curves are one axis of t, to drag along */
+      const at = left + wide * t;
+      pen.line([[at, strip.y - 4], [at, where.votes[1].y + where.votes[1].height + 4]], { colour: "ink", width: 1.5 });
+      /** @type {Handle} strips, votes and curves are one axis of t, to drag along */
       const handle = {
-        x: at, y: strip.y - 8, axis: "x", colour: "ink", hint: "drag me",
-        track: { x: left - strip.cell / 2, y: strip.y - 16, width: wide + strip.cell, height: top + height + 36 - strip.y },
+        x: at, y: where.votes[1].y + where.votes[1].height + 29, axis: "x", colour: "ink", hint: "drag me",
+        track: { x: left - strip.cell / 2, y: strip.y - 6, width: wide + strip.cell, height: top + height + 20 - strip.y },
         move: (px) => ({ t: (px - left) / wide }),
       };
-      return { summary, tiles, handles: [handle] };
+      const regions = {
+        drawings: { x: 0, y: 4, width, height: where.frames[0].size + 44 },
+        walk: { x: 0, y: strip.y - 42, width, height: where.votes[1].y + where.votes[1].height + 44 - strip.y },
+        curves: { x: 0, y: top - 24, width, height: height + 44 },
+        pictures: { x: 0, y: where.pick[0].y - 22, width, height: where.height - where.pick[0].y + 22 },
+      };
+      const summary = `A walk from ${names[from]} to ${names[to]} by ${PATHS[path]}, at t = ${number(t, 2)}. ${each.join(". ")}.`;
+      return { summary, tiles, handles: [handle, ...handles], regions };
     },
   };
 }

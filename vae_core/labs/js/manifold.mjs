@@ -1,31 +1,33 @@
-// ManifoldLab: the latent plane of an autoencoder beside that of a VAE, one point in both, and what each decoder makes of it.
+// ManifoldLab: the latent plane of an autoencoder beside that of a VAE, one place in both, and what each decoder makes of it.
 
 import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
-import { number, scale, ticks } from "./draw.mjs";
+import { number, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
- * @typedef {{title: string, subtitle: string, layers: Layer[], likelihood: LikelihoodName, centre: number[], scale: number[], codes: Ref,
- *   names: [string, number, number][]}} PackedPlane
- * @typedef {Named & {side: number, hole: number, colours: string[], labels: Ref, planes: PackedPlane[], controls: [Slider, Slider, Choice]}} ManifoldSpec
+ * @typedef {{title: string, mark: string, subtitle: string, layers: Layer[], likelihood: LikelihoodName, centre: number[], scale: number[],
+ *   in_holes: number, codes: Ref, names: [number, number, number][]}} PackedPlane
+ * @typedef {Named & {side: number, channels: number, hole: number, colours: string[], way: number[][], labels: Ref, shown: number[],
+ *   planes: PackedPlane[], controls: [Slider, Slider, Choice]}} ManifoldSpec
  */
 
-const GRID = 15; // decoded images along each side of a plane
+const GRID = 13; // decoded images along each side of a plane; on a phone
+const FEW = 9;
 const GUTTER = 30; // room for an axis's numbers
 
-/** Where planes, images and words stand at this width: one model a column, on a phone one a row. @param {number} width */
-export function arrange(width) {
+/** Where planes, images and words stand at this width: one model a column. @param {number} width @param {boolean} key  of the classes, above all */
+export function arrange(width, key = true) {
   const narrow = width < 520;
-  const column = Math.floor(narrow ? width : (width - 24) / 2) - 1; // 1: the frame's own line
-  const size = narrow ? 98 : column > 320 ? 168 : 140;
-  const side = Math.floor(narrow ? column - GUTTER - size - 14 : column - GUTTER);
+  const gutter = narrow ? 1 : GUTTER;
+  const column = Math.floor((width - (narrow ? 6 : 24)) / 2);
+  const side = Math.min(270, column - gutter - 12); // 12: for the marker at the edge
+  const size = narrow ? Math.min(84, column - 84) : 104;
   return [0, 1].map((i) => {
-    const x = GUTTER + (narrow ? 0 : i * (column + 25));
-    const y = 46 + (narrow ? i * (side + 84) : 0);
-    const digit = narrow ? { x: x + side + 14, y, size } : { x, y: y + side + 38, size };
-    const words = narrow ? { x: digit.x, y: y + size + 22 } : { x: x + size + 16, y: digit.y + size / 2 - 12 };
-    return { narrow, x, y, side, width: side, height: side, digit, words, bottom: narrow ? y + Math.max(side + 24, size + 74) : digit.y + size + 4 };
+    const x = gutter + i * (width - column);
+    const y = key ? 64 : 44;
+    const digit = { x, y: y + side + 24, size };
+    return { narrow, x, y, side, width: side, height: side, digit, words: { x: x + size + (narrow ? 7 : 16), y: digit.y + (narrow ? 12 : 24) }, bottom: digit.y + size + 2 };
   });
 }
 
@@ -44,6 +46,7 @@ export function nearest(codes, x, y) {
 
 /** @type {Create<ManifoldSpec>} */
 export function create(spec, read) {
+  const { side: pixels, channels, way, shown, colours } = spec;
   const reach = spec.controls[0].max; // the planes show as many standard deviations each way as the sliders
   const labels = read(spec.labels);
   const { noun, digits, classes, one, are } = wordsFor(spec);
@@ -53,6 +56,7 @@ export function create(spec, read) {
     codes: read(plane.codes),
     pixel: likelihood(plane.likelihood).pixel,
   }));
+  const keyed = shown.length > 0 && shown.length <= colours.length;
   let places = arrange(640);
 
   /** Where a plane's points stand in the picture. @param {Box} box */
@@ -65,81 +69,125 @@ export function create(spec, read) {
     return network.run(points.length);
   };
 
-  /** @param {Pen} pen @param {typeof planes[0]} plane @param {typeof places[0]} place @param {number} backdrop */
-  function paintGround(pen, plane, place, backdrop) {
-    const { x, y, side } = place;
+  /** The dot of a class: of its colour, and a ring for the second half of them, since two are grey. @param {Pen} pen @param {number} label @param {number} x @param {number} y @param {number} radius @param {number} alpha */
+  function dot(pen, label, x, y, radius, alpha = 1) {
+    const colour = colours[label % colours.length];
+    if (label % colours.length < colours.length / 2) pen.disc(x, y, radius, { fill: colour, alpha });
+    else if (alpha === 1) pen.disc(x, y, radius, { fill: "paper", stroke: colour, line: 1.4 });
+    else pen.disc(x, y, radius - 0.5, { fill: colour, alpha });
+  }
+
+  /** What each class's dots look like. @param {Pen} pen @param {number} width @param {number | undefined} chosen */
+  function paintKey(pen, width, chosen) {
+    const step = Math.min(56, (width - 6) / shown.length);
+    shown.forEach((label, i) => {
+      dot(pen, label, 9 + i * step, 9, 4.5);
+      pen.text(String(label), 17 + i * step, 14, { size: 14, weight: label === chosen ? 700 : 400, colour: chosen === undefined || label === chosen ? "ink" : "muted" });
+    });
+  }
+
+  /** All that the decoder draws, and over it red where no code is near. @param {Pen} pen @param {typeof planes[0]} plane @param {typeof places[0]} place @param {boolean} veiled */
+  function paintGrid(pen, plane, { x, y, side, narrow }, veiled) {
+    const count = narrow ? FEW : GRID, cell = side / count;
+    const middles = Array.from({ length: count }, (_, i) => ((2 * i + 1) / count - 1) * reach);
+    middles.forEach((v, row) => {
+      const outputs = decode(plane, middles.map((u) => [u, -v]));
+      middles.forEach((u, i) => {
+        const [left, top] = [x + i * cell, y + row * cell];
+        pen.digit(outputs, left, top, cell, { side: pixels, channels, at: i * channels * pixels ** 2, pixel: plane.pixel, frame: null });
+        if (veiled) pen.box(left, top, cell, cell, { fill: "paper", alpha: 0.5 });
+        if (nearest(plane.codes, u, -v).distance > spec.hole) pen.box(left + 0.5, top + 0.5, cell - 1, cell - 1, { fill: "gap", alpha: 0.32 });
+      });
+    });
+  }
+
+  /** @param {Pen} pen @param {typeof planes[0]} plane @param {typeof places[0]} place @param {number} backdrop @param {number | undefined} chosen */
+  function paintGround(pen, plane, place, backdrop, chosen) {
+    const { x, y, side, narrow } = place;
     const [toX, toY] = [acrossOf(place), upOf(place)];
-    if (backdrop !== 0) {
-      const cell = side / GRID;
-      for (let row = 0; row < GRID; row++) {
-        const v = reach - ((row + 0.5) * 2 * reach) / GRID;
-        const outputs = decode(plane, Array.from({ length: GRID }, (_, i) => [((i + 0.5) * 2 * reach) / GRID - reach, v]));
-        for (let i = 0; i < GRID; i++) {
-          pen.digit(outputs, x + i * cell, y + row * cell, cell, { side: spec.side, at: i * spec.side ** 2, pixel: plane.pixel, frame: null });
-        }
-      }
-    }
-    if (backdrop === 2) pen.box(x, y, side, side, { fill: "paper", alpha: 0.5 });
+    if (backdrop !== 0) paintGrid(pen, plane, place, backdrop === 2);
     if (backdrop !== 1) {
       pen.clip(place, () => {
-        const radius = side > 250 ? 2.4 : 1.8;
-        labels.forEach((/** @type {number} */ label, /** @type {number} */ i) => pen.disc(toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), radius, { fill: spec.colours[label % spec.colours.length] }));
-        plane.names.forEach(([label, u, v]) => {
-          pen.text(String(label), toX(u), toY(v), { size: side > 250 ? 17 : 14, weight: 700, align: "center", base: "middle", halo: true });
-        });
+        const order = [...labels.keys()].sort((i, j) => Number(labels[i] === chosen) - Number(labels[j] === chosen)); // on top
+        for (const i of order) dot(pen, labels[i], toX(plane.codes[2 * i]), toY(plane.codes[2 * i + 1]), narrow ? 1.7 : 2.4, chosen === undefined || labels[i] === chosen ? 1 : 0.15);
+        for (const [label, u, v] of plane.names) {
+          if (chosen === undefined ? !(narrow && keyed) : label === chosen) pen.text(String(label), toX(u), toY(v), { size: narrow ? 14 : 17, weight: 700, align: "center", base: "middle", halo: true });
+        }
       });
+    }
+    if (way.length) {
+      const ends = way.map(([u, v]) => [toX(u), toY(v)]);
+      pen.line(ends, { colour: "ink", width: 1.5, dash: [3, 3] });
+      ends.forEach(([px, py], i) => pen.text("AB"[i], px - 25, py, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
     }
     pen.frame(place, "muted");
     const [across, up] = [[x, x + side], [y + side, y]].map((range, axis) => {
       const ends = [-reach, reach].map((u) => plane.centre[axis] + plane.scale[axis] * u);
-      return { to: scale(ends, range), ticks: ticks(ends[0], ends[1], side > 250 ? 5 : 3) };
+      return { to: scale(ends, range), ticks: ticks(ends[0], ends[1], narrow ? 3 : 5) };
     });
-    pen.axes(place, { x: across, y: up });
+    pen.axes(place, narrow ? { x: across } : { x: across, y: up });
   }
 
-  /** Beside the image: is the point where images live? @param {Pen} pen @param {typeof places[0]} place @param {number} distance @param {number} label */
-  function say(pen, { words: { x, y }, narrow }, distance, label) {
-    const hole = distance > spec.hole;
-    const [verdict, colour] = hole ? ["in a hole", "gap"] : ["on the map", "ink"];
-    const gap = `${distance.toFixed(2)} σ away`;
-    let lines = [narrow ? "nearest real:" : `nearest real ${noun}:`, ...(classes ? [`${one(label)},`] : []), gap];
-    if (digits && classes) lines = narrow ? ["nearest real", `digit: ${one(label)},`, gap] : ["nearest real digit:", `${one(label)}, ${gap}`];
-    pen.text(verdict, x, y, { size: narrow ? 15 : 17, weight: 700, colour });
-    lines.forEach((line, i) => pen.text(line, x, y + 20 + 18 * i - (narrow ? 2 : 0), { size: 13, colour: "muted" }));
-    return { verdict, near: `the nearest real ${noun} ${classes ? `${are(label)}, ` : "is "}${gap}` };
+  /** Beside the image: how far is it from where images live? @param {Pen} pen @param {typeof places[0]} place @param {typeof planes[0]} plane @param {number[]} point */
+  function say(pen, { words: { x, y }, narrow }, { codes, centre, scale: spread }, [z1, z2]) {
+    const { index, distance } = nearest(codes, z1, z2);
+    const hole = distance > spec.hole, label = labels[index];
+    const verdict = hole ? "far from any code" : "near real codes";
+    const away = `${distance.toFixed(2)} σ away`;
+    const strong = narrow ? [verdict.slice(0, hole ? 8 : 9), verdict.slice(hole ? 9 : 10)] : [verdict];
+    let lines = [narrow ? "nearest:" : `nearest real ${noun}:`, ...(classes ? [one(label)] : []), away];
+    if (digits && classes) lines = narrow ? [`nearest: ${one(label)}`, away] : ["nearest real digit:", `${one(label)}, ${away}`];
+    const z = [z1, z2].map((u, axis) => number(centre[axis] + spread[axis] * u));
+    if (!narrow) lines.push(`z = (${z.join(", ")})`);
+    strong.forEach((line, i) => pen.text(line, x, y + 16 * i, { size: narrow ? 13 : 17, weight: 700, colour: hole ? "gap" : "ink" }));
+    lines.forEach((line, i) => pen.text(line, x, y + (narrow ? 16 * (2 + i) : 22 + 19 * i), { ...SMALL, size: narrow ? 12 : 13 }));
+    return { distance, hole, words: `${verdict}, the nearest real ${noun} ${classes ? `${are(label)}, ` : "is "}${away}` };
   }
 
   return {
-    height: (width) => Math.max(...arrange(width).map(({ bottom }) => bottom)),
+    height: (width) => Math.max(...arrange(width, keyed).map(({ bottom }) => bottom)),
 
-    paint(pen, { z1, z2, backdrop }, width) {
-      places = arrange(width);
-      const words = planes.map((plane, i) => {
+    paint(pen, { z1, z2, backdrop, highlight }, width) {
+      places = arrange(width, keyed);
+      const chosen = highlight ? shown[highlight - 1] : undefined;
+      if (keyed) paintKey(pen, width, chosen);
+      const said = planes.map((plane, i) => {
+        const { title, mark, subtitle, in_holes } = plane;
         const place = places[i];
-        const { x, y, side, digit } = place;
-        pen.text(plane.title, x, y - 25, { size: 17, weight: 700 });
-        pen.text(plane.subtitle, x, y - 8, { size: 13, colour: "muted" });
-        pen.layer(`plane ${i}`, backdrop, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop));
+        const { x, y, side, digit, narrow } = place;
+        pen.text(title, x, y - 25, { size: 17, weight: 700, colour: mark === "orange" ? "warm" : mark });
+        const share = `${number(100 * in_holes, 0)} % of ${narrow ? "draws in" : "normal draws fall into"} holes`;
+        pen.text(backdrop ? share : narrow ? subtitle.replace("each image becomes a ", "image → ") : subtitle, x, y - 8, { size: 13, ...(backdrop ? { colour: "gap", weight: 700 } : { colour: "muted" }), ...(narrow ? { size: 12 } : {}) });
+        pen.layer(`plane ${i}`, `${backdrop} ${chosen}`, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop, chosen));
 
-        const { index, distance } = nearest(plane.codes, z1, z2);
+        const { distance, hole, words } = say(pen, place, plane, [z1, z2]);
         const [px, py] = [acrossOf(place)(z1), upOf(place)(z2)];
-        const radius = (distance * side) / (2 * reach);
+        const colour = hole ? "gap" : mark;
         pen.clip(place, () => {
-          pen.line([[x, py], [x + side, py]], { colour: "accent", dash: [2, 4] });
-          pen.line([[px, y], [px, y + side]], { colour: "accent", dash: [2, 4] });
-          pen.disc(px, py, radius, { fill: "accent", alpha: 0.22, stroke: "accent", line: 1.5 });
+          pen.line([[x, py], [x + side, py]], { colour: mark, dash: [2, 4] });
+          pen.line([[px, y], [px, y + side]], { colour: mark, dash: [2, 4] });
+          pen.disc(px, py, (distance * side) / (2 * reach), { fill: colour, alpha: 0.25, stroke: colour, line: 1.5 });
         });
-        pen.digit(decode(plane, [[z1, z2]]), digit.x, digit.y, digit.size, { side: spec.side, pixel: plane.pixel });
-        return { title: plane.title, ...say(pen, place, distance, labels[index]) };
+        pen.digit(decode(plane, [[z1, z2]]), digit.x, digit.y, digit.size, { side: pixels, channels, pixel: plane.pixel, frame: mark });
+        return { title, words, share };
       });
-      const both = words.map(({ title, verdict, near }) => `${title}: ${verdict}, ${near}`).join(". ");
-      return { summary: `Two latent planes, and the ${noun} each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.`, handles: places.map((place) => handleIn(place, z1, z2)) };
+      const both = said.map(({ title, words, share }) => `${title}: ${words}${backdrop ? `; ${share}` : ""}`).join(". ");
+      const [first] = places;
+      const regions = {
+        maps: { x: 0, y: 0, width, height: first.y + first.side + 20 },
+        drawings: { x: 0, y: first.digit.y, width, height: first.digit.size },
+      };
+      return {
+        summary: `Two latent planes, and the ${noun} each model decodes at z₁ = ${number(z1, 2)} σ, z₂ = ${number(z2, 2)} σ. ${both}.`,
+        handles: places.map((place, i) => handleIn(place, i, z1, z2)),
+        regions,
+      };
     },
   };
 
-  /** @param {Box} place @param {number} z1 @param {number} z2 @returns {Handle} */
-  function handleIn(place, z1, z2) {
+  /** @param {Box} place @param {number} i @param {number} z1 @param {number} z2 @returns {Handle} */
+  function handleIn(place, i, z1, z2) {
     const [back, down] = [scale([place.x, place.x + place.width], [-reach, reach]), scale([place.y, place.y + place.height], [reach, -reach])];
-    return { x: acrossOf(place)(z1), y: upOf(place)(z2), axis: "xy", track: place, hint: "drag me", move: (px, py) => ({ z1: back(px), z2: down(py) }) };
+    return { x: acrossOf(place)(z1), y: upOf(place)(z2), axis: "xy", track: place, hint: i ? "" : "drag me", colour: planes[i].mark, move: (px, py) => ({ z1: back(px), z2: down(py) }) };
   }
 }

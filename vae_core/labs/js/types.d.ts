@@ -70,7 +70,7 @@ interface Box { x: number; y: number; width: number; height: number }
 interface TextStyle { size?: number; colour?: string; align?: CanvasTextAlign; weight?: number; halo?: boolean; base?: CanvasTextBaseline }
 interface LineStyle { colour?: string; width?: number; dash?: number[] }
 interface FillStyle { fill?: string; stroke?: string; line?: number; alpha?: number; radius?: number }
-interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null; colours?: string[]; channels?: number }
+interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null; colours?: string[]; channels?: number; smooth?: boolean }
 interface Axis {
   ticks: Iterable<number>;
   to: (tick: number) => number;
