@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 PAPER, INK, GREY, ACCENT, ORANGE = "#ffffff", "#1f2430", "#6e7887", "#0a6a80", "#e8860c"
+GAP_RED = "#aa3523"
 GAP = 6  # pixels between pictures in a row
 # it has ε, σ and ‖, as Pillow's own has not
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

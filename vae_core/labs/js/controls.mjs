@@ -49,7 +49,8 @@ function sliderFor(control, model) {
 
 /** @param {Choice} control @param {Model} model */
 function menuFor({ name, label, options }, model) {
-  const row = element("label", "vae-lab-choice");
+  const long = options.some(({ length }) => length > 18); // for a phone to give it a line
+  const row = element("label", long ? "vae-lab-choice vae-lab-long" : "vae-lab-choice");
   const select = element("select");
   select.setAttribute("aria-label", label);
   select.append(...options.map((option) => element("option", "", option)));
