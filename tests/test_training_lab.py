@@ -133,10 +133,10 @@ def test_bad_albums_are_named(few):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_it_shows_a_convolutional_run_grey_or_in_colour(channels):
     """Each picture that is painted is the model's, channel by channel, and no sentence of the book's own run stands below."""
-    images = ImageSet.of(torch.rand(40, channels, 12, 12), labels=torch.arange(40) % 10)
     torch.manual_seed(0)
+    images = ImageSet.of(torch.rand(400, channels, 12, 12), labels=torch.arange(400) % 10)
     model = ConvVAE(channels, 12, (4, 8), 16, 3)
-    lab = TrainingLab(record(model, images, TrainConfig(epochs=2, batch_size=20, device="cpu")))
+    lab = TrainingLab(record(model, images, TrainConfig(epochs=2, batch_size=180, device="cpu")))
     assert lab.canvas.spec["steps"] == []
     lab.controls["snapshot"].value = len(lab.album.steps) - 1.0
     (frame,) = frames(lab, state_of(lab))

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 import torch
-from screen import HEAD, READY, choose, drag, knob, press, tile_numbers, words
+from screen import HEAD, READY, choose, drag, knob, press, settle, tile_numbers, words
 
 from vae_core import VAE, TrainConfig
 from vae_core.labs import TrainingLab
@@ -73,4 +73,5 @@ def test_dragging_along_the_curves_moves_the_slider(lab, page):
     assert float(slider.input_value()) == len(lab.album.steps) - 1
     assert tile_numbers(page)[0] == lab.album.steps[-1]
     page.mouse.click(box["x"] + 44, y - 80)  # a mouse may press among the curves: there it goes
+    settle(page)
     assert float(slider.input_value()) == 0
