@@ -24,7 +24,7 @@ def propose():
     return ElboLab(PROPOSING)
 
 
-def dark(frame):
+def upper(frame):
     """Where the bar of log p(x) ends."""
     (box,) = [call for call in frame["calls"] if call[0] == "box" and call[-1].get("fill") == "ink"]
     return box[1] + box[3]
@@ -81,9 +81,9 @@ def test_step_1_where_the_red_bar_is_gone_q_lies_on_the_posterior(lab, width):
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_step_2_the_dark_bar_stands_still_while_q_moves_and_moves_with_x(lab, decoder, width):
+def test_step_2_the_upper_bar_stands_still_while_q_moves_and_moves_with_x(lab, decoder, width):
     still = frames(lab, *(state_of(lab, 2, decoder=decoder, **q) for q in GRID), width=width)
-    assert np.ptp([dark(frame) for frame in still]) == 0
+    assert np.ptp([upper(frame) for frame in still]) == 0
     assert all(axes(frame) == axes(still[0]) for frame in still)
     assert {number(frame, "log p(x)") for frame in still} == {number(still[0], "log p(x)")}
     assert all(
@@ -93,7 +93,7 @@ def test_step_2_the_dark_bar_stands_still_while_q_moves_and_moves_with_x(lab, de
         off(frame) in ([], [f"−{-number(frame, 'ELBO'):.1f}", f"{-number(frame, 'ELBO'):.1f}"]) for frame in still
     )
     moved = frames(lab, *(state_of(lab, 2, decoder=decoder, x=x) for x in (-0.5, 0.0, 1.0, 2.0, 3.0)), width=width)
-    assert np.ptp([dark(frame) for frame in moved]) > 40 and all(axes(frame) == axes(still[0]) for frame in moved)
+    assert np.ptp([upper(frame) for frame in moved]) > 40 and all(axes(frame) == axes(still[0]) for frame in moved)
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])

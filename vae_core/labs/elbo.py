@@ -19,12 +19,11 @@ LINEAR, CURVED, BUMPS = DECODERS = ("linear: 0.8 z", "curved: 2 tanh z", "two bu
 
 FITTING = (
     Step(
-        "Move q by *q's mean* and *q's std*, or by its two handles, until the red bar, the gap, is gone. What do you see among the "
-        "curves then?",
+        "Move q by *q's mean* and *q's std*, or by its handles, until the red bar is gone. What do you see among the curves?",
         watch=("curves", "bars"),
     ),
     Step(
-        "Move q as you like, and watch the dark bar, log p(x). Does it ever move? Then move *Observed x*.",
+        "Move q as you like, and watch the upper bar, log p(x). Does it ever move? Then move *Observed x*.",
         watch=("bars",),
     ),
     Step(
@@ -67,7 +66,7 @@ class ElboLab(Lab):
     """
 
     module = "elbo.mjs"
-    tall = (993, 774)
+    tall = (984, 774)
 
     def __init__(self, steps: Sequence[Step] = FITTING) -> None:
         super().__init__(

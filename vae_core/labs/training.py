@@ -120,7 +120,7 @@ class TrainingLab(Lab):
     """
 
     module = "training.mjs"
-    tall = (1079, 767)
+    tall = (1138, 897)
 
     def __init__(self, album: Album | None = None):
         lent = album is None

@@ -67,7 +67,7 @@ const OUTSIDE = { size: 12, weight: 700, colour: "accent", base: "middle", halo:
 /** Where things stand at this width: the curves over z, p(x) beside them, and the bars below; on a phone p(x) comes last. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
-  const curves = { x: 1, y: narrow ? 58 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 132 : 214 };
+  const curves = { x: 1, y: narrow ? 58 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 124 : 214 };
   const row = narrow ? 22 : 24;
   const bars = { x: 80, y: curves.y + curves.height + (narrow ? 74 : 78), width: width - 90, row, height: 3 * row };
   const foot = bars.y + bars.height + 18;
@@ -162,7 +162,7 @@ export function create(spec) {
     pen.text("z", right, bottom + 16, AXIS);
     pen.frame(curves);
 
-    const top = Math.max(curves.y + 12, bottom - up * q(mean)), side = Math.min(toX(mean + std), right - 12);
+    const top = Math.max(curves.y + 30, bottom - up * q(mean)), side = Math.min(toX(mean + std), right - 12);
     if (bottom - up * q(mean) < curves.y) pen.text(`↑ ${number(q(mean))}`, toX(mean) + (mean > 0 ? -24 : 24), top, { ...OUTSIDE, align: mean > 0 ? "right" : "left" });
     // where q is narrow, far enough below the other to be taken hold of
     const lower = Math.max(bottom - up * q(mean + std), top + Math.sqrt(Math.max(0, 34 ** 2 - (side - toX(mean)) ** 2)));
