@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from drive import frames, state_of
 
-from vae_core import VAE, Autoencoder, ImageSet, TrainConfig, fit
+from vae_core import VAE, Autoencoder, ConvVAE, ImageSet, TrainConfig, fit
 from vae_core.labs import TrainingLab
 from vae_core.labs.pack import read
 from vae_core.labs.training import EARLY, Album, record
@@ -127,3 +128,20 @@ def test_bad_albums_are_named(few):
     list(album.model.parameters())[-1].data.fill_(float("nan"))
     with pytest.raises(ValueError, match="after step 4 the loss is not finite"):
         album.take(4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_shows_a_convolutional_run_grey_or_in_colour(channels):
+    """Each picture that is painted is the model's, channel by channel, and no sentence of the book's own run stands below."""
+    torch.manual_seed(0)
+    images = ImageSet.of(torch.rand(400, channels, 12, 12), labels=torch.arange(400) % 10)
+    model = ConvVAE(channels, 12, (4, 8), 16, 3)
+    lab = TrainingLab(record(model, images, TrainConfig(epochs=2, batch_size=180, device="cpu")))
+    assert lab.canvas.spec["steps"] == []
+    lab.controls["snapshot"].value = len(lab.album.steps) - 1.0
+    (frame,) = frames(lab, state_of(lab))
+    drawn = [np.array(each["pixels"]) for each in frame["pictures"]]
+    assert len(drawn) == 30 and {len(each) for each in drawn} == {channels * 144}
+    np.testing.assert_allclose(drawn[:10], lab.album.x, atol=0.5 / 255 + 1e-4)
+    np.testing.assert_allclose(drawn[10:], lab.answer(), atol=0.5 / 255 + 1e-4)
+    assert "digit" not in frame["summary"]

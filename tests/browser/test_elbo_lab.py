@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from screen import HEAD, READY, choose, drag, set_slider, tile_numbers, words
+from screen import HEAD, READY, choose, drag, knob, set_slider, tile_numbers, words
 
 from vae_core.labs.bundle import bundle
 from vae_core.labs.elbo import ElboLab
@@ -68,29 +68,43 @@ def test_the_posterior_closes_the_gap_and_the_lab_says_so(page):
     evidence, elbo, gap = tile_numbers(page)
     assert gap == 0 and elbo == evidence == pytest.approx(-0.5 * math.log(2 * math.pi) - 0.5, abs=5.1e-4)
     last = page.locator(".vae-lab-tiles > div").last
-    assert "zero: q is the posterior" in last.inner_text() and last.get_attribute("data-mood") == "good"
+    assert "zero: q is the posterior" in last.inner_text() and last.get_attribute("data-mark") == "gap"
     move(page, "Observed x", 2)
     assert tile_numbers(page)[2] > 0.5 and tile_numbers(page)[0] < evidence
 
 
 def test_q_and_x_can_be_dragged(page):
     box = page.locator("canvas").bounding_box()
-    wide = math.floor(0.63 * math.floor(box["width"]))
-    column = lambda z: box["x"] + 1 + wide * (z + 4) / 8  # noqa: E731
-    middle = box["y"] + 64 + 150
-    drag(page, (column(-0.5), middle), (column(1.0), middle))
-    assert slider_value(page, "q's mean") == pytest.approx(1.0, abs=0.051)
-    mean = slider_value(page, "q's mean")
-    drag(page, (column(mean + 1.2), middle), (column(mean + 0.5), middle))
-    assert slider_value(page, "q's std") == pytest.approx(0.5, abs=0.051) and slider_value(page, "q's mean") == mean
-    left = box["x"] + 1 + wide + 28 + 10
-    across = box["x"] + math.floor(box["width"]) - 1 - 10 - left
-    drag(page, (left + across * 4 / 6, middle), (left + across * 5 / 6, middle))
+    unit = math.floor(0.63 * math.floor(box["width"])) / 8
+    for _ in range(2):  # from where it is, and from where it came to be
+        before = slider_value(page, "q's mean")
+        x, y = knob(page)
+        drag(page, (x + 6, y - 5), (x + 6 + 0.5 * unit, y + 80))
+        assert slider_value(page, "q's mean") == pytest.approx(before + 0.5, abs=0.051)
+    mean, std = slider_value(page, "q's mean"), slider_value(page, "q's std")
+    x, y = knob(page, 1)
+    drag(page, (x, y), (x - 0.7 * unit, y))
+    assert (
+        slider_value(page, "q's std") == pytest.approx(std - 0.7, abs=0.051) and slider_value(page, "q's mean") == mean
+    )
+    x, y = knob(page, 2)
+    across = math.floor(box["width"]) - 1 - 10 - (1 + 8 * unit + 28 + 10)
+    drag(page, (x, y), (x + across / 6, y))
     assert slider_value(page, "Observed x") == 2
+
+
+def test_the_width_of_q_is_in_reach_where_q_leaves_the_picture(page):
+    move(page, "q's mean", 3)
+    move(page, "q's std", 2)
+    box = page.locator("canvas").bounding_box()
+    unit = math.floor(0.63 * math.floor(box["width"])) / 8
+    x, y = knob(page, 1)
+    drag(page, (x, y), (x - 0.5 * unit, y))
+    assert slider_value(page, "q's std") == pytest.approx(1.5, abs=0.051) and slider_value(page, "q's mean") == 3
 
 
 def test_where_there_is_nothing_to_drag_nothing_moves(page):
     box = page.locator("canvas").bounding_box()
     before = words(page)
-    drag(page, (box["x"] + 200, box["y"] + 380), (box["x"] + 400, box["y"] + 380))
+    drag(page, (box["x"] + 200, box["y"] + 400), (box["x"] + 400, box["y"] + 400))
     assert words(page) == before

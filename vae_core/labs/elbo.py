@@ -1,41 +1,83 @@
 """`ElboLab`: one latent number, where log p(x) is known, and a Gaussian q that is moved by hand towards the posterior."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL.Image import Image
 
 from vae_core.exact import EXACT_MODELS, ExactModel
 from vae_core.labs.base import Lab
-from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.picture import ACCENT, GREY, INK, ORANGE, Sheet
+from vae_core.labs.controls import Choice, Slider, Step
+from vae_core.labs.picture import ACCENT, GAP_RED, GREY, INK, Sheet
 
+MEAN = Slider("mean", "q's mean", -3, 3, 0.05, -0.5)
+STD = Slider("std", "q's std", 0.05, 2, 0.05, 1.2)
 X = Slider("x", "Observed x", -3, 3, 0.25, 1.0)
+LINEAR, CURVED, BUMPS = DECODERS = ("linear: 0.8 z", "curved: 2 tanh z", "two bumps: z²")
+"""What the menu calls EXACT_MODELS, in their order."""
+
+FITTING = (
+    Step(
+        "Move q by *q's mean* and *q's std*, or by its handles, until the red bar is gone. What do you see among the curves?",
+        watch=("curves", "bars"),
+    ),
+    Step(
+        "Move q as you like, and watch the upper bar, log p(x). Does it ever move? Then move *Observed x*.",
+        watch=("bars",),
+    ),
+    Step(
+        "The posterior has two bumps, and q lies over both. Make the red bar as small as you can. Does it pay to cover both?",
+        {"decoder": BUMPS, "x": 2.0, "mean": 0.0, "std": 1.0},
+        ("curves", "bars"),
+    ),
+    Step(
+        "This decoder bends, and the posterior leans. Can you get the red bar away now?",
+        {"decoder": CURVED, "x": 1.5, "mean": 0.0, "std": 0.8},
+        ("curves", "bars"),
+    ),
+)
+"""What to try first: q as a stand-in for the posterior."""
+PROPOSING = (
+    Step(
+        "Fit q: make the red bar as small as you can. Write down the gap that is left.",
+        {"decoder": BUMPS, "x": 2.0, "mean": 0.5, "std": 0.8},
+        ("curves", "bars"),
+    ),
+    Step(
+        "Here q sits on one bump. Set *q's mean* to 0 and *q's std* to 1.2. What does the gap say of that q?",
+        {"decoder": BUMPS, "x": 2.0, "mean": 1.3, "std": 0.2},
+        ("curves", "bars"),
+    ),
+    Step(
+        "Think of 256 draws from this q. How many fall on the left bump? Set *q's mean* to 0 and *q's std* to 1.2, and ask again.",
+        {"decoder": BUMPS, "x": 2.0, "mean": 1.3, "std": 0.2},
+        ("curves",),
+    ),
+)
+"""What to try where q proposes the z at which to look: the best q by its gap is not the best place to look from."""
 
 
 class ElboLab(Lab):
     """Three models p(z) = N(0, 1), p(x | z) = N(g(z), std²); set x and a Gaussian q, and see log p(x) = ELBO + KL(q ‖ posterior).
 
-    With the linear decoder q can be the posterior and the gap is zero; with two bumps no Gaussian can.
+    With the linear decoder q can be the posterior and the gap is zero; with two bumps no Gaussian can. `steps` are what to try:
+    `FITTING`, `PROPOSING` of this module, or some of your own.
     """
 
     module = "elbo.mjs"
-    tall = (936, 699)
+    tall = (984, 774)
 
-    def __init__(self) -> None:
-        x = torch.arange(X.min, X.max + X.step / 2, X.step, dtype=torch.float64)
-        controls = [
-            Slider("mean", "q's mean", -3, 3, 0.05, -0.5),
-            Slider("std", "q's std", 0.05, 2, 0.05, 1.2),
-            X,
-            Choice("decoder", "Decoder", tuple(EXACT_MODELS)),
-        ]
+    def __init__(self, steps: Sequence[Step] = FITTING) -> None:
         super().__init__(
-            controls,
-            {"least": [least_gap(model, x) for model in EXACT_MODELS.values()]},
+            [MEAN, STD, X, Choice("decoder", "Decoder", DECODERS)],
+            {"least": [least_gap(model) for model in EXACT_MODELS.values()]},
             b"",
+            steps=steps,
+            legend=("distortion", "rate", "gap"),
             picture=draw_still(),
-            caption="Drag q by its two dots, and x by its own. The decoder g(z) is 0.8 z, 2 tanh z or z². Every number is exact to "
-            "more digits than are shown. The likelihood is no density over z: its height is only for show.",
+            caption="Drag q by its two handles, and x by its own. Every number is exact to more digits than are shown. The likelihood "
+            "is no density over z: its height is only for show.",
         )
 
     @property
@@ -51,7 +93,7 @@ class ElboLab(Lab):
     @property
     def exact_model(self) -> ExactModel:
         """The model of the chosen decoder."""
-        return EXACT_MODELS[self.values["decoder"]]
+        return list(EXACT_MODELS.values())[self.state()["decoder"]]
 
     def answer(self) -> dict[str, float]:
         """What PyTorch makes of the same q and x, in nats: log_marginal, elbo, gap, rate and distortion."""
@@ -61,9 +103,17 @@ class ElboLab(Lab):
         return {name: value.item() for name, value in {**found, "gap": self.exact_model.gap(x, mean, std)}.items()}
 
 
-def least_gap(model: ExactModel, x: torch.Tensor) -> list[float]:
-    """KL(q ‖ posterior) of the best Gaussian at each x."""
-    gaps = model.gap(x, *model.best_gaussian(x))
+def least_gap(model: ExactModel) -> list[float]:
+    """KL(q ‖ posterior) of the best q that the sliders reach, at each x of its slider: looked for around the best of all."""
+    x = torch.arange(X.min, X.max + X.step / 2, X.step, dtype=torch.float64)
+    near = torch.cartesian_prod(torch.arange(-2, 3), torch.arange(-2, 3))
+    mean, std = (
+        (slider.min + slider.step * ((best[:, None] - slider.min) / slider.step + steps).round()).clamp(
+            slider.min, slider.max
+        )
+        for slider, best, steps in zip((MEAN, STD), model.best_gaussian(x), near.T, strict=True)
+    )
+    gaps = model.gap(x[:, None].expand_as(mean), mean, std).min(1).values
     return [abs(round(gap, 5)) for gap in gaps.tolist()]
 
 
@@ -80,8 +130,9 @@ def draw_still() -> tuple[Image, str]:
         sheet.write(name, left, 12, colour, 17)
     sheet.line((20, 190, 700, 190), fill=GREY)
     sheet.write("log p(x) = ELBO + KL(q ‖ posterior)", 20, 206, size=16)
-    for left, top, right, colour in ((20, 234, 600, GREY), (20, 260, 330, ACCENT), (331, 260, 600, ORANGE)):
-        sheet.rectangle((left, top, right, top + 16), fill=colour)
+    sheet.rectangle((20, 234, 584, 250), fill=GREY)
+    sheet.rectangle((20, 260, 376, 276), outline=INK)
+    sheet.rectangle((377, 260, 584, 276), fill=GAP_RED)
     return sheet.image, (
         "Three bell curves: the prior, the posterior, and a Gaussian q that does not match it. Below, a bar for log p(x) and one "
         "of the same length in two parts, the ELBO and the Kullback-Leibler divergence from q to the posterior."

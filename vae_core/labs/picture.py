@@ -10,6 +10,7 @@ from torch import Tensor
 
 PAPER, INK, GREY, ACCENT, ORANGE = "#ffffff", "#1f2430", "#6e7887", "#0a6a80", "#e8860c"
 COLOURS = {"accent": ACCENT, "orange": "#b4690e"}  # by a colour's name in js/draw.mjs, dark enough for words
+GAP_RED = "#aa3523"
 GAP = 6  # pixels between pictures in a row
 # it has ε, σ and ‖, as Pillow's own has not
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

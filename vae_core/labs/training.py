@@ -11,10 +11,10 @@ from torch import Tensor
 
 from vae_core.data import ImageSet, load_images, to_pixels
 from vae_core.labs.base import Lab
-from vae_core.labs.controls import Choice, Control, Slider
-from vae_core.labs.images import called, check_size, square_grey
+from vae_core.labs.controls import Choice, Control, Slider, Step
+from vae_core.labs.images import called, check_size, square
 from vae_core.labs.pack import Block
-from vae_core.labs.picture import ACCENT, GREY, ORANGE, Sheet
+from vae_core.labs.picture import GREY, INK, Sheet
 from vae_core.metrics import evaluate
 from vae_core.models import VAE, LatentModel, check_model, evaluating
 from vae_core.presets import get_preset
@@ -23,6 +23,32 @@ from vae_core.training import History, Run, TrainConfig
 SHOWN = 10  # images drawn again, and as many invented
 MEASURED = 1000  # training and test images that each snapshot is measured on
 EARLY = (1, 2, 5, 10, 20, 40, 80)  # steps within the first epoch, where most of the learning happens
+SUMS, TERMS = CURVES = ("−ELBO of train and test", "distortion and rate")
+FIRST_STEP, FIRST_EPOCH = SPANS = ("the first step", "the first epoch")
+
+STEPS = (
+    Step(
+        "Move *Snapshot* up one by one, or press *Play*. What is the first thing that the network learns? (It is no digit.)",
+        {"snapshot": 0},
+        ("again", "snapshot"),
+    ),
+    Step(
+        "Ten drawings, and one smudge. Move *Snapshot* on. After how many steps do the ten begin to differ?",
+        {"snapshot": 5},
+        ("again", "snapshot"),
+    ),
+    Step(
+        "At snapshot 4 the rate has a hump, and yet the ten drawings show the same smudge. What is the network paying for?",
+        {"snapshot": 4, "curves": TERMS},
+        ("again", "plot"),
+    ),
+    Step(
+        "Move *Snapshot* to the end. Which curve lies lower, train or test, and is that a surprise?",
+        {"snapshot": 8, "span": FIRST_EPOCH},
+        ("plot", "snapshot"),
+    ),
+)
+"""What to try with the run that the lab shows if it is given none."""
 
 
 class Album:
@@ -37,7 +63,7 @@ class Album:
     (rate, distortion) of the first 1,000 such images, in nats per image.
 
     Raises:
-        ValueError: a model that is not a VAE, or images that are not square and grey, or not of the model's size.
+        ValueError: a model that is not a VAE, or images that are not square, or not of the model's size.
     """
 
     def __init__(self, model: LatentModel, images: ImageSet, config: TrainConfig):
@@ -45,8 +71,8 @@ class Album:
         if not isinstance(model, VAE):
             raise ValueError(f"an Album shows samples and a rate: it needs a VAE, not {type(model).__name__}")
         self.model, self.config = model, config
-        self.images, self.side = square_grey(images)
-        check_size(model, self.side)
+        self.images, self.side, self.channels = square(images)
+        check_size(model, self.side, channels=self.channels)
         self.steps_per_epoch = math.ceil(len(images.train) / config.batch_size)
         self.x = to_pixels(images.test[one_of_each(images.test_labels)])
         self.z = torch.randn(SHOWN, model.latent_dim, generator=torch.Generator().manual_seed(0))
@@ -94,9 +120,10 @@ class TrainingLab(Lab):
     """
 
     module = "training.mjs"
-    tall = (1079, 767)
+    tall = (1138, 897)
 
     def __init__(self, album: Album | None = None):
+        lent = album is None
         self.album = album = album or short_run()
         if not isinstance(album, Album):
             raise ValueError(f"album is of {type(album).__name__}: record(model, images, config) trains and makes one")
@@ -110,6 +137,7 @@ class TrainingLab(Lab):
         spec = {
             **called(album.images),
             "side": album.side,
+            "channels": album.channels,
             "at": album.steps,
             "steps_per_epoch": album.steps_per_epoch,
             "terms": album.terms,
@@ -119,17 +147,19 @@ class TrainingLab(Lab):
         }
         start = min(4, count // 2)
         controls: list[Control] = [
-            Slider("snapshot", "Snapshot", 0, count - 1, 1, start),
-            Choice("curves", "Curves", ("train and test", "its two terms")),
+            Slider("snapshot", "Snapshot", 0, count - 1, 1, start, play=0.7 * count),
+            Choice("curves", "Show", CURVES),
         ]
         if sum(step >= album.steps_per_epoch for step in album.steps) > 1:
-            controls.append(Choice("span", "From", ("the first step on", "the first epoch on")))
+            controls.append(Choice("span", "From", SPANS))
         images = album.images
         counts = f"{len(images.train):,} training images of {images.title}"
         super().__init__(
             controls,
             spec,
             block.data,
+            steps=STEPS if lent else (),
+            legend=("distortion", "rate"),
             picture=draw_still(album, start),
             caption=f"A real run: {counts}, {album.config.batch_size} a step. Each snapshot is measured on up to {MEASURED:,} "
             "training and as many test images, in nats per image. You can also drag along the curves.",
@@ -197,7 +227,7 @@ def draw_still(album: Album, start: int) -> tuple[Image, str]:
     sheet.line((left, top, left, bottom, right, bottom), fill=GREY)
     losses = {name: torch.tensor(terms).sum(1) for name, terms in album.terms.items()}
     across = torch.tensor(album.steps).log1p() / math.log1p(album.steps[-1])
-    for name, colour in (("train", ORANGE), ("test", ACCENT)):
+    for name, colour in (("test", INK), ("train", GREY)):
         heights = losses[name] / losses[name].max()
         points = torch.stack([left + (right - left) * across, bottom - (bottom - top) * heights], 1)
         sheet.line(points.flatten().tolist(), fill=colour, width=2)

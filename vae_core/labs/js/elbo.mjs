@@ -2,7 +2,7 @@
 // line. They are taken by the trapezoidal rule, which for such functions is exact (vae_core/exact.py says the same in PyTorch).
 
 import { unitKl } from "./vae.mjs";
-import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.mjs";
+import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
  * @typedef {{f: (z: number) => number, std: number}} Decoder
@@ -12,6 +12,7 @@ import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.
 const REACH = 10; // of the integrals, in standard deviations
 const NODES = 1000;
 const SHOWN = 4; // how far the axis of z goes to both sides
+const MOST = 10; // how far the axis of nats goes, whatever is set: a bar that moves has moved
 const COARSE = 400; // nodes for the curve p(x), which is only looked at
 const ALONG = 90; // points of it
 
@@ -56,31 +57,38 @@ export function measure(decoder, x, mean, std) {
   return { evidence, rate, distortion, elbo: -(rate + distortion), gap: Math.max(0, gap) };
 }
 
-/** Where things stand at this width: the curves over z beside p(x), on a phone above it; then the bars. @param {number} width */
+/** @type {LineStyle[]} */
+const [PRIOR, LIKELIHOOD, POSTERIOR] = [{ colour: "muted", width: 1.5, dash: [6, 4] }, { colour: "ink", width: 2, dash: [2, 3] }, { colour: "ink", width: 2.5 }];
+/** @type {TextStyle} */
+const AXIS = { ...SMALL, colour: "ink", weight: 700, align: "right" };
+/** @type {TextStyle} */
+const OUTSIDE = { size: 12, weight: 700, colour: "accent", base: "middle", halo: true };
+
+/** Where things stand at this width: the curves over z, p(x) beside them, and the bars below; on a phone p(x) comes last. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
-  const curves = { x: 1, y: narrow ? 58 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 170 : 214 };
-  const left = narrow ? 1 : curves.x + curves.width + 28;
-  const chart = { x: left, y: narrow ? curves.y + curves.height + 56 : curves.y, width: width - 1 - left, height: narrow ? 76 : curves.height };
-  const label = 80;
-  const row = 24;
-  const bars = { x: label, y: chart.y + chart.height + 78, width: width - label - 10, row, height: 3 * row + 6 };
-  return { narrow, curves, chart, bars, height: bars.y + bars.height + 26 };
+  const curves = { x: 1, y: narrow ? 58 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 124 : 214 };
+  const row = narrow ? 22 : 24;
+  const bars = { x: 80, y: curves.y + curves.height + (narrow ? 74 : 78), width: width - 90, row, height: 3 * row };
+  const foot = bars.y + bars.height + 18;
+  const left = curves.x + curves.width + 28;
+  const chart = narrow ? { x: 1, y: foot + 38, width: width - 2, height: 76 } : { x: left, y: curves.y, width: width - 1 - left, height: curves.height };
+  return { narrow, curves, chart, bars, height: (narrow ? chart.y + chart.height + 18 : foot) + 8 };
 }
 
 /** @type {Create<ElboSpec>} */
 export function create(spec) {
   const [, , { min: low, max: high, step }, { options }] = spec.controls;
   let place = arrange(640);
-  let tops = [0, 0]; // of q, above its mean and beside it
 
   const across = () => [place.curves.x, place.curves.x + place.curves.width];
   const along = () => [place.chart.x + 10, place.chart.x + place.chart.width - 10];
   const toX = (/** @type {number} */ z) => scale([-SHOWN, SHOWN], across())(z);
   const toZ = (/** @type {number} */ px) => scale(across(), [-SHOWN, SHOWN])(px);
   const toColumn = (/** @type {number} */ x) => scale([low, high], along())(x);
+  const floor = (/** @type {Box} */ { y, height }) => y + height;
 
-  /** The least gap that any Gaussian reaches at x: looked up, for exact.py has searched. @param {Values} values */
+  /** The least gap that the sliders reach at x: looked up, for elbo.py has searched. @param {Values} values */
   const leastGap = ({ decoder, x }) => spec.least[decoder][Math.round((x - low) / step)];
 
   /** p(x), by decoder. */
@@ -89,14 +97,27 @@ export function create(spec) {
     return at.map((x) => [x, Math.exp(logMarginal(DECODERS[which], x, COARSE))]);
   });
 
+  /** Pixels for a p(x) of 1: so many that the highest fits. @param {number} which */
+  const upOfX = (which) => (0.86 * place.chart.height) / Math.max(...density(which).map(([, p]) => p));
+
+  /** The highest that prior or posterior gets, at whatever x: what the height of the curves is made for, by decoder. */
+  const peak = remember((/** @type {number} */ which) => {
+    let most = 0;
+    for (let x = low; x <= high; x += step) {
+      const evidence = logMarginal(DECODERS[which], x, COARSE);
+      for (let z = -SHOWN; z <= SHOWN; z += 0.02) most = Math.max(most, logNormal(z, 0, 1), logJoint(DECODERS[which], x, z) - evidence);
+    }
+    return Math.exp(most);
+  });
+
   /** @param {Pen} pen */
   function paintLegend(pen) {
     const { curves, narrow } = place;
     /** @type {[string, LineStyle, string][]} */
     const entries = [
-      ["prior p(z)", { colour: "muted", width: 1.5, dash: [6, 4] }, "muted"],
-      ["likelihood p(x | z)", { colour: "distortion", width: 2, dash: [2, 3] }, "distortion"],
-      ["posterior p(z | x)", { colour: "ink", width: 2.5 }, "ink"],
+      ["prior p(z)", PRIOR, "muted"],
+      ["likelihood p(x | z)", LIKELIHOOD, "ink"],
+      ["posterior p(z | x)", POSTERIOR, "ink"],
       ["q(z | x)", { colour: "accent", width: 5 }, "accent"],
     ];
     let right = curves.x;
@@ -105,22 +126,23 @@ export function create(spec) {
       const y = narrow ? 14 + 22 * Math.floor(i / 2) : 14;
       pen.line([[x, y - 4], [x + 20, y - 4]], style);
       pen.text(words, x + 26, y, { size: 13, weight: 600, colour });
-      right = x + 26 + pen.context.measureText(words).width + 24;
+      right = x + 26 + pen.measure(words, { size: 13, weight: 600 }) + 24;
     });
   }
 
-  /** @param {Pen} pen @param {Values} values @param {number} evidence */
+  /**
+   * The curves over z; returns the two handles of q: above its mean, and beside it.
+   * @param {Pen} pen @param {Values} values @param {number} evidence @returns {Handle[]}
+   */
   function paintCurves(pen, { decoder: which, x, mean, std }, evidence) {
     const { curves } = place;
     const decoder = DECODERS[which];
-    const bottom = curves.y + curves.height;
+    const bottom = floor(curves), right = curves.x + curves.width;
     const count = Math.ceil(curves.width / 2);
     const at = Array.from({ length: count + 1 }, (_, i) => -SHOWN + (2 * SHOWN * i) / count);
     const likelihood = at.map((z) => Math.exp(logNormal(x, decoder.f(z), decoder.std)));
-    const posterior = at.map((z) => Math.exp(logJoint(decoder, x, z) - evidence));
     const q = (/** @type {number} */ z) => Math.exp(logNormal(z, mean, std));
-    const peak = Math.max(...posterior, Math.min(q(mean), 2 * Math.max(...posterior)), 0.5);
-    const up = (0.9 * curves.height) / peak;
+    const up = (0.9 * curves.height) / peak(which);
     /** @param {number[]} heights @param {number} unit */
     const path = (heights, unit) => at.map((z, i) => [toX(z), bottom - heights[i] * unit]);
 
@@ -129,89 +151,73 @@ export function create(spec) {
     pen.clip(curves, () => {
       const shape = path(at.map(q), up);
       pen.area(shape, bottom, { fill: "accent", alpha: 0.2 });
-      pen.line(path(at.map((z) => Math.exp(logNormal(z, 0, 1))), up), { colour: "muted", width: 1.5, dash: [6, 4] });
+      pen.line(path(at.map((z) => Math.exp(logNormal(z, 0, 1))), up), PRIOR);
       // not a density over z, so its height is its own: it is made to fill two thirds
       const tallest = Math.max(...likelihood);
-      if (tallest > 0) pen.line(path(likelihood, (0.6 * curves.height) / tallest), { colour: "distortion", width: 2, dash: [2, 3] });
+      if (tallest > 0) pen.line(path(likelihood, (0.6 * curves.height) / tallest), LIKELIHOOD);
       pen.line(shape, { colour: "accent", width: 2.5 });
-      pen.line(path(posterior, up), { colour: "ink", width: 2.5 });
+      pen.line(path(at.map((z) => Math.exp(logJoint(decoder, x, z) - evidence)), up), POSTERIOR);
     });
-    tops = [mean, mean + std].map((z) => Math.max(curves.y + 10, bottom - up * q(z)));
-    pen.axes(curves, {
-      x: { to: toX, ticks: ticks(-SHOWN, SHOWN, 4), align: (tick) => (tick === -SHOWN ? "left" : tick === SHOWN ? "right" : "center") },
-    });
-    pen.text("z", toX(1), bottom + 16, { ...SMALL, colour: "ink", weight: 700, align: "center" });
+    pen.axes(curves, { x: { to: toX, ticks: ticks(-SHOWN, SHOWN - 1, 8), align: (tick) => (tick === -SHOWN ? "left" : "center") } });
+    pen.text("z", right, bottom + 16, AXIS);
     pen.frame(curves);
+
+    const top = Math.max(curves.y + 30, bottom - up * q(mean)), side = Math.min(toX(mean + std), right - 12);
+    if (bottom - up * q(mean) < curves.y) pen.text(`↑ ${number(q(mean))}`, toX(mean) + (mean > 0 ? -24 : 24), top, { ...OUTSIDE, align: mean > 0 ? "right" : "left" });
+    // where q is narrow, far enough below the other to be taken hold of
+    const lower = Math.max(bottom - up * q(mean + std), top + Math.sqrt(Math.max(0, 34 ** 2 - (side - toX(mean)) ** 2)));
+    if (toX(mean + std) > right) pen.beyond(number(mean + std, 2), right, lower - 20, 1, OUTSIDE);
+    return [
+      { x: toX(mean), y: top, axis: "x", hint: "drag me", move: (to) => ({ mean: toZ(to) }) },
+      { x: side, y: Math.min(lower, bottom - 10), axis: "x", move: (to) => ({ std: std + toZ(to) - toZ(side) }) },
+    ];
   }
 
-  /** p(x): where the observed x stands under the model's own curve. @param {Pen} pen @param {Values} values @param {number} evidence */
+  /** p(x), and on it the observed x, which is a handle. @param {Pen} pen @param {Values} values @param {number} evidence @returns {Handle} */
   function paintChart(pen, { decoder: which, x }, evidence) {
     const { chart } = place;
-    const bottom = chart.y + chart.height;
-    const points = density(which);
-    const up = (0.86 * chart.height) / Math.max(...points.map(([, p]) => p));
+    const bottom = floor(chart), up = upOfX(which), top = bottom - up * Math.exp(evidence);
     pen.text(place.narrow ? "p(x), and the observed x" : "p(x)", chart.x, chart.y - 12, HEADING);
     if (!place.narrow) pen.text("the dot: the observed x", chart.x + chart.width, chart.y - 12, { ...SMALL, align: "right" });
-    pen.line(points.map(([at, p]) => [toColumn(at), bottom - up * p]), { colour: "ink", width: 2 });
-    const top = bottom - up * Math.exp(evidence);
+    pen.line(density(which).map(([at, p]) => [toColumn(at), bottom - up * p]), { colour: "ink", width: 2 });
     pen.line([[toColumn(x), bottom], [toColumn(x), top]], { colour: "ink", width: 1.5, dash: [3, 3] });
-    pen.axes(chart, { x: { to: toColumn, ticks: ticks(low, high, 4) } });
-    pen.text("x", toColumn(1), bottom + 16, { ...SMALL, colour: "ink", weight: 700, align: "center" });
+    pen.axes(chart, { x: { to: toColumn, ticks: ticks(low, high - 1, 6) } });
+    pen.text("x", chart.x + chart.width, bottom + 16, AXIS);
     pen.frame(chart);
+    return { x: toColumn(x), y: top, axis: "x", colour: "ink", move: (to) => ({ x: scale(along(), [low, high])(to) }) };
   }
 
   /** Nats from left to right, zero at the right end: what adds up to log p(x), and what the ELBO is made of. @param {Pen} pen @param {ReturnType<typeof measure>} found */
-  function paintBars(pen, { evidence, elbo, rate, distortion }) {
+  function paintBars(pen, { evidence, elbo, rate, distortion, gap }) {
     const { x, y, width, row, height } = place.bars;
-    const most = roundUp(Math.max(2, 1.02 * Math.max(-elbo, -evidence)), [1], 2);
-    const at = (/** @type {number} */ nats) => scale([-most, 0], [x, x + width])(Math.max(-most, nats));
+    const at = (/** @type {number} */ nats) => scale([-MOST, 0], [x, x + width])(Math.max(-MOST, nats));
+    const middle = (/** @type {number} */ i) => y + i * row + (row - 8) / 2;
     /** @param {number} i @param {number} from @param {number} to @param {FillStyle} style */
     const bar = (i, from, to, style) => pen.box(at(from), y + i * row, Math.max(1, at(to) - at(from)), row - 8, style);
-    pen.words([
-      ["log p(x)", HEADING], [" = ", HEADING], ["ELBO", { ...HEADING, colour: "accent" }], [" + ", HEADING],
-      ["KL(q ‖ posterior)", { ...HEADING, colour: "warm" }],
-    ], 1, y - 32);
-    pen.words([["−ELBO", { ...SMALL, colour: "accent", weight: 700 }], [" = distortion + rate. All in nats.", SMALL]], 1, y - 14);
+    const red = { ...HEADING, colour: "gap" };
+    const [first, second] = place.narrow ? [y - 34, y - 15] : [y - 24, y - 24];
+    pen.words([["log p(x) = ELBO + ", HEADING], ["KL(q ‖ posterior)", red]], 1, first);
+    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [" nats", SMALL]], place.narrow ? 1 : x + width / 2, second);
     pen.axes({ x, y: y - 4, width, height: height + 4 }, {
-      x: {
-        to: at,
-        ticks: ticks(-most, 0, place.narrow ? 4 : 6),
-        words: (tick) => number(tick, most < 4 ? 1 : 0),
-        rule: () => ({}),
-        align: (tick) => (tick === 0 ? "right" : "center"),
-      },
+      x: { to: at, ticks: ticks(-MOST, 0), rule: () => ({}), align: (tick) => (tick === 0 ? "right" : "center") },
     });
-    ["log p(x)", "ELBO + KL", "−ELBO"].forEach((words, i) => {
-      pen.text(words, x - 8, y + i * row + (row - 8) / 2, { size: 12, align: "right", base: "middle" });
-    });
-    bar(0, -most, evidence, { fill: "muted", alpha: 0.55 });
-    bar(1, -most, elbo, { fill: "accent" });
-    bar(1, elbo, evidence, { fill: "orange" });
-    for (const { words, from, to, alpha } of [
-      { words: "rate", from: elbo, to: elbo + rate, alpha: 0.16 },
-      { words: "distortion", from: elbo + rate, to: elbo + rate + distortion, alpha: 0.36 },
+    ["log p(x)", "ELBO + KL", "−ELBO"].forEach((words, i) => pen.text(words, x - 8, middle(i), { size: 12, align: "right", base: "middle" }));
+    if (evidence > -MOST) bar(0, -MOST, evidence, { fill: "ink", alpha: 0.6 });
+    if (elbo > -MOST) bar(1, -MOST, elbo, { stroke: "ink", line: 1.5 });
+    if (evidence > -MOST) bar(1, elbo, evidence, { fill: "gap" });
+    for (const { words, from, to } of [
+      { words: "rate", from: elbo, to: elbo + rate },
+      { words: "distortion", from: elbo + rate, to: elbo + rate + distortion },
     ]) {
-      bar(2, from, to, { fill: "ink", alpha });
-      bar(2, from, to, { stroke: "muted" });
-      if (at(to) - at(from) > 8 * words.length) {
-        pen.text(words, (at(from) + at(to)) / 2, y + 2 * row + (row - 8) / 2, { size: 12, align: "center", base: "middle" });
-      } else if (words === "rate" && at(elbo) > x + 34) {
-        pen.text(words, at(elbo) - 6, y + 2 * row + (row - 8) / 2, { size: 12, align: "right", base: "middle" });
-      }
+      bar(2, from, to, { fill: words, alpha: 0.4 });
+      bar(2, from, to, { stroke: words });
+      if (at(to) - at(from) > 8 * words.length) pen.text(words, (at(from) + at(to)) / 2, middle(2), { size: 12, align: "center", base: "middle" });
     }
-    pen.line([[at(evidence), y - 4], [at(evidence), y + 2 * row - 4]], { colour: "ink", width: 2 });
-    pen.line([[at(elbo), y + row - 2], [at(elbo), y + height]], { colour: "accent", width: 1.5, dash: [3, 3] });
-  }
-
-  /** q by its top or, beside it, by its width; x by its dot. @param {Values} values @param {number} evidence @returns {Handle[]} */
-  function handlesOf({ mean, std, x, decoder }, evidence) {
-    const { chart } = place;
-    const top = chart.y + chart.height * (1 - (0.86 * Math.exp(evidence)) / Math.max(...density(decoder).map(([, p]) => p)));
-    return [
-      { x: toX(mean), y: tops[0], axis: "x", hint: "drag me", move: (at) => ({ mean: toZ(at) }) },
-      { x: Math.min(toX(mean + std), place.curves.x + place.curves.width - 10), y: tops[1], axis: "x", move: (at) => ({ std: toZ(at) - mean }) },
-      { x: toColumn(x), y: top, axis: "x", colour: "ink", move: (at) => ({ x: scale(along(), [low, high])(at) }) },
-    ];
+    [evidence, elbo, -elbo].forEach((nats, i) => {
+      if (-Math.abs(nats) < -MOST) pen.beyond(number(nats), x, middle(i), -1);
+    });
+    if (evidence > -MOST) pen.line([[at(evidence), y - 4], [at(evidence), y + 2 * row - 4]], { colour: "ink", width: 2 });
+    if (elbo > -MOST) pen.line([[at(elbo), y + row - 2], [at(elbo), y + height]], { colour: "ink", width: 1.5, dash: [3, 3] });
   }
 
   return {
@@ -222,22 +228,26 @@ export function create(spec) {
       const found = measure(DECODERS[values.decoder], values.x, values.mean, values.std);
       const { evidence, rate, distortion, elbo, gap } = found;
       const least = leastGap(values);
-      paintCurves(pen, values, evidence);
-      paintChart(pen, values, evidence);
+      const handles = [...paintCurves(pen, values, evidence), paintChart(pen, values, evidence)];
       paintBars(pen, found);
 
-      const closed = gap < 5e-4;
-      const note = closed ? "zero: q is the posterior" : least < 5e-4 ? "the best Gaussian: 0" : `the best Gaussian: ${number(least, 3)}`;
+      const note = gap < 5e-4 ? "zero: q is the posterior" : `on these sliders at least ${number(least, least < 5e-4 ? 0 : 3)}`;
       const tiles = [
         { name: "log p(x)", value: number(evidence, 3), note: "the same for every q" },
-        { name: "ELBO", value: number(elbo, 3), note: `−(${number(distortion, 3)} + ${number(rate, 3)})`, mark: "accent" },
+        { name: "ELBO", value: number(elbo, 3), note: `−(${number(distortion, 3)} + ${number(rate, 3)})` },
         { name: "KL, the gap", value: number(gap, 3), note, mark: "gap" },
       ];
       const summary =
         `Decoder ${options[values.decoder]}, observed x = ${number(values.x, 2)}, q a normal density with mean ${number(values.mean, 2)} and standard deviation ` +
         `${number(values.std, 2)}. log p(x) ${number(evidence, 3)} is the ELBO, ${number(elbo, 3)}, plus KL from q to the posterior, ${number(gap, 3)} nats; ` +
-        `the least that a Gaussian reaches is ${number(least, 3)}. Distortion ${number(distortion, 3)}, rate ${number(rate, 3)}.`;
-      return { summary, tiles, handles: handlesOf(values, evidence) };
+        `the least that the sliders reach is ${number(least, 3)}. Distortion ${number(distortion, 3)}, rate ${number(rate, 3)}.`;
+      const { curves, chart, bars, narrow } = place;
+      const regions = {
+        curves: { ...curves, height: curves.height + 20 },
+        chart: { ...chart, height: chart.height + 20 },
+        bars: { x: 1, y: bars.y - (narrow ? 48 : 38), width: width - 2, height: bars.height + (narrow ? 64 : 54) },
+      };
+      return { summary, tiles, handles, regions };
     },
   };
 }

@@ -4,43 +4,53 @@ import { wordsFor } from "./images.mjs";
 import { HEADING, number, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
+ * @typedef {{name: string, colour: string, dash?: number[], values: number[]}} Curve
  * @typedef {{train: number[][], test: number[][]}} Terms  [rate, distortion] by snapshot
- * @typedef {Named & {side: number, at: number[], steps_per_epoch: number, terms: Terms, images: Ref, again: Ref, invented: Ref}} TrainingSpec
+ * @typedef {Named & {side: number, channels: number, at: number[], steps_per_epoch: number, terms: Terms, images: Ref, again: Ref, invented: Ref}} TrainingSpec
  */
 
 const ROOM = 26; // above each group of images, for its heading
+const RAIL = 36; // below the curves, and below the axis's numbers, where the handle runs
 
-/** Where three groups of images and the curves stand at this width; `counts` says how many each group has. @param {number} width @param {number[]} counts */
+/**
+ * Where three groups of images and the curves stand at this width: on a phone the curves come before what is invented, so that they
+ * share a screen with what is drawn again. `counts` says how many each group has.
+ * @param {number} width @param {number[]} counts
+ */
 export function arrange(width, counts) {
   const narrow = width < 520;
   const most = Math.max(...counts);
   const across = narrow ? Math.ceil(most / 2) : most;
   const gap = narrow ? 6 : 8;
   const cell = Math.min(narrow ? 64 : 76, Math.floor((width - 2 - (across - 1) * gap) / across));
+  const plot = { x: 38, y: 0, width: width - 38 - 10, height: narrow ? 120 : 160 };
   let y = 18;
-  const groups = counts.map((count) => {
-    const top = y + 8;
-    y = top + Math.ceil(count / across) * (cell + gap) - gap + ROOM;
+  const groups = counts.map((count, g) => {
+    const top = y + 8, tall = Math.ceil(count / across) * (cell + gap) - gap;
+    y = top + tall + ROOM;
+    if (g === (narrow ? 1 : counts.length - 1)) {
+      plot.y = y + 20;
+      y = plot.y + plot.height + RAIL + 32 + ROOM;
+    }
     /** @param {number} i @returns {[number, number]} */
     const place = (i) => [1 + (i % across) * (cell + gap), top + Math.floor(i / across) * (cell + gap)];
-    return { heading: top - 8, place };
+    return { heading: top - 8, place, box: { x: 1, y: top, width: Math.min(count, across) * (cell + gap) - gap, height: tall } };
   });
-  const plot = { x: 38, y: y + 22, width: width - 38 - 10, height: narrow ? 150 : 170 };
-  return { narrow, cell, groups, plot, height: plot.y + plot.height + 42 };
+  return { narrow, cell, groups, plot, height: y - ROOM + 2 };
 }
 
-/** The curves to draw. @param {Terms} terms @param {number} which */
+/** The curves to draw, the later over the earlier: train is dashed, for test to be seen beneath it. @param {Terms} terms @param {number} which @returns {Curve[]} */
 export function curvesOf(terms, which) {
   const loss = (/** @type {number[][]} */ rows) => rows.map(([rate, distortion]) => rate + distortion);
   if (which === 0) {
     return [
-      { name: "train", colour: "orange", values: loss(terms.train) },
-      { name: "test", colour: "accent", values: loss(terms.test) },
+      { name: "test", colour: "ink", values: loss(terms.test) },
+      { name: "train", colour: "muted", dash: [5, 4], values: loss(terms.train) },
     ];
   }
   return [
-    { name: "distortion", colour: "accent", values: terms.test.map(([, distortion]) => distortion) },
-    { name: "rate", colour: "orange", values: terms.test.map(([rate]) => rate) },
+    { name: "distortion", colour: "distortion", values: terms.test.map(([, distortion]) => distortion) },
+    { name: "rate", colour: "rate", values: terms.test.map(([rate]) => rate) },
   ];
 }
 
@@ -80,9 +90,9 @@ export function progress(step, perEpoch) {
 
 /** @type {Create<TrainingSpec>} */
 export function create(spec, read) {
-  const { side, at: steps, steps_per_epoch: perEpoch, terms } = spec;
+  const { side, channels, at: steps, steps_per_epoch: perEpoch, terms } = spec;
   const { noun } = wordsFor(spec);
-  const size = side * side;
+  const size = channels * side * side;
   const images = read(spec.images);
   const drawn = [read(spec.again), read(spec.invented)];
   const counts = [images.length / size, ...drawn.map((pictures) => pictures.length / size / steps.length)];
@@ -96,7 +106,7 @@ export function create(spec, read) {
   const ends = () => [place.plot.x + 6, place.plot.x + place.plot.width - 6];
   const toX = (/** @type {number} */ t) => scale([0, 1], ends())(t);
 
-  /** @param {Pen} pen @param {ReturnType<typeof curvesOf>} curves @param {(value: number) => number} toY @param {number[]} limits @param {boolean} fromFirstEpoch */
+  /** @param {Pen} pen @param {Curve[]} curves @param {(value: number) => number} toY @param {number[]} limits @param {boolean} fromFirstEpoch */
   function paintCurves(pen, curves, toY, [low, high], fromFirstEpoch) {
     const { x, y, width, height } = place.plot;
     const unit = fromFirstEpoch ? perEpoch : 1;
@@ -111,12 +121,12 @@ export function create(spec, read) {
       pen.line([[at, y], [at, y + height]], { colour: "muted", dash: [3, 4] });
       pen.text("first epoch ends", at - 5, y + 12, { ...SMALL, align: "right" });
     }
-    pen.text(fromFirstEpoch ? "epochs" : "training steps, on a stretched scale", x + width / 2, y + height + 35, { ...SMALL, align: "center" });
+    pen.text(fromFirstEpoch ? "epochs" : "training steps, on a stretched scale", x + width / 2, y + height + RAIL + 26, { ...SMALL, align: "center" });
     const from = fromFirstEpoch ? firstEpoch : 0;
-    for (const { colour, values } of curves) {
+    for (const { colour, dash, values } of curves) {
       const points = values.map((value, i) => [toX(places[i]), toY(value)]).slice(from);
-      pen.line(points, { colour, width: 2 });
-      for (const [px, py] of points) pen.disc(px, py, 2.4, { fill: colour });
+      pen.line(points, { colour, dash, width: 2 });
+      if (!dash) for (const [px, py] of points) pen.disc(px, py, 2.4, { fill: colour });
     }
     pen.line([[x, y], [x, y + height], [x + width, y + height]], { colour: "muted" });
   }
@@ -132,12 +142,12 @@ export function create(spec, read) {
       const headings = ["test images", step ? `drawn again after ${step} ${step === 1 ? "step" : "steps"}` : "drawn again, untrained", "invented, from ten random z"];
       pen.layer("images", "", 0, 0, width, groups[1].heading - 16, () => {
         pen.text(headings[0], 1, groups[0].heading, HEADING);
-        for (let i = 0; i < counts[0]; i++) pen.digit(images, ...groups[0].place(i), cell, { side, at: i * size, pixel });
+        for (let i = 0; i < counts[0]; i++) pen.digit(images, ...groups[0].place(i), cell, { side, channels, at: i * size, pixel });
       });
       drawn.forEach((pictures, g) => {
         const count = counts[g + 1];
         pen.text(headings[g + 1], 1, groups[g + 1].heading, HEADING);
-        for (let i = 0; i < count; i++) pen.digit(pictures, ...groups[g + 1].place(i), cell, { side, at: (now * count + i) * size, pixel });
+        for (let i = 0; i < count; i++) pen.digit(pictures, ...groups[g + 1].place(i), cell, { side, channels, at: (now * count + i) * size, pixel });
       });
 
       const fromFirstEpoch = span === 1;
@@ -146,26 +156,29 @@ export function create(spec, read) {
       const toY = scale(limits, [plot.y + plot.height, plot.y]);
       places = steps.map((s) => along(s, last, perEpoch, fromFirstEpoch));
       /** @type {[string, TextStyle][]} */
-      const [one, other] = curves.map(({ name, colour }) => [name, { ...HEADING, colour: colour === "orange" ? "warm" : colour }]);
-      /** @type {[string, TextStyle][]} */
-      const words = [[`nats per image: ${which === 0 ? "−ELBO, " : ""}`, HEADING], one, [" and ", HEADING], other];
-      pen.words(words, 1, plot.y - 12);
-      pen.layer("curves", `${which} ${span}`, 0, plot.y - 6, width, plot.height + 48, () => paintCurves(pen, curves, toY, limits, fromFirstEpoch));
-      if (places[now] < 0) pen.text("‹ before this", toX(0), plot.y + 14, { size: 13, weight: 700, colour: "accent", halo: true });
+      const names = curves.map(({ name, colour, dash }) => [dash ? `${name} (dashed)` : name, { ...HEADING, colour }]);
+      pen.words([[`nats${place.narrow ? "" : " per image"}: ${which === 0 ? "−ELBO, " : ""}`, HEADING], names[0], [" and ", HEADING], names[1]], 1, plot.y - 12);
+      pen.layer("curves", `${which} ${span}`, 0, plot.y - 6, width, plot.height + RAIL + 38, () => paintCurves(pen, curves, toY, limits, fromFirstEpoch));
+      if (places[now] < 0) pen.beyond(`step ${step}`, plot.x + 6, plot.y + 14, -1);
       else {
         const at = toX(places[now]);
-        pen.line([[at, plot.y], [at, plot.y + plot.height]], { colour: "ink", width: 1.5 });
-        for (const { colour, values } of curves) pen.disc(at, toY(values[now]), 6, { fill: colour, stroke: "paper", line: 2 });
+        pen.line([[at, plot.y], [at, plot.y + plot.height + RAIL]], { colour: "ink", width: 1.5 });
+        const [one, other] = curves.map(({ values }) => toY(values[now]));
+        for (const [{ colour, values }, y] of /** @type {const} */ ([[curves[0], one], [curves[1], other]])) {
+          pen.disc(at, y, 6, { fill: colour, stroke: "paper", line: 2 });
+          const left = at > plot.x + 0.8 * plot.width; // of the line, where there is room
+          if (Math.abs(one - other) > 16) pen.text(number(values[now]), at + (left ? -10 : 10), y - 8, { size: 12, weight: 700, colour, halo: true, align: left ? "right" : "left" });
+        }
       }
 
-      const notes = which === 0 ? ["−ELBO, training images", "−ELBO, test images"] : ["of drawing again, test", "of the codes, test"];
+      const notes = which === 0 ? ["−ELBO, test images", "−ELBO, training images"] : ["of drawing again, test", "of the codes, test"];
       const tiles = [
         { name: "Steps", value: String(step), note: said },
         ...curves.map(({ name, colour, values }, i) => ({
           name: name[0].toUpperCase() + name.slice(1),
           value: number(values[now]),
           note: notes[i],
-          mark: colour,
+          mark: which === 0 ? "" : colour,
         })),
       ];
       const [[rate, distortion], [trainRate, trainDistortion]] = [terms.test[now], terms.train[now]];
@@ -175,10 +188,12 @@ export function create(spec, read) {
         `on training images minus ELBO ${number(trainRate + trainDistortion)} nats.`;
       /** @type {Handle} along the curves, to the snapshot nearest to the pointer */
       const handle = {
-        x: Math.max(plot.x, toX(places[now])), y: plot.y + plot.height, axis: "x", colour: "ink", hint: "drag me", track: plot,
+        x: Math.max(plot.x, toX(places[now])), y: plot.y + plot.height + RAIL, axis: "x", colour: "ink", hint: "drag me", track: plot,
         move: (px) => ({ snapshot: nearestSnapshot(places, scale(ends(), [0, 1])(px)) }),
       };
-      return { summary, tiles, handles: [handle] };
+      const [, again, invented] = groups.map(({ box }) => box);
+      const curvesOnRail = { x: 1, y: plot.y - 26, width: width - 2, height: plot.height + RAIL + 36 };
+      return { summary, tiles, handles: [handle], regions: { again, invented, plot: curvesOnRail } };
     },
   };
 }
