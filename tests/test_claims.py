@@ -47,5 +47,8 @@ def test_the_page_has_the_number_and_the_text_has_what_holds_on_all_data():
     )._repr_mimebundle_()
     assert bundle["text/plain"] == "a < b: holds\nc: holds"
     assert '<th scope="row">a &lt; b</th><td data-value="0.25" data-within="0.001">25.0 %</td>' in bundle["text/html"]
-    assert 'data-within="0.05">2.00 ± 0.05 nats</td><td><span>&gt; 1</span> and <span>&lt; 3</span></td>' in bundle["text/html"]
+    assert (
+        'data-within="0.05">2.00 ± 0.05 nats</td><td><span>&gt; 1</span> and <span>&lt; 3</span></td>'
+        in bundle["text/html"]
+    )
     assert claim("c", 2.0)._repr_mimebundle_()["text/plain"] == "c: holds"
