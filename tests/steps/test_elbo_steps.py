@@ -167,7 +167,7 @@ def test_the_handles_of_q_are_apart_and_inside_whatever_q_is(lab):
 def test_the_width_is_dragged_from_where_it_stands_also_at_the_edge(lab):
     (frame,) = frames(lab, state_of(lab, mean=3.0, std=1.8))
     assert frame["handles"][1]["to"]["std"] == pytest.approx(1.8 + 10 / (482 / 8), abs=0.01)
-    assert ["beyond", "4.80"] in [call[:2] for call in frame["calls"]]
+    assert ["beyond", "mean + std: 4.80"] in [call[:2] for call in frame["calls"]]
 
 
 def test_a_q_too_tall_is_cut_with_its_height_and_changes_no_other_curve(lab):

@@ -166,7 +166,7 @@ export function create(spec) {
     if (bottom - up * q(mean) < curves.y) pen.text(`↑ ${number(q(mean))}`, toX(mean) + (mean > 0 ? -24 : 24), top, { ...OUTSIDE, align: mean > 0 ? "right" : "left" });
     // where q is narrow, far enough below the other to be taken hold of
     const lower = Math.max(bottom - up * q(mean + std), top + Math.sqrt(Math.max(0, 34 ** 2 - (side - toX(mean)) ** 2)));
-    if (toX(mean + std) > right) pen.beyond(number(mean + std, 2), right, lower - 20, 1, OUTSIDE);
+    if (toX(mean + std) > right) pen.beyond(`mean + std: ${number(mean + std, 2)}`, right, curves.y + 14, 1, OUTSIDE);
     return [
       { x: toX(mean), y: top, axis: "x", hint: "drag me", move: (to) => ({ mean: toZ(to) }) },
       { x: side, y: Math.min(lower, bottom - 10), axis: "x", move: (to) => ({ std: std + toZ(to) - toZ(side) }) },
