@@ -93,9 +93,10 @@ check: $(READY)
 	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	.venv/bin/zizmor --offline --quiet --persona=pedantic .github
 
+# in the order of their files: by number of tests, as else, the few that start processes of their own would come last
 units: $(READY)
 	$(call say,Units: numbers and faults)
-	$(PY) -m pytest tests --ignore=tests/browser $(TWO) $(REPORT)
+	$(PY) -m pytest tests --ignore=tests/browser $(TWO) --no-loadscope-reorder $(REPORT)
 
 browser: $(READY)
 	$(call say,Building the book from scratch: every warning is an error)

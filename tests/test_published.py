@@ -77,16 +77,23 @@ def set_up(text):
     )
 
 
+@pytest.fixture(scope="module")
+def stamped(fork, tmp_path_factory):
+    """The notebooks as a fork pushes them for Colab."""
+    out = tmp_path_factory.mktemp("stamped")
+    run(sys.executable, "_ext/published.py", out, cwd=fork)
+    return out
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_set_up_cell_agrees_on_page_in_download_and_on_colab(fork, fork_site, tmp_path, name):
+def test_set_up_cell_agrees_on_page_in_download_and_on_colab(stamped, fork_site, name):
     notebook = name.replace(".html", ".ipynb")
-    run(sys.executable, "_ext/published.py", tmp_path, cwd=fork)
-    on_colab = (tmp_path / notebook).read_text(encoding="utf-8")
+    on_colab = (stamped / notebook).read_text(encoding="utf-8")
     assert on_colab == (fork_site / "_sources" / notebook).read_text(encoding="utf-8")
     assert "github.com/someone/their-fork" in set_up(on_colab)
     committed = (ROOT / notebook).read_text(encoding="utf-8")
     assert on_colab == committed.replace(published.PLACEHOLDER, "someone/their-fork") != committed
-    assert f"github/someone/their-fork/blob/colab/{notebook}" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert f"github/someone/their-fork/blob/colab/{notebook}" in (stamped / "README.md").read_text(encoding="utf-8")
     if "hide-input" in committed and name != "intro.html":  # the landing page shows no set-up cell at all
         assert "github.com/someone/their-fork" in re.sub(r"<[^>]*>", "", Links(fork_site / name).text)
 
