@@ -115,11 +115,6 @@ export function create(spec, read) {
         }
       });
     }
-    if (way.length) {
-      const ends = way.map(([u, v]) => [toX(u), toY(v)]);
-      pen.line(ends, { colour: "ink", width: 1.5, dash: [3, 3] });
-      ends.forEach(([px, py], i) => pen.text("AB"[i], px - 25, py, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
-    }
     pen.frame(place, "muted");
     const [across, up] = [[x, x + side], [y + side, y]].map((range, axis) => {
       const ends = [-reach, reach].map((u) => plane.centre[axis] + plane.scale[axis] * u);
@@ -163,6 +158,9 @@ export function create(spec, read) {
         const { distance, hole, words } = say(pen, place, plane, [z1, z2]);
         const [px, py] = [acrossOf(place)(z1), upOf(place)(z2)];
         const colour = hole ? "gap" : mark;
+        const ends = way.map(([u, v]) => [acrossOf(place)(u), upOf(place)(v)]);
+        if (ends.length) pen.line(ends, { colour: "ink", width: 1.5, dash: [3, 3] });
+        ends.forEach(([u, v], k) => pen.text("AB"[k], u - 25, v, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
         pen.clip(place, () => {
           pen.line([[x, py], [x + side, py]], { colour: mark, dash: [2, 4] });
           pen.line([[px, y], [px, y + side]], { colour: mark, dash: [2, 4] });
