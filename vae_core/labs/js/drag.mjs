@@ -1,4 +1,4 @@
-// Dragging by mouse, pen or finger: from a handle, and relative to where it was taken.
+// Dragging by mouse, pen or finger: from a handle, and relative to where it was taken. And pressing what stands for a choice.
 
 const FINGER = 22; // pixels on the screen around a handle's middle: what a finger needs
 
@@ -20,6 +20,28 @@ export function handleAt(handles, x, y, reach) {
 /** @param {Box | undefined} box @param {number} x @param {number} y */
 const inside = (box, x, y) => box !== undefined && x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
 
+/** Where on the picture, and how far a finger reaches there. @param {HTMLCanvasElement} canvas @param {number[]} size @param {{clientX: number, clientY: number}} event */
+function placeOn(canvas, [width, height], { clientX, clientY }) {
+  const box = canvas.getBoundingClientRect();
+  return { x: ((clientX - box.left) * width) / box.width, y: ((clientY - box.top) * height) / box.height, reach: (FINGER * width) / box.width };
+}
+
+/**
+ * Choose what is pressed: where a mouse or a finger goes down and up again. A keyboard has the menu.
+ * @param {HTMLCanvasElement} canvas @param {() => number[]} size @param {() => Spot[]} spots @param {(spot: Spot) => void} choose @param {AbortSignal} signal
+ */
+export function followPresses(canvas, size, spots, choose, signal) {
+  let down = -1;
+  /** @param {{clientX: number, clientY: number}} event */
+  const under = (event) => {
+    const { x, y } = placeOn(canvas, size(), event);
+    return spots().findIndex(({ box }) => inside(box, x, y));
+  };
+  canvas.addEventListener("pointerdown", (event) => (down = under(event)), { signal });
+  canvas.addEventListener("pointermove", (event) => under(event) >= 0 && (canvas.style.cursor = "pointer"), { signal });
+  canvas.addEventListener("click", (event) => down >= 0 && down === under(event) && choose(spots()[down]), { signal });
+}
+
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {() => number[]} size  of the picture on the canvas, which may be shown smaller: [width, height]
@@ -32,11 +54,7 @@ export function followDrags(canvas, size, handles, take, signal) {
   let grip = null;
   let held = 0; // the pointer that drags: no other has a say until it ends
   /** @param {{clientX: number, clientY: number}} event */
-  const place = ({ clientX, clientY }) => {
-    const box = canvas.getBoundingClientRect();
-    const [width, height] = size();
-    return { x: ((clientX - box.left) * width) / box.width, y: ((clientY - box.top) * height) / box.height, reach: (FINGER * width) / box.width };
-  };
+  const place = (event) => placeOn(canvas, size(), event);
   /** @param {{clientX: number, clientY: number}} event */
   const under = (event) => {
     const { x, y, reach } = place(event);

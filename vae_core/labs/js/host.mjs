@@ -8,14 +8,15 @@
 //     handles                  what can be dragged: [{x, y, axis: "x" or "xy", move(x, y)}], `move` from where the handle is taken to new
 //                              values, {name: value}; a `box` in which it can be taken too, a `track` on which a mouse may
 //                              press for it to jump there, a `hint` until the first is used; `quiet` where the lab draws it
+//     spots                    what can be pressed to choose an option of a Choice: [{box, choice, index}]
 //     regions                  {name: box}, the parts of the picture that a step of the lab may point out
 // Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when
 // the rest has come the lab is created again.
 
 import { checkArrays, fromBase64, joined, tensorReader } from "./tensors.mjs";
 import { Pen, threeDigits } from "./draw.mjs";
-import { buildControls, element, snap } from "./controls.mjs";
-import { followDrags } from "./drag.mjs";
+import { buildControls, chosen, element, snap } from "./controls.mjs";
+import { followDrags, followPresses } from "./drag.mjs";
 import { buildTools } from "./tools.mjs";
 import { buildPlayer } from "./play.mjs";
 import { keyOf, readAddress, writeAddress } from "./address.mjs";
@@ -100,6 +101,8 @@ function start(create, root, model, alone) {
   let untouched = true; // no handle has been used
   /** @type {Handle[]} */
   let handles = [];
+  /** @type {Spot[]} */
+  let spots = [];
   /** @type {string[]} */
   let watched = [];
   let pointed = true; // at what is watched: it has been brought into view
@@ -152,9 +155,9 @@ function start(create, root, model, alone) {
     const shown = lab.paint(pen, values, width);
     const { summary } = shown;
     handles = shown.handles ?? [];
-    const knobs = handles.filter(({ quiet }) => !quiet);
-    for (const handle of knobs) pen.handle(handle, untouched);
-    canvas.dataset.knobs = knobs.map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
+    spots = shown.spots ?? [];
+    for (const handle of handles) pen.handle(handle, untouched);
+    canvas.dataset.knobs = [...handles].sort((a, b) => Number(!!a.quiet) - Number(!!b.quiet)).map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
     fillTiles(tiles, shown.tiles ?? []);
     point(shown.regions ?? {});
     const now = JSON.stringify(values);
@@ -273,10 +276,12 @@ function start(create, root, model, alone) {
   try {
     lab = make();
     pen = new Pen(canvas, root);
-    followDrags(canvas, () => [pen.width, pen.height], () => handles, (values) => {
+    const size = () => [pen.width, pen.height];
+    followDrags(canvas, size, () => handles, (values) => {
       untouched = false;
       take(values);
     }, signal);
+    followPresses(canvas, size, () => spots, ({ choice, index }) => take(chosen(controls, choice, index)), signal);
   } catch (error) {
     fail(root, error);
     return stop;
