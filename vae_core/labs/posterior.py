@@ -131,7 +131,7 @@ def clouds(units: tuple[str, ...]) -> list[Step]:
         Step(
             "Another 9. Set *Variance ×* to 4: a larger cloud, more like the prior. Which drawings are no longer 9s? What do the two "
             "terms do, and their sum?",
-            {**another, "draw": 67},
+            {**another, "draw": 6},
             watch=("cost", "draws", "stretch"),
         ),
         Step(

@@ -74,7 +74,7 @@ export function create(spec, read) {
   function paintAxis(pen) {
     const { x, y, width, height, unit } = place.bars;
     pen.text("posterior q(z | x)", x, y - 27, HEADING);
-    pen.text(place.narrow ? "bar: mean ± std · dot: z · shade: prior" : "bar: mean ± std · dot: the draw z · shade: prior ±1, ±2", x, y - 8, SMALL);
+    pen.text("bar: mean ± std · dot: z · shade: prior", x, y - 8, SMALL);
     pen.text("KL, nats", x + width + 40, y - 8, { ...SMALL, align: "right" });
     for (const [reach, alpha] of [[2, 0.09], [1, 0.12]]) pen.box(toX(-reach), y, 2 * reach * unit, height, { fill: "muted", alpha });
     pen.axes(place.bars, { x: { to: toX, ticks: ticks(-REACH, REACH, 4), rule: () => ({}) } });
