@@ -1,6 +1,7 @@
 // Dragging by mouse, pen or finger: from a handle, and relative to where it was taken. And pressing what stands for a choice.
 
 const FINGER = 22; // pixels on the screen around a handle's middle: what a finger needs
+const SIDEWAYS = 3; // pixels before what only goes sideways moves: a finger that scrolls begins with less
 
 /**
  * What is to be taken hold of at this place: the nearest handle within reach, or in whose box it lies.
@@ -50,7 +51,7 @@ export function followPresses(canvas, size, spots, choose, signal) {
  * @param {AbortSignal} signal  ends it all when aborted
  */
 export function followDrags(canvas, size, handles, take, signal) {
-  /** @type {{handle: Handle, dx: number, dy: number} | null} */
+  /** @type {{handle: Handle, dx: number, dy: number, from: number, moved: boolean} | null} */
   let grip = null;
   let held = 0; // the pointer that drags: no other has a say until it ends
   /** @param {{clientX: number, clientY: number}} event */
@@ -72,14 +73,15 @@ export function followDrags(canvas, size, handles, take, signal) {
   const move = (event) => {
     if (!grip) return;
     const { x, y } = place(event);
-    take(grip.handle.move(x + grip.dx, y + grip.dy));
+    grip.moved ||= grip.handle.axis !== "x" || Math.abs(x - grip.from) >= SIDEWAYS;
+    if (grip.moved) take(grip.handle.move(x + grip.dx, y + grip.dy));
   };
   on("pointerdown", (event) => {
     if (grip || !event.isPrimary || event.button !== 0) return;
     const { x, y } = place(event);
     const handle = under(event), jump = handle || event.pointerType !== "mouse" ? null : track(event);
-    if (handle) grip = { handle, dx: handle.x - x, dy: handle.y - y };
-    else if (jump) grip = { handle: jump, dx: 0, dy: 0 };
+    if (handle) grip = { handle, dx: handle.x - x, dy: handle.y - y, from: x, moved: false };
+    else if (jump) grip = { handle: jump, dx: 0, dy: 0, from: x, moved: true };
     else return;
     held = event.pointerId;
     canvas.setPointerCapture(held);
