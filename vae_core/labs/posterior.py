@@ -12,7 +12,7 @@ from vae_core.labs.images import BOOKS, called, check_size, choose, foreign, nou
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
-from vae_core.labs.scales import dearest, round_up
+from vae_core.labs.scales import costs, round_up
 from vae_core.losses import gaussian_kl
 from vae_core.models import VAE, LatentModel, check_model, evaluating
 from vae_core.saving import load_pretrained
@@ -60,7 +60,7 @@ class PosteriorLab(Lab):
             "side": side,
             "channels": channels,
             "units": model.latent_dim,
-            "most": round_up(1.75 * dearest(model, x, self._means, self._log_vars, DRAWS)),
+            "most": round_up(1.75 * costs(model, x, self._means, self._log_vars, DRAWS).max().item()),
             **pack_decoder(model, block),
             "mean": block.add(self._means, "float32"),
             "log_var": block.add(self._log_vars, "float32"),
