@@ -154,13 +154,9 @@ SIZES = [
         watch=("costs", "digit"),
     ),
     Step(
-        "Each bar on the right is a unit, a latent number, and what it pays. Count those that are not flat at 8, 10, 20 and 50 "
-        "dimensions.",
-        watch=("units",),
-    ),
-    Step(
-        "Set *Noise* to 0. Every unit now claims to be known exactly. What does that cost, and what do the four draws do?",
-        watch=("drawings", "costs", "units", "noise"),
+        "Each bar is a unit, a latent number, and what it pays. How many are not flat at 8, 10, 20 and 50 dimensions? And at *Noise* 0, "
+        "where each claims to be known exactly?",
+        watch=("units", "noise"),
     ),
     Step(
         "Set *Noise* to 3, on the grey units alone. Do they still cost nothing? Do they change the drawings? Then put the noise on "
