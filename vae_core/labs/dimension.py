@@ -92,7 +92,7 @@ class DimensionLab(Lab):
             sized = name == model.latent_dim
             spec["models"].append(
                 {
-                    "title": size if sized else str(name),
+                    "name": size if sized else str(name),
                     "short": size.replace("ension", "") if sized else str(name),
                     "size": "" if sized else size,
                     "units": model.latent_dim,

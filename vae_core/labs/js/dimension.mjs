@@ -5,10 +5,10 @@ import { Network } from "./nn.mjs";
 import { costOf, likelihood, normals } from "./vae.mjs";
 import { arrangeChooser, paintChooser } from "./chooser.mjs";
 import { paintCost } from "./cost.mjs";
-import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
+import { number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
- * @typedef {{title: string, short: string, size: string, units: number, order: number[], active: boolean[], layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref}} Packed
+ * @typedef {{name: string, short: string, size: string, units: number, order: number[], active: boolean[], layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref}} Packed
  * @typedef {Named & {side: number, channels: number, draws: number, most: number, tallest: number, images: Ref, models: Packed[], controls: [Choice, Slider, Choice, Press]}} DimensionSpec
  * @typedef {{units: number, active: boolean[], means: Numbers, logVars: Numbers, decoder: Network} & Likelihood} Unpacked
  */
@@ -28,7 +28,7 @@ export function arrange(width, models, count, draws) {
   const across = width - right - 1;
   const share = narrow ? across : Math.round(across * 0.53) - 18;
   const rows = Array.from({ length: models }, (_, i) => {
-    const y = top + (i + 1) * pitch;
+    const y = top + (i + 1) * pitch + (narrow ? 4 : 0);
     const small = narrow ? 22 : cell;
     const thumb = (/** @type {number} */ k) => (narrow ? { x: width - 1 - (draws - k) * (small + 3) + 3, y: y + 26 } : { x: left + k * (cell + 4), y });
     return {
@@ -42,7 +42,7 @@ export function arrange(width, models, count, draws) {
         : { x: right + share + 20, y, width: across - share - 20, height: cell },
     };
   });
-  const bottom = top + (models + 1) * pitch - (pitch - cell);
+  const bottom = rows[models - 1].y + cell;
   return { narrow, cell, right, input: { x: left, y: top, size: cell }, rows, bottom, height: bottom + 24 };
 }
 
@@ -88,8 +88,10 @@ export function create(spec, read) {
     const { input, narrow, right, rows, bottom } = place;
     const { cost, bars } = rows[0];
     const line = (/** @type {number} */ i) => input.y + 12 + i * (narrow ? 13 : 16);
-    pen.text("← the image x; in the rows, draws of", narrow ? right : input.x + input.size + 8, line(0), SMALL);
-    pen.text("z = mean + noise · std · ε, decoded", narrow ? right : input.x + input.size + 8, line(1), { size: 12, weight: 700 });
+    const said = narrow ? ["← image x; below, draws of z, decoded:"] : ["← the image x; below,", "draws of z, decoded:"];
+    [...said, "z = mean + noise · std · ε"].forEach((words, i, { length }) => {
+      pen.text(words, narrow ? right : input.x + input.size + 8, line(i), i < length - 1 ? SMALL : { size: 12 });
+    });
     /** @type {[string, TextStyle][]} */
     const terms = [["distortion", { size: 12, weight: 700, colour: "distortion" }], [" + ", SMALL], ["rate", { size: 12, weight: 700, colour: "rate" }]];
     pen.words(narrow ? [...terms, [" = −ELBO, in nats", SMALL]] : terms, cost.x, line(2));
@@ -98,15 +100,15 @@ export function create(spec, read) {
       pen.text("the cost, −ELBO, in nats:", cost.x, line(1), SMALL);
       ["KL of each unit;", "grey: not used"].forEach((words, i) => pen.text(words, bars.x, line(1 + i), SMALL));
     }
-    pen.text(`${tallest} nats`, bars.x + bars.width, bars.y + 11, { ...SMALL, size: 11, align: "right" });
+    pen.text(`${tallest} nats`, bars.x + 0.55 * bars.width, bars.y + 11, { ...SMALL, size: 11, align: "center" });
     const rule = narrow ? undefined : () => ({});
     pen.axes({ x: cost.x, y: rows[0].y, width: cost.width, height: bottom - rows[0].y }, { x: { to: costAxis(), ticks: ticks(0, most, 3), rule, align: (tick) => (tick === most ? "right" : tick ? "center" : "left") } });
     rows.forEach(({ y, height, label, bars, cost: track }, i) => {
       const model = spec.models[i], { units } = model;
       const used = usedOf(model) === units ? "all active" : `${usedOf(model)} active`;
       pen.clip({ x: label.x, y, width: narrow ? 140 : input.x - 8, height }, () => {
-        if (narrow) pen.words([[model.short, { size: 12, weight: 700 }], [track.width < 240 ? "" : ` · ${used}`, SMALL]], label.x, label.y);
-        else [model.title, model.size, used].filter(Boolean).forEach((words, k) => pen.text(words, label.x, label.y + 17 * k, k ? SMALL : { ...HEADING, size: 13 }));
+        if (narrow) pen.words([[model.short, { size: 11, weight: 700 }], [track.width < 240 ? "" : ` · ${used}`, { ...SMALL, size: 11 }]], label.x, label.y);
+        else [model.name, model.size, used].filter(Boolean).forEach((words, k) => pen.text(words, label.x, label.y + 17 * k, k ? SMALL : { weight: 700, size: 12 }));
       });
       if (i >= models.length) return pen.text("on its way …", track.x, y + 30, SMALL);
       pen.box(track.x, track.y, track.width, track.height, { fill: "muted", alpha: 0.12 });
@@ -123,9 +125,10 @@ export function create(spec, read) {
     row.pictures.forEach(({ x, y, size: cell }, k) => pen.digit(cost.outputs, x, y, cell, { side, channels, at: k * size, pixel: models[i].pixel }));
 
     paintCost(pen, cost, row.cost, most);
-    const small = { size: 12, weight: 700, halo: true };
+    const small = { size: narrow ? 11 : 12, weight: 700, halo: true };
+    const plain = { ...SMALL, size: small.size };
     /** @type {[string, TextStyle][]} */
-    const sum = [[number(cost.distortion), { ...small, colour: "distortion" }], [" + ", SMALL], [number(cost.rate), { ...small, colour: "rate" }], [" = ", SMALL], [number(-cost.elbo) + (-cost.elbo > most ? " ›" : ""), small]];
+    const sum = [[number(cost.distortion), { ...small, colour: "distortion" }], [" + ", plain], [number(cost.rate), { ...small, colour: "rate" }], [" = ", plain], [number(-cost.elbo) + (-cost.elbo > most ? " ›" : ""), small]];
     const length = narrow ? sum.reduce((before, [words, style]) => before + pen.measure(words, style), 0) : 0;
     pen.words(sum, row.numbers.x - length, row.numbers.y);
     paintUnits(pen, spec.models[i], row.bars, cost.kl);
@@ -154,7 +157,7 @@ export function create(spec, read) {
     const column = (/** @type {number} */ x, /** @type {number} */ width) => ({ x, y, width, height: bottom - y });
     return {
       drawings: column(input.x, narrow ? input.size : right - 20 - input.x),
-      costs: column(right, cost.width),
+      costs: { ...column(right, cost.width), ...(!narrow && { height: bottom + 20 - y }) },
       units: column(narrow ? right : bars.x, bars.width),
       ...(grey.length && { grey: { x: 1, y: grey[0].y, width: Math.max(bars.x + bars.width, cost.x + cost.width) - 1, height: grey[grey.length - 1].y + input.size - grey[0].y } }),
     };
@@ -173,8 +176,8 @@ export function create(spec, read) {
       const words = models.map((model, i) => {
         const cost = measure(model, digit, x, noise, on, noiseOf(draw)[i]);
         paintRow(pen, i, cost);
-        const { title } = spec.models[i];
-        return `${title}, ${usedOf(spec.models[i])} active: distortion ${number(cost.distortion)}, rate ${number(cost.rate)}, sum ${number(-cost.elbo)}`;
+        const { name } = spec.models[i];
+        return `${name}, ${usedOf(spec.models[i])} active: distortion ${number(cost.distortion)}, rate ${number(cost.rate)}, sum ${number(-cost.elbo)}`;
       });
       const units = on ? `${parts[on]} units` : "all units";
       return {
