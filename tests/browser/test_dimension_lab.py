@@ -47,7 +47,7 @@ def by_pytorch(lab, digit, noise, draw, on="all"):
         mean, log_var = (torch.from_numpy(read(data, spec[name])[digit].astype(float)) for name in ("mean", "log_var"))
         active = torch.tensor(spec["active"])
         touched = {"all": torch.ones_like(active), "active": active, "grey": ~active}[on]
-        log_var = log_var + 2 * np.log(noise) * touched
+        log_var = log_var + 2 * np.log(noise) * touched.double()
         epsilon = torch.from_numpy(normals(draw + 1, 4 * spec["units"]).reshape(4, -1))
         with torch.no_grad():
             outputs = unpack_network(spec["layers"], data).double()(reparameterize(mean, log_var, epsilon))
