@@ -51,7 +51,7 @@ class DimensionLab(Lab):
     """
 
     module = "dimension.mjs"
-    tall = (1058, 711)
+    tall = (846, 806)
 
     def __init__(self, models: Models | None = None, images: ImageSet | None = None):
         lent = models is None

@@ -146,7 +146,9 @@ export function create(spec, read) {
       else pen.box(box.x, box.y, bar, tall, { fill });
     });
     const highest = Math.max(...Array.from(kl));
-    if (highest > tallest) pen.text(`${number(highest)} ↑`, x + width, y + 9, { size: 12, weight: 700, align: "right", halo: true });
+    if (highest <= tallest) return;
+    pen.box(x + width - 34, y, 34, 14, { fill: "paper" });
+    pen.text(`${number(highest)} ↑`, x + width, y + 9, { size: 12, weight: 700, align: "right", halo: true });
   }
 
   /** @returns {Record<string, Box>} */

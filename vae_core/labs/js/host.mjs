@@ -21,6 +21,8 @@ import { buildTools } from "./tools.mjs";
 import { buildPlayer } from "./play.mjs";
 import { keyOf, readAddress, writeAddress } from "./address.mjs";
 
+const HEADER = 68; // pixels at the top of the screen that what is watched leaves free
+
 /** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. @param {Create} create @param {{model: Model, el: HTMLElement}} view */
 export function render(create, { model, el }) {
   const root = element("div", "vae-lab");
@@ -196,6 +198,7 @@ function start(create, root, model, alone) {
   function point(regions) {
     for (const mark of stage.querySelectorAll(".vae-lab-mark")) mark.remove();
     const small = canvas.clientWidth / pen.width || 1;
+    const kept = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0; // by the page, for what stays at its top
     const marks = watched.filter((name) => name in regions).map((name) => {
       const { x, y, width, height } = regions[name];
       const mark = element("div", "vae-lab-mark");
@@ -203,7 +206,7 @@ function start(create, root, model, alone) {
       const [[left, right], [top, bottom]] = [edge(x, width, pen.width), edge(y, height, pen.height)];
       Object.assign(mark.style, {
         left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
-        scrollMarginBottom: `${strip.offsetHeight + 8}px`,
+        scrollMarginTop: `${Math.max(4, HEADER - kept)}px`, scrollMarginBottom: `${strip.offsetHeight + 8}px`,
       });
       return mark;
     });
@@ -213,7 +216,7 @@ function start(create, root, model, alone) {
     for (const control of strip.querySelectorAll("[data-control]")) control.toggleAttribute("data-watched", names.has(/** @type {HTMLElement} */ (control).dataset.control ?? ""));
     if (pointed) return;
     pointed = true;
-    for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest" });
+    for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 
   /** A slider's value at its step, which labs may rely on: Jupyter's says 0.9999999999999999. @param {string} name @param {number} value */
