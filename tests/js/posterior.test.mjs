@@ -39,3 +39,18 @@ test("what does not fit is cut, and its number stands beyond; what is infinite h
   assert.equal(point.filter(([name, , way]) => name === "endless" && way === "right").length, 1);
   assert.ok(point.some(([name, words]) => name === "beyond" && words === "∞"));
 });
+
+test("a bar says that it can be dragged: the first, or that of the chosen unit; its own shift goes on, another's begins", () => {
+  const arrays = { weight: [0, 0], scale: [1], bias: [0], mean: [0.5, -1], log_var: [-1, -1], images: [127.5] };
+  const ref = (at) => ({ at });
+  const layer = { inputs: 2, outputs: 1, activation: "identity", weight: ref("weight"), scale: ref("scale"), bias: ref("bias") };
+  const spec = { units: 2, side: 1, channels: 1, most: 4, layers: [layer], likelihood: "bernoulli", mean: ref("mean"), log_var: ref("log_var"), images: ref("images") };
+  const lab = create(spec, ({ at }) => Float32Array.from(arrays[at]));
+  const handles = (values) => lab.paint(scribe().pen, { digit: 0, unit: 0, shift: 0, stretch: 1, draw: 0, ...values }, 640).handles;
+  assert.deepEqual(handles({}).map(({ hint }) => hint), ["drag a bar", ""]);
+  const chosen = handles({ unit: 2, shift: 1, stretch: 2 });
+  assert.deepEqual(chosen.map(({ hint }) => hint), ["", "drag a bar"]);
+  const own = chosen[1].move(chosen[1].x, 0), other = chosen[0].move(chosen[0].x, 0);
+  assert.deepEqual([Object.keys(own), Number(own.shift.toFixed(6))], [["shift"], 1]);
+  assert.deepEqual([other.unit, other.stretch, Math.abs(Number(other.shift.toFixed(6)))], [1, 1, 0]);
+});
