@@ -159,8 +159,8 @@ SIZES = [
         watch=("units", "noise"),
     ),
     Step(
-        "Set *Noise* to 3, on the grey units alone. Do they still cost nothing? Do they change the drawings? Then put the noise on "
-        "the *active* ones.",
+        "The noise is on the grey units alone. Set *Noise* to 3. Do they still cost nothing? Do they change the drawings? Then set "
+        "*Noise on* to active.",
         {"on": "grey"},
         watch=("grey", "noise", "on"),
     ),

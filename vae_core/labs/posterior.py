@@ -135,7 +135,7 @@ def clouds(units: tuple[str, ...]) -> list[Step]:
             watch=("cost", "draws", "stretch"),
         ),
         Step(
-            "Move *Shift of the mean* slowly to −1.5. When does the 9 become another digit?",
+            "Unit 5 is chosen. Move *Shift of the mean* slowly to −1.5. When does the 9 become another digit?",
             {**another, "unit": units[4]},
             watch=("decoded", "posterior", "shift"),
         ),
@@ -155,8 +155,8 @@ def losses(units: tuple[str, ...]) -> list[Step]:
             watch=("cost", "stretch"),
         ),
         Step(
-            "Shift the mean of unit 4 by −1, into the middle. What does the book's loss say of that, what does theirs, and what is "
-            "drawn?",
+            "Unit 4 is chosen. Set *Shift of the mean* to −1: that is the middle. What does the book's loss say of it, what does theirs, "
+            "and what is drawn?",
             {"unit": units[3]},
             watch=("cost", "draws", "shift"),
         ),
