@@ -6,6 +6,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.controls import stand
@@ -38,3 +41,10 @@ def number(frame: dict[str, Any], tile: str) -> float:
     """The number that a tile shows."""
     (value,) = (each["value"] for each in frame["tiles"] if each["name"] == tile)
     return float(str(value).replace("−", "-").replace("∞", "inf"))
+
+
+def by_neighbours(images: ImageSet, pictures: list[dict[str, Any]]) -> list[int]:
+    """Which digit each picture is, by the ten training images that are nearest to it."""
+    drawn = torch.tensor([picture["pixels"] for picture in pictures])
+    nearest = torch.cdist(drawn, to_pixels(images.train)).topk(10, largest=False).indices
+    return images.train_labels[nearest].mode(1).values.tolist()

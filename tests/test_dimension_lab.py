@@ -5,8 +5,9 @@ import base64
 import numpy as np
 import pytest
 import torch
+from drive import frames
 
-from vae_core import VAE, Autoencoder, ImageSet, load_pretrained
+from vae_core import VAE, Autoencoder, ConvVAE, ImageSet, load_pretrained
 from vae_core.data import to_pixels
 from vae_core.labs import DimensionLab
 from vae_core.labs.dimension import DIMENSIONS
@@ -144,6 +145,53 @@ def test_what_is_shown_can_be_read_back(lab):
             np.testing.assert_allclose(pixels, model.decode(torch.from_numpy(z)).sigmoid(), atol=1e-6)
 
 
+def test_noise_on_some_units_leaves_the_others_at_their_own(digits):
+    torch.manual_seed(0)
+    model = VAE(hidden_dims=(16,), latent_dim=3)
+    model.state_dict()["encoder.layers.2.weight"].zero_()[2] = 3.0  # only the third mean varies with the image
+    lab = DimensionLab(model, digits)
+    (own,) = lab.z
+    lab.controls["noise"].value = 2.0
+    for part, touched in (("all", [True, True, True]), ("active", [False, False, True]), ("grey", [True, True, False])):
+        lab.controls["on"].value = part
+        off = (lab.z[0] != own).any(0)
+        assert off.tolist() == touched
+        np.testing.assert_allclose((lab.z[0] - lab.z[0].mean(0))[:, off], 2 * (own - own.mean(0))[:, off], atol=1e-5)
+
+
+def test_ones_own_models_are_called_by_their_names(digits):
+    torch.manual_seed(0)
+    small, large = (VAE(hidden_dims=(8,), latent_dim=size) for size in (1, 3))
+    named = DimensionLab({1: small, "mine": large}, digits)
+    assert named.models == [small, large] and named.steps == ()
+    assert [(m["name"], m["short"], m["size"]) for m in named.canvas.spec["models"]] == [
+        ("1 dimension", "1 dim", ""),
+        ("mine", "mine", "3 dimensions"),
+    ]
+    (frame,) = frames(named, named.state())
+    assert {"1 dimension", "mine", "3 dimensions"} <= set(frame["words"])
+    assert [m["name"] for m in DimensionLab([small, large], digits).canvas.spec["models"]] == [
+        "1 dimension",
+        "3 dimensions",
+    ]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_takes_convolutions_in_grey_and_in_colour(channels):
+    """What is drawn at the lab's z is what PyTorch draws; of other images no word of digits."""
+    torch.manual_seed(0)
+    images = ImageSet.of(torch.randint(0, 256, (60, channels, 8, 8), dtype=torch.uint8))
+    models = {
+        name: ConvVAE(channels=channels, size=8, widths=(4,), hidden_dim=8, latent_dim=2) for name in ("one", "two")
+    }
+    lab = DimensionLab(models, images)
+    (frame,) = frames(lab, lab.state(), width=319)
+    assert not any("digit" in words for words in [*frame["words"], frame["summary"]])
+    drawn = [picture["pixels"] for picture in frame["pictures"][-8:]]
+    assert {len(pixels) for pixels in drawn} == {64 * channels}
+    np.testing.assert_allclose(drawn, np.concatenate(lab.answer()), atol=0.02)
+
+
 def test_without_noise_every_draw_is_the_mean(lab):
     lab.controls["noise"].value = 0.0
     for z in lab.z:
@@ -163,7 +211,13 @@ def test_units_are_marked_and_ordered_by_what_they_carry(images):
 
 @pytest.mark.parametrize(
     "models",
-    [[], [Autoencoder(latent_dim=2)], [VAE(latent_dim=2, likelihood="gaussian")], [VAE(latent_dim=2), Autoencoder()]],
+    [
+        [],
+        {},
+        [Autoencoder(latent_dim=2)],
+        [VAE(latent_dim=2, likelihood="gaussian")],
+        [VAE(latent_dim=2), Autoencoder()],
+    ],
 )
 def test_other_models_are_refused(models):
     with pytest.raises(ValueError, match="VAEs of Bernoulli pixels"):

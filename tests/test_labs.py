@@ -483,6 +483,8 @@ def test_closing_twice_is_closing_once():
         (lambda: Slider("a", "a", 0, 1, 0.1, 2), "a = 2 lies outside"),
         (lambda: Choice("a", "a", ("x",), 1), "no option 1"),
         (lambda: base.Canvas([Press("a", "a"), Press("a", "b")]), "'a' is taken"),
+        (lambda: base.Canvas([Choice("a", "a", ("x",), resets=("b",))]), "a choice resets 'b', and the controls are a"),
+        (lambda: PosteriorLab(steps="mine"), "steps is 'mine', and there are clouds and losses"),
         (lambda: base.Canvas([Press("layout", "a")]), "'layout' is taken"),
     ],
 )

@@ -39,13 +39,15 @@ def open_lab(lab, watched_page, tmp_path):
         assert not watched.abroad and not watched.errors
 
 
-def by_pytorch(lab, digit, noise, draw):
+def by_pytorch(lab, digit, noise, draw, on="all"):
     """Each model's exact rate, the distortion of its four draws and their pixels, in double precision."""
     data = lab.data
     x = torch.from_numpy(read(data, lab.spec["images"])[digit] / 255).float().double()
     for spec in lab.spec["models"]:
         mean, log_var = (torch.from_numpy(read(data, spec[name])[digit].astype(float)) for name in ("mean", "log_var"))
-        log_var = log_var + 2 * np.log(noise)
+        active = torch.tensor(spec["active"])
+        touched = {"all": torch.ones_like(active), "active": active, "grey": ~active}[on]
+        log_var = log_var + 2 * np.log(noise) * touched.double()
         epsilon = torch.from_numpy(normals(draw + 1, 4 * spec["units"]).reshape(4, -1))
         with torch.no_grad():
             outputs = unpack_network(spec["layers"], data).double()(reparameterize(mean, log_var, epsilon))
@@ -67,7 +69,7 @@ def test_it_counts_as_pytorch_counts(lab, open_lab, digit, noise, draw):
             const x = Float32Array.from(read(spec.images).subarray(digit * size, (digit + 1) * size), (v) => v / 255);
             return spec.models.map((packed) => {
                 const model = unpack(packed, read, spec.draws);
-                const { rate, distortion, outputs } = measure(model, digit, x, noise, normals(draw + 1, 4 * model.units));
+                const { rate, distortion, outputs } = measure(model, digit, x, noise, 0, normals(draw + 1, 4 * model.units));
                 return { rate, distortion, pixels: [...outputs].map(sigmoid) };
             });
         }""",
@@ -90,6 +92,7 @@ def test_it_counts_as_pytorch_counts(lab, open_lab, digit, noise, draw):
 def test_it_shows_what_it_counts(lab, open_lab, width):
     page = open_lab(width=width)
     page.get_by_role("combobox", name="Digit").select_option(index=12)
+    page.get_by_role("combobox", name="Noise on").select_option(label="grey")
     page.get_by_role("button", name="Draw new ε").click()
     for _ in range(8):
         page.get_by_role("slider", name="Noise").press("ArrowRight")
@@ -97,7 +100,7 @@ def test_it_shows_what_it_counts(lab, open_lab, width):
     shown = re.findall(
         r"(\d+) dimensions, (\d+) active: distortion ([\d.]+), rate ([\d.]+), sum (\d+[.]\d)", words(page)
     )
-    expected = by_pytorch(lab, 12, 1.4, 1)
+    expected = by_pytorch(lab, 12, 1.4, 1, "grey")
     for spec, numbers, (rate, distortion, _) in zip(lab.spec["models"], shown, expected, strict=True):
         assert [int(number) for number in numbers[:2]] == [spec["units"], sum(spec["active"])]
         np.testing.assert_allclose([float(n) for n in numbers[2:]], [distortion, rate, distortion + rate], atol=0.051)

@@ -160,7 +160,7 @@ def test_posterior_lab_counts_as_pytorch_counts(open_page):
     page = open_page(lab.html())
     page.wait_for_selector(READY)
     page.get_by_role("combobox", name="Digit").select_option(index=3)
-    page.get_by_role("combobox", name="Change").select_option(index=2)
+    page.get_by_role("combobox", name="Unit").select_option(index=2)
     page.get_by_role("button", name="Draw new ε", exact=True).click()
     for name, presses, key in (("Shift of the mean", 10, "ArrowLeft"), ("Variance ×", 12, "ArrowRight")):
         for _ in range(presses):
@@ -263,11 +263,11 @@ def test_a_finger_drags_the_point_and_elsewhere_scrolls_the_page(labs, open_page
 def test_a_swipe_over_the_bars_scrolls_and_moves_no_unit(labs, open_page):
     page = open_page(labs[PosteriorLab].html, "<div style='height: 2000px'></div>", width=375)
     page.wait_for_selector(READY)
-    page.get_by_role("combobox", name="Change").select_option(index=4)
+    page.get_by_role("combobox", name="Unit").select_option(index=4)
     settle(page)
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    x, y = knob(page)
+    x, y = knob(page, 3)
     before = looks(only_lab(page))
     touch(session, "touchStart", (x, y))
     for step in range(1, 9):
@@ -277,12 +277,40 @@ def test_a_swipe_over_the_bars_scrolls_and_moves_no_unit(labs, open_page):
     assert looks(only_lab(page)) == before
 
 
+def test_an_image_is_chosen_by_its_looks_and_begins_unshifted(labs, open_page):
+    """By a press on its picture, as by the menu; another unit begins unshifted and at its own variance too."""
+    page = open_page(labs[PosteriorLab].html)
+    page.wait_for_selector(READY)
+    digit, unit = (page.get_by_role("combobox", name=name) for name in ("Digit", "Unit"))
+    shift, variance = (page.get_by_role("slider", name=name) for name in ("Shift", "Variance"))
+
+    def stands():
+        settle(page)
+        return tuple(e.evaluate("e => e.selectedIndex ?? +e.value") for e in (digit, unit)) + tuple(
+            float(e.input_value()) for e in (shift, variance)
+        )
+
+    unit.select_option(index=4)
+    shift.press("Home")
+    variance.press("End")
+    assert stands() == (labs[PosteriorLab].spec["controls"][0]["value"], 4, -3, 4)
+    box = page.locator("canvas").bounding_box()
+    page.mouse.click(box["x"] + 1 + 2.5 * 38, box["y"] + 40)  # the third
+    assert stands() == (2, 4, 0, 4)
+    shift.press("End")
+    digit.select_option(index=7)
+    assert stands() == (7, 4, 0, 4)
+    shift.press("End")
+    unit.select_option(index=0)
+    assert stands() == (7, 0, 0, 1)
+
+
 def test_a_units_bar_is_dragged_to_the_side_from_where_it_was_taken(labs, open_page):
     page = open_page(labs[PosteriorLab].html)
     page.wait_for_selector(READY)
-    page.get_by_role("combobox", name="Change").select_option(index=4)
+    page.get_by_role("combobox", name="Unit").select_option(index=4)
     settle(page)
-    x, y = knob(page)
+    x, y = knob(page, 3)
     page.mouse.move(x + 6, y)
     page.mouse.down()
     settle(page)
@@ -294,7 +322,7 @@ def test_a_units_bar_is_dragged_to_the_side_from_where_it_was_taken(labs, open_p
     page.mouse.move(x + 26, y, steps=3)
     page.mouse.up()
     settle(page)
-    assert page.get_by_role("combobox", name="Change").evaluate("e => e.selectedIndex") == 4
+    assert page.get_by_role("combobox", name="Unit").evaluate("e => e.selectedIndex") == 4
     assert 0.2 < float(shift.input_value()) < 1
 
 

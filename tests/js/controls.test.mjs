@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decimals, show, snap } from "../../vae_core/labs/js/controls.mjs";
+import { chosen, decimals, show, snap } from "../../vae_core/labs/js/controls.mjs";
 import { number, remember, roundUp, scale, ticks } from "../../vae_core/labs/js/draw.mjs";
 import { staticModel } from "../../vae_core/labs/js/host.mjs";
 
@@ -11,6 +11,12 @@ test("a slider's value has its step's decimals, a true minus and its unit", () =
   assert.deepEqual([1, 0.5, 0.25, 1e-7, 100, 2.5e-3, 1e-11].map(decimals), [0, 1, 2, 7, 0, 4, 0]);
   assert.equal(show(slider, -0.4), "−0.40\u2009σ");
   assert.equal(show({ step: 1, unit: "" }, 7), "7");
+});
+
+test("what a choice resets begins anew with it, and nothing else", () => {
+  const controls = [{ name: "digit", resets: ["shift"], value: 3 }, { name: "unit", value: 0 }, { name: "shift", value: 0.5 }, { name: "stretch", value: 1 }];
+  assert.deepEqual(chosen(controls, "digit", 7), { digit: 7, shift: 0.5 });
+  assert.deepEqual(chosen(controls, "unit", 2), { unit: 2 });
 });
 
 test("snap stays on the slider's steps and within its ends", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { arrangeChooser } from "../../vae_core/labs/js/chooser.mjs";
 import { arrange, create, measure, unpack } from "../../vae_core/labs/js/dimension.mjs";
 import { fromBase64, tensorReader, unpackSix } from "../../vae_core/labs/js/tensors.mjs";
 import { scribe } from "./scribe.mjs";
@@ -27,28 +28,39 @@ const X = [1, 0, 0.4];
 test("rate and distortion by PyTorch", () => {
   // torch: gaussian_kl(mean, 2 * log(noise * std)) and -Bernoulli().log_prob(x, linear(mean + noise * std * epsilon)).mean()
   for (const [noise, rate, distortion] of [[1, 2.072585093, 4.036619745], [2, 1.121290732, 5.265767322]]) {
-    const now = measure(toy(), 1, X, noise, EPSILON);
+    const now = measure(toy(), 1, X, noise, 0, EPSILON);
     assert.ok(Math.abs(now.rate - rate) < 1e-8 && Math.abs(now.distortion - distortion) < 1e-8, `${now.rate} ${now.distortion}`);
     assert.ok(Math.abs(now.kl[0] + now.kl[1] - now.rate) < 1e-12);
   }
 });
 
 test("no noise: every draw is the mean, at an infinite rate", () => {
-  const { rate, distortion, outputs } = measure(toy(), 1, X, 0, EPSILON);
+  const { rate, distortion, outputs } = measure(toy(), 1, X, 0, 0, EPSILON);
   assert.equal(rate, Infinity);
   assert.ok(Number.isFinite(distortion));
   for (let k = 0; k < DRAWS; k++) assert.deepEqual([...outputs.subarray(3 * k, 3 * k + 3)], [0.5 - 2, 0.5 - 0.25, -1 + 2 * (1.5 - 1)]);
 });
 
+test("noise on the active units leaves the others as they are, and the other way round", () => {
+  const model = { ...toy(), active: [true, false] };
+  const kl = (noise, on) => [...measure(model, 1, X, noise, on, EPSILON).kl];
+  const [own, all] = [kl(1, 0), kl(2, 0)];
+  assert.deepEqual(kl(2, 1), [all[0], own[1]]);
+  assert.deepEqual(kl(2, 2), [own[0], all[1]]);
+  assert.deepEqual(kl(0, 2), [own[0], Infinity]);
+});
+
 test("the same settings look the same, however one arrived there", () => {
   const layers = [{ inputs: 2, outputs: 4, activation: "identity", weight: [1, 2, -1, 0, 3, 1, 2, -2], scale: Float32Array.from([9, 9, 9, 9]), bias: null }];
-  const spec = { side: 2, draws: DRAWS, images: [255, 0, 100, 30, 0, 255, 0, 9], models: [{ ...packed(), layers }], controls: [{ options: ["a", "b"] }] };
+  const controls = [{ options: ["a", "b"] }, {}, { options: ["all", "active", "grey"] }, {}];
+  const named = { name: "2 dimensions", short: "2 dims", size: "" };
+  const spec = { side: 2, channels: 1, draws: DRAWS, most: 20, tallest: 3, images: [255, 0, 100, 30, 0, 255, 0, 9], models: [{ ...packed(), ...named, layers }], controls };
   const paths = [[[0, 0], [0, 3], [1, 3]], [[0, 0], [1, 0], [1, 3]], [[1, 3]]];
   const looks = paths.map((path) => {
     const lab = create(spec, (values) => values);
     return path.map(([digit, draw]) => {
       const { pen, calls } = scribe();
-      lab.paint(pen, { digit, noise: 1, draw }, 640);
+      lab.paint(pen, { digit, noise: 1, on: 0, draw }, 640);
       return calls;
     }).at(-1);
   });
@@ -59,14 +71,19 @@ test("the same settings look the same, however one arrived there", () => {
 test("everything inside, nothing on top of anything, at every width", () => {
   for (const width of [240, 309, 343, 519, 559, 560, 640, 768]) {
     for (const models of [1, 3, 4, 6]) {
-      const { input, cell, thumb, tall, columns, height } = arrange(width, models, DRAWS);
+      const { narrow, input, rows, bottom, height } = arrange(width, models, 20, DRAWS);
       const say = `at ${width} with ${models}`;
-      columns.forEach(({ x, y }, i) => {
-        assert.ok(x >= 1 && x + cell <= width && y > input.y + input.size, `inside ${say}`);
-        for (const other of columns.slice(0, i)) assert.ok(other.x + cell + 8 < x || other.y + tall.all < y + 1 || other.x > x + cell, `columns ${i} ${say}`);
+      assert.ok(input.y > arrangeChooser(width, 20).bottom + 8 && input.y + input.size < rows[0].y, `the image ${say}`);
+      rows.forEach(({ y, height: tall, pictures, cost, numbers, bars, label }, i) => {
+        assert.ok(i === 0 || y >= rows[i - 1].y + rows[i - 1].height + 5, `rows ${say}`);
+        for (const { x, y: top, size } of pictures) assert.ok(x >= 1 && x + size <= width && top >= y && top + size <= y + tall + 1 && size >= 22, `pictures ${say}`);
+        for (const [k, { x, y: top }] of pictures.entries()) assert.ok(pictures.slice(0, k).every((other) => other.x + other.size < x || other.y + other.size < top), `pictures apart ${say}`);
+        assert.ok(cost.x > pictures[0].x + pictures[0].size && cost.width > 70 && cost.x + cost.width <= width, `costs ${say}`);
+        assert.ok(bars.width > 75 && bars.x + bars.width <= width - 1 && bars.y + bars.height <= y + tall + 1, `units ${say}`);
+        if (narrow) assert.ok(label.y <= cost.y && cost.y + cost.height < bars.y && bars.x + bars.width < pictures[1].x, `lines ${say}`);
+        else assert.ok(cost.x + cost.width + 10 < bars.x && cost.y + cost.height < numbers.y - 12 && label.x < input.x - 90, `columns ${say}`);
       });
-      assert.ok(thumb > 15 && tall.digit + cell < tall.thumbs && tall.thumbs + thumb < tall.cost && tall.cost + 60 < tall.bars, `rows ${say}`);
-      assert.ok(columns.at(-1).y + tall.bars + tall.barHeight + 20 < height, `height ${say}`);
+      assert.ok(rows.at(-1).y + rows.at(-1).height <= bottom && bottom + 20 < height, `height ${say}`);
     }
   }
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { followDrags } from "../../vae_core/labs/js/drag.mjs";
+import { followDrags, followPresses } from "../../vae_core/labs/js/drag.mjs";
 
 /** A canvas of 300 × 200 shown at 150 × 100, with these handles; where drags took them is in `taken`. */
 function stage(...handles) {
@@ -46,6 +46,32 @@ test("a finger reaches 22 pixels of the screen, and the nearest handle is taken;
     send("pointerup", 4);
   }
   assert.deepEqual(taken, [[100, 50], "second", "third"]);
+});
+
+test("what goes only sideways is not moved by a finger that scrolls, and then goes from where it was taken", () => {
+  const { taken, send } = stage({ x: 100, y: 50, axis: "x" });
+  send("pointerdown", 4, 60, 45);
+  send("pointermove", 4, 61, 80);
+  assert.deepEqual(taken, []);
+  send("pointermove", 4, 62, 80);
+  send("pointermove", 4, 60, 80);
+  assert.deepEqual(taken, [[104, 120], [100, 120]]);
+});
+
+test("what is pressed is chosen where a pointer goes down and up on the same", () => {
+  const { canvas, send } = stage({ x: 290, y: 190 });
+  const spots = [0, 1].map((index) => ({ box: { x: 100 * index, y: 0, width: 90, height: 90 }, choice: "digit", index }));
+  const chosen = [], stopping = new AbortController();
+  followPresses(canvas, () => [300, 200], () => spots, ({ index }) => chosen.push(index), stopping.signal);
+  for (const [from, to] of [[20, 30], [20, 70], [70, 70], [58, 58], [70, 58]]) { // a press, a drag, a press, between the two
+    send("pointerdown", 4, from, 30);
+    send("click", 4, to, 30);
+  }
+  assert.deepEqual(chosen, [0, 1]);
+  stopping.abort();
+  send("pointerdown", 4, 20, 30);
+  send("click", 4, 20, 30);
+  assert.deepEqual(chosen, [0, 1]);
 });
 
 test("a mouse may press a handle's track, and a finger tap there, but not swipe", () => {

@@ -83,3 +83,33 @@ test("a picture of three channels, one after another, has the colours that it ha
   pen.digit(planes.map((v) => v - 1), 0, 0, 20, { side: 2, at: 1, channels: 3, pixel: (v) => v + 1 });
   assert.deepEqual(put(), [[0, 0, 0], [255, 255, 0], [128, 128, 128], [0, 0, 255]]);
 });
+
+test("a bar without end fills its room in ever smaller pieces, to the right or up", () => {
+  const { pen } = blindPen();
+  const boxes = [];
+  pen.box = (...box) => boxes.push(box.slice(0, 4));
+  pen.endless({ x: 10, y: 20, width: 100, height: 8 }, "right", {});
+  const ends = boxes.map(([x, , width]) => [x, x + width]);
+  assert.ok(ends[0][0] === 10 && ends.at(-1)[1] <= 110 + 1e-9 && boxes.every(([, y, , height]) => y === 20 && height === 8));
+  for (let i = 1; i < boxes.length; i++) assert.ok(ends[i][0] > ends[i - 1][1] + 2 && boxes[i][2] < boxes[i - 1][2]);
+  boxes.length = 0;
+  pen.endless({ x: 10, y: 20, width: 8, height: 100 }, "up", {});
+  assert.ok(boxes.every(([x, y, width, height]) => x === 10 && width === 8 && y >= 20 - 1e-9 && y + height <= 120 + 1e-9));
+  assert.ok(boxes[0][1] + boxes[0][3] === 120 && boxes.every(([, y], i) => i === 0 || y < boxes[i - 1][1]));
+});
+
+test("a quiet handle is drawn by its lab, but for the hint, which stands beside it until it was used", () => {
+  const { pen } = blindPen();
+  const said = [], discs = [];
+  pen.measure = (words) => 7 * words.length;
+  pen.text = (words, x, _, { align }) => said.push([words, x, align]);
+  pen.disc = (...disc) => discs.push(disc);
+  const handle = { x: 50, y: 60, axis: "x", move: () => ({}), hint: "drag", quiet: true };
+  pen.handle(handle, true);
+  pen.handle({ ...handle, x: 280 }, true);
+  pen.handle(handle, false);
+  pen.handle({ ...handle, hint: "" }, true);
+  assert.deepEqual([said, discs], [[["drag", 78, "left"], ["drag", 252, "right"]], []]);
+  pen.handle({ ...handle, quiet: false }, false);
+  assert.equal(discs.length, 1);
+});

@@ -32,7 +32,7 @@ const LABS = {
   ],
   posterior: [
     posterior,
-    { units: 2, side: 2, ...model, mean: Float32Array.from([0, 0]), log_var: Float32Array.from([0, 0]), images: [0, 0, 0, 0] },
+    { units: 2, side: 2, channels: 1, most: 3, ...model, mean: Float32Array.from([0, 0]), log_var: Float32Array.from([0, 0]), images: [0, 0, 0, 0] },
     { digit: 0, unit: 0, shift: 0, stretch: 1, draw: 0 },
   ],
   training: [

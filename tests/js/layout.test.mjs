@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as manifold from "../../vae_core/labs/js/manifold.mjs";
+import { arrangeChooser } from "../../vae_core/labs/js/chooser.mjs";
 import * as posterior from "../../vae_core/labs/js/posterior.mjs";
 
 const WIDTHS = [240, 309, 343, 519, 520, 559, 560, 640, 686, 768];
@@ -20,12 +21,18 @@ test("ManifoldLab: everything inside, nothing on top of anything, at every width
 test("PosteriorLab: everything inside, nothing on top of anything, at every width and for many units", () => {
   for (const width of WIDTHS) {
     for (const units of [1, 2, 10, 20, 50]) {
-      const { narrow, input, decoded, bars, draws, sum, height } = posterior.arrange(width, units);
+      const { narrow, input, decoded, bars, draws, sum, height } = posterior.arrange(width, units, 20);
+      const { places, bottom } = arrangeChooser(width, 20);
       const say = `at ${width} with ${units} units`;
+      places.forEach(({ x, y, width: wide }, i) => {
+        assert.ok(x >= 0 && x + wide <= width && y + wide <= bottom && wide >= (width < 300 ? 18 : 24), `choices ${say}`);
+        assert.ok(i === 0 || x >= places[i - 1].x + wide || y >= places[i - 1].y + wide, `choices apart ${say}`);
+      });
+      assert.ok(bottom + 20 < Math.min(input.y, decoded.y, bars.y), `choices ${say}`);
       assert.ok(input.x >= 0 && input.x + input.size < decoded.x && decoded.x + decoded.size < width, `digits ${say}`);
       assert.ok(bars.width > 100 && bars.x + bars.width + 40 <= (narrow ? width : decoded.x), `bars ${say}`);
-      assert.ok(Math.max(bars.y + bars.height + 34, decoded.y + decoded.size) < draws.y - 10, `draws ${say}`);
-      assert.ok((posterior.DRAWS - 1) * draws.step + draws.cell < width && draws.cell + 3 < sum.y && sum.y + 34 < height, `sum ${say}`);
+      assert.ok(Math.max(bars.y + bars.height + 20, decoded.y + decoded.size) < sum.y - 24 && sum.x + sum.width + 50 < width, `sum ${say}`);
+      assert.ok((posterior.DRAWS - 1) * draws.step + draws.cell < width && sum.y + sum.height + 30 < draws.y && draws.y + draws.cell < height, `draws ${say}`);
     }
   }
 });

@@ -80,6 +80,9 @@ class Canvas(anywidget.AnyWidget):
         taken = [name for name in names if names.count(name) > 1 or hasattr(self, name)]
         if taken:
             raise ValueError(f"a control needs a name of its own, and {taken[0]!r} is taken")
+        unknown = [name for each in controls if isinstance(each, Choice) for name in each.resets if name not in names]
+        if unknown:
+            raise ValueError(f"a choice resets {unknown[0]!r}, and the controls are {', '.join(names)}")
         self.add_traits(**{control.name: control.trait() for control in controls})
         super().__init__(**state)
 

@@ -48,7 +48,10 @@ class Slider:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several words. The canvas sees its index, Python the word."""
+    """One of several words. The canvas sees its index, Python the word.
+
+    `resets` names controls that go back to their beginning when a reader of a page chooses anew.
+    """
 
     kind: ClassVar[str] = "choice"
     linked: ClassVar[str] = "index"  # what a Dropdown tells the browser
@@ -57,6 +60,7 @@ class Choice:
     label: str
     options: tuple[str, ...]
     value: int = 0
+    resets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.value < len(self.options):

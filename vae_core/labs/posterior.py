@@ -12,15 +12,19 @@ from vae_core.labs.images import BOOKS, called, check_size, choose, foreign, nou
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
+from vae_core.labs.scales import costs, round_up
 from vae_core.losses import gaussian_kl
 from vae_core.models import VAE, LatentModel, check_model, evaluating
 from vae_core.saving import load_pretrained
+
+DRAWS = 8  # as in posterior.mjs
 
 
 class PosteriorLab(Lab):
     """Pick an image, move and stretch its posterior q(z|x), and watch what is decoded, rate, distortion and ELBO.
 
-    Of a model of your own: `PosteriorLab(load_model("runs/mine/model.safetensors"))`, with the images that it knows.
+    Of a model of your own: `PosteriorLab(load_model("runs/mine/model.safetensors"))`, with the images that it knows. With the book's
+    own it says what to try, by the list of `STEPS` that is named.
 
     The shift of the mean is in units of the latent space, in which the prior has standard deviation 1; the
     variance is multiplied. Both act on the chosen unit or on all. At variance × 0 the cloud is a single point,
@@ -28,13 +32,15 @@ class PosteriorLab(Lab):
 
     Raises:
         ValueError: a model that is not a VAE, or whose decoder a browser does not know (`pack_decoder`), or whose pixels are
-            neither Bernoulli nor Gaussian; images that are not square, or not of the model's size.
+            neither Bernoulli nor Gaussian; images that are not square, or not of the model's size; no such list of steps.
     """
 
     module = "posterior.mjs"
-    tall = (977, 822)
+    tall = (1098, 899)
 
-    def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
+    def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None, steps: str = "clouds"):
+        if steps not in STEPS:
+            raise ValueError(f"steps is {steps!r}, and there are {' and '.join(STEPS)}")
         lent = model is None
         model = model or load_pretrained("vae-10")
         check_model("model", model)
@@ -54,16 +60,17 @@ class PosteriorLab(Lab):
             "side": side,
             "channels": channels,
             "units": model.latent_dim,
+            "most": round_up(1.75 * costs(model, x, self._means, self._log_vars, DRAWS).max().item()),
             **pack_decoder(model, block),
             "mean": block.add(self._means, "float32"),
             "log_var": block.add(self._log_vars, "float32"),
             "images": block.add((255 * x).round(), "uint8"),
         }
-        units = tuple(f"unit {i + 1} · {nats:.1f} nats" for i, nats in enumerate(kl))
-        start = names.index("4") if "4" in names else 0
+        units = tuple(f"{i + 1} · average {nats:.1f} nats" for i, nats in enumerate(kl))
+        start = names.index("9") if "9" in names else 0
         controls = [
-            Choice("digit", noun(images).capitalize(), names, start),
-            Choice("unit", "Change", ("all units", *units)),
+            Choice("digit", noun(images).capitalize(), names, start, resets=("shift",)),
+            Choice("unit", "Unit", ("all", *units), resets=("shift", "stretch")),
             Slider("shift", "Shift of the mean", -3, 3, 0.05, 0.0),
             Slider("stretch", "Variance ×", 0, 4, 0.05, 1.0),
             Press("draw", "Draw new ε", play=1.2),
@@ -72,11 +79,12 @@ class PosteriorLab(Lab):
             controls,
             spec,
             block.data,
-            steps=clouds(units) if lent and not foreign(images) else (),
+            steps=STEPS[steps](units) if lent and not foreign(images) else (),
             legend=("accent", "distortion", "rate"),
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
             caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
-            f"prior. {noun(images).capitalize()}s from the test set ({images.title})."
+            "prior. In the menu: what a unit's cloud costs on the average of the images to choose from; beside its bar: what it costs "
+            f"for this image. {noun(images).capitalize()}s from the test set ({images.title})."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),
         )
 
@@ -109,26 +117,54 @@ class PosteriorLab(Lab):
 
 
 def clouds(units: tuple[str, ...]) -> list[Step]:
-    """What to try with the book's own model: one cloud, drawn from, shrunk, stretched and moved."""
+    """One cloud: drawn from, made a point, made large, and moved."""
+    another = {"digit": "9, another"}
     return [
         Step(
-            "Press *Draw new ε* a few times, or *Play*. Each press is another draw from the same cloud, and every drawing is the same digit.",
+            "Press *Draw new ε* a few times, or *Play*. Each press draws again from the same cloud. Is it always the same digit?",
             watch=("draws", "draw"),
         ),
         Step(
             "Set *Variance ×* to 0. The cloud is a point, as in the autoencoder. What does the rate do?",
-            watch=("posterior", "Rate", "stretch"),
+            watch=("posterior", "cost", "stretch"),
         ),
         Step(
-            "Set *Variance ×* to 4. The rate falls, for the cloud is more like the prior. What does the distortion do? And their sum?",
+            "Another 9. Set *Variance ×* to 4: a larger cloud, more like the prior. Which drawings are no longer 9s? What do the two "
+            "terms do, and their sum?",
+            {**another, "draw": 6},
             watch=("cost", "draws", "stretch"),
         ),
         Step(
-            "Move *Shift of the mean* to the right, up to 3. When does the 4 become another digit?",
-            {"unit": units[4]},
+            "Unit 5 is chosen. Move *Shift of the mean* slowly to −1.5. When does the 9 become another digit?",
+            {**another, "unit": units[4]},
             watch=("decoded", "posterior", "shift"),
         ),
     ]
+
+
+def losses(units: tuple[str, ...]) -> list[Step]:
+    """The same cloud, weighed by the book's loss and by another, distortion / 784 + rate."""
+    return [
+        Step(
+            "Move *Variance ×*, and read the cost: it is distortion plus rate, the ELBO with its sign turned. Where is it least?",
+            watch=("cost", "stretch"),
+        ),
+        Step(
+            "Now minimise the other loss: divide the distortion by 784 in your head. A hundred nats of it count for one eighth of a nat. "
+            "Which way do you move *Variance ×*, and where does it end?",
+            watch=("cost", "stretch"),
+        ),
+        Step(
+            "Unit 4 is chosen. Set *Shift of the mean* to −1: that is the middle. What does the book's loss say of it, what does theirs, "
+            "and what is drawn?",
+            {"unit": units[3]},
+            watch=("cost", "draws", "shift"),
+        ),
+    ]
+
+
+STEPS = {"clouds": clouds, "losses": losses}
+"""What to try with the book's own model, by what `PosteriorLab(steps=…)` calls it: in chapter 1, and in chapter 7."""
 
 
 def draw_still(model: VAE, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Image, str]:

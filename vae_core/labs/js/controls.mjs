@@ -19,7 +19,7 @@ export function buildControls(controls, model) {
   const panel = element("div", "vae-lab-controls");
   panel.append(...controls.flatMap((control) => {
     if (control.kind === "slider") return sliderFor(control, model);
-    return control.kind === "choice" ? menuFor(control, model) : [];
+    return control.kind === "choice" ? menuFor(control, model, controls) : [];
   }));
   return panel;
 }
@@ -29,6 +29,7 @@ function sliderFor(control, model) {
   const { name, label, min, max, step } = control;
   const row = element("label", "vae-lab-slider");
   const value = element("span", "vae-lab-value");
+  value.style.minWidth = `${Math.max(...[min, max].map((end) => show(control, end).length))}ch`; // else the slider would jump
   const input = element("input");
   Object.assign(input, { type: "range", min, max, step });
   input.setAttribute("aria-label", label);
@@ -38,7 +39,7 @@ function sliderFor(control, model) {
     value.textContent = show(control, model.get(name));
     input.setAttribute("aria-valuetext", value.textContent);
   };
-  input.addEventListener("input", () => put(model, name, Number(input.value)));
+  input.addEventListener("input", () => put(model, { [name]: Number(input.value) }));
   model.on(`change:${name}`, follow);
   follow();
   row.dataset.control = name;
@@ -46,15 +47,22 @@ function sliderFor(control, model) {
   return row;
 }
 
-/** @param {Choice} control @param {Model} model */
-function menuFor({ name, label, options }, model) {
-  const long = [label, ...options].some(({ length }) => length > 18); // for a phone to give it a line
+/** What it sets to choose an option: the choice, and what begins anew with it. @param {Control[]} controls @param {string} name @param {number} index @returns {Values} */
+export function chosen(controls, name, index) {
+  const { resets = [] } = /** @type {Choice} */ (controls.find((control) => control.name === name));
+  const begun = controls.filter((control) => resets.includes(control.name));
+  return { [name]: index, ...Object.fromEntries(begun.map((control) => [control.name, /** @type {number} */ (control.value)])) };
+}
+
+/** @param {Choice} control @param {Model} model @param {Control[]} controls */
+function menuFor({ name, label, options }, model, controls) {
+  const long = Math.max(...options.map(({ length }) => length)) > 16 || label.length > 18; // for a phone to give it a line
   const row = element("label", long ? "vae-lab-choice vae-lab-long" : "vae-lab-choice");
   const select = element("select");
   select.setAttribute("aria-label", label);
   select.append(...options.map((option) => element("option", "", option)));
   const follow = () => (select.selectedIndex = model.get(name));
-  select.addEventListener("change", () => put(model, name, select.selectedIndex));
+  select.addEventListener("change", () => put(model, chosen(controls, name, select.selectedIndex)));
   model.on(`change:${name}`, follow);
   follow();
   row.dataset.control = name;
@@ -67,13 +75,13 @@ export function buttonFor({ name, label }, model) {
   const button = element("button", "vae-lab-tool vae-lab-press", label);
   button.dataset.control = name;
   button.type = "button";
-  button.addEventListener("click", () => put(model, name, model.get(name) + 1));
+  button.addEventListener("click", () => put(model, { [name]: model.get(name) + 1 }));
   return button;
 }
 
-/** @param {Model} model @param {string} name @param {number} value */
-function put(model, name, value) {
-  model.set(name, value);
+/** @param {Model} model @param {Values} values */
+function put(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
   model.save_changes();
 }
 

@@ -1,45 +1,60 @@
-// DimensionLab: one image through VAEs of different latent dimensions, side by side; what each draws, pays and leaves unused.
+// DimensionLab: one image through VAEs of different latent dimensions, one below the other; what each draws, pays and leaves unused.
 
+import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
 import { costOf, likelihood, normals } from "./vae.mjs";
-import { HEADING, number, remember, roundUp, SMALL } from "./draw.mjs";
+import { arrangeChooser, paintChooser } from "./chooser.mjs";
+import { paintCost } from "./cost.mjs";
+import { number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
- * @typedef {{units: number, order: number[], active: boolean[], layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref}} Packed
- * @typedef {{side: number, draws: number, images: Ref, models: Packed[], controls: [Choice, Slider, Press]}} DimensionSpec
- * @typedef {{units: number, order: number[], active: boolean[], means: Numbers, logVars: Numbers, decoder: Network} & Likelihood} Unpacked
+ * @typedef {{name: string, short: string, size: string, units: number, order: number[], active: boolean[], layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref}} Packed
+ * @typedef {Named & {side: number, channels: number, draws: number, most: number, tallest: number, images: Ref, models: Packed[], controls: [Choice, Slider, Choice, Press]}} DimensionSpec
+ * @typedef {{units: number, active: boolean[], means: Numbers, logVars: Numbers, decoder: Network} & Likelihood} Unpacked
  */
-
-const GAP = 5; // between the small draws
 
 /**
- * Where things stand at this width: the input on top, below it a column a model, three to a row on a phone.
- * One of the draws is large, the others are small below it.
- * @param {number} width @param {number} models @param {number} draws
+ * Where things stand at this width: images to choose from, the chosen one, and a row for each model: what it draws, what that costs and
+ * its units, side by side, on a phone the last two and the smaller drawings one above the other.
+ * @param {number} width @param {number} models @param {number} count  of images to choose from @param {number} draws
  */
-export function arrange(width, models, draws) {
+export function arrange(width, models, count, draws) {
   const narrow = width < 560;
-  const across = narrow ? Math.min(3, models) : models;
-  const gap = narrow ? 11 : 14;
-  const cell = Math.min(narrow ? 110 : 130, Math.floor((width - 2 - (across - 1) * gap) / across));
-  const step = across > 1 ? (width - 2 - cell) / (across - 1) : 0;
-  const input = { x: 1, y: 24, size: narrow ? 72 : 84 };
-  const thumb = (cell - (draws - 2) * GAP) / (draws - 1);
-  const tall = { digit: 26, thumbs: 26 + cell + 6, cost: 26 + cell + 6 + thumb + 12, barHeight: narrow ? 48 : 66 };
-  const bars = tall.cost + 84, all = bars + tall.barHeight + 24;
-  const top = input.y + input.size + (narrow ? 14 : 26);
-  const columns = Array.from({ length: models }, (_, i) => ({ x: 1 + (i % across) * step, y: top + Math.floor(i / across) * (all + 14), first: i % across === 0 }));
-  return { narrow, input, cell, thumb, tall: { ...tall, bars, all }, columns, height: columns[models - 1].y + all };
+  const pitch = narrow ? 54 : 68;
+  const cell = narrow ? 48 : width < 680 ? 48 : 58;
+  const top = arrangeChooser(width, count).bottom + 12;
+  const left = narrow ? 1 : 112;
+  const right = narrow ? cell + 10 : left + draws * (cell + 4) + 16;
+  const across = width - right - 1;
+  const share = narrow ? across : Math.round(across * 0.53) - 18;
+  const rows = Array.from({ length: models }, (_, i) => {
+    const y = top + (i + 1) * pitch + (narrow ? 4 : 0);
+    const small = narrow ? 22 : cell;
+    const thumb = (/** @type {number} */ k) => (narrow ? { x: width - 1 - (draws - k) * (small + 3) + 3, y: y + 26 } : { x: left + k * (cell + 4), y });
+    return {
+      y, height: cell,
+      label: narrow ? { x: right, y: y + 10 } : { x: 1, y: y + 16 },
+      pictures: Array.from({ length: draws }, (_, k) => (k ? { ...thumb(k), size: small } : { x: left, y, size: cell })),
+      cost: { x: right, y: narrow ? y + 15 : y + 12, width: share, height: narrow ? 7 : 12 },
+      numbers: narrow ? { x: width - 1, y: y + 10 } : { x: right, y: y + 42 },
+      bars: narrow
+        ? { x: right, y: y + 27, width: across - (draws - 1) * (small + 3) - 6, height: 21 }
+        : { x: right + share + 20, y, width: across - share - 20, height: cell },
+    };
+  });
+  const bottom = rows[models - 1].y + cell;
+  return { narrow, cell, right, input: { x: left, y: top, size: cell }, rows, bottom, height: bottom + 24 };
 }
 
 /**
- * What the image in `row` costs by one model with z = mean + noise · std · ε.
- * @param {Unpacked} model @param {number} row @param {ArrayLike<number>} x @param {number} noise @param {ArrayLike<number>} epsilon
+ * What the image in `row` costs by one model with z = mean + noise · std · ε, where the noise is on all units, or on the active (1) or the
+ * others (2) alone.
+ * @param {Unpacked} model @param {number} row @param {ArrayLike<number>} x @param {number} noise @param {number} on @param {ArrayLike<number>} epsilon
  */
-export function measure(model, row, x, noise, epsilon) {
-  const { units, means, logVars } = model;
+export function measure(model, row, x, noise, on, epsilon) {
+  const { units, active, means, logVars } = model;
   const mean = Float64Array.from({ length: units }, (_, i) => means[row * units + i]);
-  const variance = Float64Array.from({ length: units }, (_, i) => Math.exp(logVars[row * units + i]) * noise * noise);
+  const variance = Float64Array.from({ length: units }, (_, i) => Math.exp(logVars[row * units + i]) * (on === 0 || active[i] === (on === 1) ? noise * noise : 1));
   return costOf(model, x, mean, variance, epsilon);
 }
 
@@ -47,112 +62,130 @@ export function measure(model, row, x, noise, epsilon) {
  * One model as Python packed it, ready to `measure`; null while its numbers are on their way.
  * @param {Packed} packed @param {ReadSome} read @param {number} draws @returns {Unpacked | null}
  */
-export function unpack({ units, layers, likelihood: name, mean, log_var, order, active }, read, draws) {
+export function unpack({ units, layers, likelihood: name, mean, log_var, active }, read, draws) {
   const means = read(mean), logVars = read(log_var);
   if (!means || !logVars) return null;
-  return { units, order, active, means, logVars, decoder: new Network(layers, /** @type {Read} */ (read), draws), ...likelihood(name) };
+  return { units, active, means, logVars, decoder: new Network(layers, /** @type {Read} */ (read), draws), ...likelihood(name) };
 }
-
-/** Words below a picture of this width. @param {number} cell */
-const sizeOf = (cell) => (cell < 80 ? 10 : cell < 105 ? 11.5 : 12.5);
 
 /** @type {Create<DimensionSpec, ReadSome>} */
 export function create(spec, read) {
-  const { side, draws } = spec;
-  const size = side * side;
-  const count = spec.models.length;
+  const { side, channels, draws, most, tallest } = spec;
+  const size = channels * side * side;
   const models = spec.models.flatMap((model) => unpack(model, read, draws) ?? []); // the first of them, or all
   const images = Float32Array.from(read(spec.images) ?? [], (v) => v / 255);
-  const names = spec.controls[0].options;
-  let place = arrange(640, count, draws);
+  const count = images.length / size;
+  const { noun } = wordsFor(spec);
+  const [{ options: names }, , { options: parts }] = spec.controls;
+  let place = arrange(640, spec.models.length, count, draws);
 
-  const imageOf = (/** @type {number} */ row) => images.subarray(row * size, (row + 1) * size);
   const noiseOf = remember((/** @type {number} */ draw) => models.map(({ units }) => normals(draw + 1, draws * units)));
+  const usedOf = (/** @type {Packed} */ { active }) => active.filter(Boolean).length;
+  const costAxis = ({ x, width } = place.rows[0].cost) => scale([0, most], [x, x + width]);
 
-  /** Scales that stay where they are while the noise moves: set by the image's own posteriors, at the first draw of all. */
-  const scalesOf = remember((/** @type {number} */ row) => {
-    const found = models.map((model) => measure(model, row, imageOf(row), 1, normals(1, draws * model.units)));
-    const most = 1.15 * Math.max(...found.map(({ elbo }) => -elbo));
-    return { most, tallest: roundUp(Math.max(2, ...found.flatMap(({ kl }) => [...kl])), [1, 1.5, 2, 3, 4, 6, 8]) };
-  });
-
-  /** All that stays while sliders move: words, headings, the frames of the bars. @param {Pen} pen @param {number} tallest */
-  function paintGround(pen, tallest) {
-    const { input, narrow, cell, tall, columns } = place;
-    const at = input.x + input.size + 18;
-    /** @type {[string, TextStyle][][]} */
-    const lines = [
-      [["z = mean + noise · std · ε", { size: narrow ? 14 : 15, weight: 700 }]],
-      [[narrow ? "large: one draw; small: 3 more" : "large: decoded from one draw of z; small: from three more", SMALL]],
-      [["cost in nats: ", SMALL], ["distortion", { ...SMALL, weight: 700, colour: "accent" }], [" + ", SMALL], ["rate", { ...SMALL, weight: 700, colour: "warm" }]],
-      [[narrow ? "bottom: KL of each unit; grey: unused" : "at the bottom: the KL of each unit, its share of the rate; grey: a unit that is not used", SMALL]],
-    ];
-    pen.text("input x", input.x, input.y - 9, HEADING);
-    lines.forEach((parts, i) => pen.words(parts, at, input.y + ((i + 0.5) * input.size) / lines.length + 5));
-    columns.forEach(({ x, y, first }, i) => {
-      const { units, active } = spec.models[i];
-      const small = sizeOf(cell);
-      pen.text(`${units} ${narrow ? "dims" : "dimensions"}`, x, y + tall.digit - 9, HEADING);
-      if (i >= models.length) return pen.text("on its way …", x, y + tall.digit + 18, { size: small, colour: "muted" });
-      [{ name: "distortion", colour: "accent" }, { name: "rate", colour: "warm" }, { name: "−ELBO", weight: 700 }].forEach(({ name, ...style }, line) => {
-        pen.text(name, x, y + tall.cost + 26 + 17 * line, { size: small, ...style });
+  /** All that stays while sliders move: words beside what they explain, axes, labels. @param {Pen} pen */
+  function paintGround(pen) {
+    const { input, narrow, right, rows, bottom } = place;
+    const { cost, bars } = rows[0];
+    const line = (/** @type {number} */ i) => input.y + 12 + i * (narrow ? 13 : 16);
+    const said = narrow ? ["← image x; below, draws of z, decoded:"] : ["← the image x; below,", "draws of z, decoded:"];
+    [...said, "z = mean + noise · std · ε"].forEach((words, i, { length }) => {
+      pen.text(words, narrow ? right : input.x + input.size + 8, line(i), i < length - 1 ? SMALL : { size: 12 });
+    });
+    /** @type {[string, TextStyle][]} */
+    const terms = [["distortion", { size: 12, weight: 700, colour: "distortion" }], [" + ", SMALL], ["rate", { size: 12, weight: 700, colour: "rate" }]];
+    pen.words(narrow ? [...terms, [" = −ELBO, in nats", SMALL]] : terms, cost.x, line(2));
+    if (narrow) pen.text("bars: KL of each unit; grey: not used", right, line(3), SMALL);
+    else {
+      pen.text("the cost, −ELBO, in nats:", cost.x, line(1), SMALL);
+      ["KL of each unit;", "grey: not used"].forEach((words, i) => pen.text(words, bars.x, line(1 + i), SMALL));
+    }
+    pen.text(`${tallest} nats`, bars.x + 0.55 * bars.width, bars.y + 11, { ...SMALL, size: 11, align: "center" });
+    const rule = narrow ? undefined : () => ({});
+    pen.axes({ x: cost.x, y: rows[0].y, width: cost.width, height: bottom - rows[0].y }, { x: { to: costAxis(), ticks: ticks(0, most, 3), rule, align: (tick) => (tick === most ? "right" : tick ? "center" : "left") } });
+    rows.forEach(({ y, height, label, bars, cost: track }, i) => {
+      const model = spec.models[i], { units } = model;
+      const used = usedOf(model) === units ? "all active" : `${usedOf(model)} active`;
+      pen.clip({ x: label.x, y, width: narrow ? 140 : input.x - 8, height }, () => {
+        if (narrow) pen.words([[model.short, { size: 11, weight: 700 }], [track.width < 240 ? "" : ` · ${used}`, { ...SMALL, size: 11 }]], label.x, label.y);
+        else [model.name, model.size, used].filter(Boolean).forEach((words, k) => pen.text(words, label.x, label.y + 17 * k, k ? SMALL : { weight: 700, size: 12 }));
       });
-      const floor = y + tall.bars + tall.barHeight;
-      for (const height of [floor - tall.barHeight, floor - tall.barHeight / 2]) pen.line([[x, height], [x + cell, height]], { dash: [2, 3] });
-      if (first) pen.text(`${tallest} nats`, x + cell, floor - tall.barHeight - 4, { size: 11, colour: "muted", align: "right" });
-      const used = active.filter(Boolean).length;
-      pen.line([[x, floor + 0.5], [x + cell, floor + 0.5]], { colour: "muted" });
-      pen.text(used === units ? `all ${units} active` : `${used} of ${units} active`, x, floor + 17, { size: small });
+      if (i >= models.length) return pen.text("on its way …", track.x, y + 30, SMALL);
+      pen.box(track.x, track.y, track.width, track.height, { fill: "muted", alpha: 0.12 });
+      const floor = bars.y + bars.height;
+      pen.line([[bars.x, bars.y], [bars.x + bars.width, bars.y]], { dash: [2, 3] });
+      pen.line([[bars.x, floor + 0.5], [bars.x + bars.width, floor + 0.5]], { colour: "muted" });
     });
   }
 
-  /**
-   * @param {Pen} pen @param {Unpacked} model @param {{x: number, y: number}} corner
-   * @param {ReturnType<typeof measure>} cost @param {ReturnType<typeof scalesOf>} scales
-   */
-  function paintColumn(pen, model, { x, y }, { rate, distortion, kl, outputs }, { most, tallest }) {
-    const { cell, thumb, tall } = place;
-    const { units, order, active, pixel } = model;
-    pen.digit(outputs, x, y + tall.digit, cell, { side, pixel });
-    for (let k = 1; k < draws; k++) {
-      pen.digit(outputs, x + (k - 1) * (thumb + GAP), y + tall.thumbs, thumb, { side, at: k * size, pixel });
-    }
+  /** @param {Pen} pen @param {number} i @param {ReturnType<typeof measure>} cost */
+  function paintRow(pen, i, cost) {
+    const { narrow, rows } = place;
+    const row = rows[i];
+    row.pictures.forEach(({ x, y, size: cell }, k) => pen.digit(cost.outputs, x, y, cell, { side, channels, at: k * size, pixel: models[i].pixel }));
 
-    const top = y + tall.cost;
-    const split = Math.min(cell, (distortion * cell) / most);
-    pen.box(x, top, split, 9, { fill: "accent" });
-    pen.box(x + split, top, Math.min(cell - split, (rate * cell) / most), 9, { fill: "orange" });
-    [distortion, rate, distortion + rate].forEach((value, i) => {
-      pen.text(number(value), x + cell, top + 26 + 17 * i, { size: sizeOf(cell), weight: i === 2 ? 700 : 400, align: "right" });
-    });
+    paintCost(pen, cost, row.cost, most);
+    const small = { size: narrow ? 11 : 12, weight: 700, halo: true };
+    const plain = { ...SMALL, size: small.size };
+    /** @type {[string, TextStyle][]} */
+    const sum = [[number(cost.distortion), { ...small, colour: "distortion" }], [" + ", plain], [number(cost.rate), { ...small, colour: "rate" }], [" = ", plain], [number(-cost.elbo) + (-cost.elbo > most ? " ›" : ""), small]];
+    const length = narrow ? sum.reduce((before, [words, style]) => before + pen.measure(words, style), 0) : 0;
+    pen.words(sum, row.numbers.x - length, row.numbers.y);
+    paintUnits(pen, spec.models[i], row.bars, cost.kl);
+  }
 
-    const floor = y + tall.bars + tall.barHeight;
-    const pitch = Math.min(9, cell / units);
+  /** What each unit pays, the active ones first, and of what is higher than the picture how high. @param {Pen} pen @param {Packed} model @param {Box} box @param {ArrayLike<number>} kl */
+  function paintUnits(pen, { units, order, active }, { x, y, width, height }, kl) {
+    const pitch = Math.min(9, width / units);
     const bar = Math.max(1, 0.8 * pitch);
     order.forEach((unit, i) => {
-      const height = Math.min(1, kl[unit] / tallest) * tall.barHeight;
-      if (height > 3 || active[unit]) pen.box(x + i * pitch, floor - height, bar, height, { fill: active[unit] ? "orange" : "muted" });
+      const fill = active[unit] ? "rate" : "muted";
+      const tall = Math.max(1.5, Math.min(1, kl[unit] / tallest) * height); // a bar of nothing still shows
+      const box = { x: x + i * pitch, y: y + height - tall, width: bar, height: tall };
+      if (kl[unit] === Infinity) pen.endless(box, "up", { fill });
+      else pen.box(box.x, box.y, bar, tall, { fill });
     });
-    const used = active.filter(Boolean).length;
-    if (used < units) pen.line([[x + used * pitch, floor - 1.5], [x + (units - 1) * pitch + bar, floor - 1.5]], { colour: "muted", width: 3, dash: [bar, pitch - bar] });
+    const highest = Math.max(...Array.from(kl));
+    if (highest <= tallest) return;
+    pen.box(x + width - 34, y, 34, 14, { fill: "paper" });
+    pen.text(`${number(highest)} ↑`, x + width, y + 9, { size: 12, weight: 700, align: "right", halo: true });
+  }
+
+  /** @returns {Record<string, Box>} */
+  function regionsOf() {
+    const { narrow, input, rows, bottom, right } = place;
+    const { y, cost, bars } = rows[0];
+    const grey = rows.filter((_, i) => usedOf(spec.models[i]) < spec.models[i].units);
+    const column = (/** @type {number} */ x, /** @type {number} */ width) => ({ x, y, width, height: bottom - y });
+    return {
+      drawings: column(input.x, narrow ? input.size : right - 20 - input.x),
+      costs: { ...column(right, cost.width), ...(!narrow && { height: bottom + 20 - y }) },
+      units: column(narrow ? right : bars.x, bars.width),
+      ...(grey.length && { grey: { x: 1, y: grey[0].y, width: Math.max(bars.x + bars.width, cost.x + cost.width) - 1, height: grey[grey.length - 1].y + input.size - grey[0].y } }),
+    };
   }
 
   return {
-    height: (width) => arrange(width, count, draws).height,
+    height: (width) => arrange(width, spec.models.length, count, draws).height,
 
-    paint(pen, { digit, noise, draw }, width) {
-      place = arrange(width, count, draws);
-      const x = imageOf(digit);
-      const scales = scalesOf(digit);
-      pen.layer("ground", scales.tallest, 0, 0, width, place.height, () => paintGround(pen, scales.tallest));
-      pen.digit(x, place.input.x, place.input.y, place.input.size, { side });
+    paint(pen, { digit, noise, on, draw }, width) {
+      place = arrange(width, spec.models.length, count, draws);
+      const x = images.subarray(digit * size, (digit + 1) * size);
+      const spots = paintChooser(pen, width, images, { side, channels, noun }, "digit", digit);
+      const { input, bottom } = place;
+      pen.layer("ground", "", 0, input.y, width, bottom + 24 - input.y, () => paintGround(pen));
+      pen.digit(x, input.x, input.y, input.size, { side, channels });
       const words = models.map((model, i) => {
-        const result = measure(model, digit, x, noise, noiseOf(draw)[i]);
-        paintColumn(pen, model, place.columns[i], result, scales);
-        const { rate, distortion } = result;
-        return `${model.units} dimensions, ${model.active.filter(Boolean).length} active: distortion ${number(distortion)}, rate ${number(rate)}, sum ${number(rate + distortion)}`;
+        const cost = measure(model, digit, x, noise, on, noiseOf(draw)[i]);
+        paintRow(pen, i, cost);
+        const { name } = spec.models[i];
+        return `${name}, ${usedOf(spec.models[i])} active: distortion ${number(cost.distortion)}, rate ${number(cost.rate)}, sum ${number(-cost.elbo)}`;
       });
-      return { summary: `The image "${names[digit]}" decoded by ${models.length} VAE${models.length === 1 ? "" : "s"}, noise times ${number(noise, 2)}. In nats: ${words.join("; ")}.` };
+      const units = on ? `${parts[on]} units` : "all units";
+      return {
+        summary: `The image "${names[digit]}" decoded by ${models.length} VAE${models.length === 1 ? "" : "s"}, noise times ${number(noise, 2)} on ${units}. In nats: ${words.join("; ")}.`,
+        spots, regions: regionsOf(),
+      };
     },
   };
 }

@@ -1,7 +1,8 @@
-// Dragging by mouse, pen or finger: from a handle, and relative to where it was taken. A finger's tap on a track is a press there.
+// Dragging by mouse, pen or finger: from a handle, and relative to where it was taken; a finger's tap on a track is a press
+// there. And pressing what stands for a choice.
 
 const FINGER = 22; // pixels on the screen around a handle's middle: what a finger needs
-
+const SIDEWAYS = 3; // pixels before what only goes sideways moves: a finger that scrolls begins with less
 const TAP = 8; // pixels that a finger may slip and still have tapped
 
 /**
@@ -22,6 +23,28 @@ export function handleAt(handles, x, y, reach) {
 /** @param {Box | undefined} box @param {number} x @param {number} y */
 const inside = (box, x, y) => box !== undefined && x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
 
+/** Where on the picture, and how far a finger reaches there. @param {HTMLCanvasElement} canvas @param {number[]} size @param {{clientX: number, clientY: number}} event */
+function placeOn(canvas, [width, height], { clientX, clientY }) {
+  const box = canvas.getBoundingClientRect();
+  return { x: ((clientX - box.left) * width) / box.width, y: ((clientY - box.top) * height) / box.height, reach: (FINGER * width) / box.width };
+}
+
+/**
+ * Choose what is pressed: where a mouse or a finger goes down and up again. A keyboard has the menu.
+ * @param {HTMLCanvasElement} canvas @param {() => number[]} size @param {() => Spot[]} spots @param {(spot: Spot) => void} choose @param {AbortSignal} signal
+ */
+export function followPresses(canvas, size, spots, choose, signal) {
+  let down = -1;
+  /** @param {{clientX: number, clientY: number}} event */
+  const under = (event) => {
+    const { x, y } = placeOn(canvas, size(), event);
+    return spots().findIndex(({ box }) => inside(box, x, y));
+  };
+  canvas.addEventListener("pointerdown", (event) => (down = under(event)), { signal });
+  canvas.addEventListener("pointermove", (event) => under(event) >= 0 && (canvas.style.cursor = "pointer"), { signal });
+  canvas.addEventListener("click", (event) => down >= 0 && down === under(event) && choose(spots()[down]), { signal });
+}
+
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {() => number[]} size  of the picture on the canvas, which may be shown smaller: [width, height]
@@ -30,17 +53,13 @@ const inside = (box, x, y) => box !== undefined && x >= box.x && x <= box.x + bo
  * @param {AbortSignal} signal  ends it all when aborted
  */
 export function followDrags(canvas, size, handles, take, signal) {
-  /** @type {{handle: Handle, dx: number, dy: number} | null} */
+  /** @type {{handle: Handle, dx: number, dy: number, from: number, moved: boolean} | null} */
   let grip = null;
   let held = 0; // the pointer that drags: no other has a say until it ends
   /** @type {PointerEvent | null} */
   let tapped = null;
   /** @param {{clientX: number, clientY: number}} event */
-  const place = ({ clientX, clientY }) => {
-    const box = canvas.getBoundingClientRect();
-    const [width, height] = size();
-    return { x: ((clientX - box.left) * width) / box.width, y: ((clientY - box.top) * height) / box.height, reach: (FINGER * width) / box.width };
-  };
+  const place = (event) => placeOn(canvas, size(), event);
   /** @param {{clientX: number, clientY: number}} event */
   const under = (event) => {
     const { x, y, reach } = place(event);
@@ -58,15 +77,16 @@ export function followDrags(canvas, size, handles, take, signal) {
   const move = (event) => {
     if (!grip) return;
     const { x, y } = place(event);
-    take(grip.handle.move(x + grip.dx, y + grip.dy));
+    grip.moved ||= grip.handle.axis !== "x" || Math.abs(x - grip.from) >= SIDEWAYS;
+    if (grip.moved) take(grip.handle.move(x + grip.dx, y + grip.dy));
   };
   on("pointerdown", (event) => {
     tapped = event.pointerType === "touch" && event.isPrimary ? event : null;
     if (grip || !event.isPrimary || event.button !== 0) return;
     const { x, y } = place(event);
     const handle = under(event), jump = handle || event.pointerType !== "mouse" ? null : track(event);
-    if (handle) grip = { handle, dx: handle.x - x, dy: handle.y - y };
-    else if (jump) grip = { handle: jump, dx: 0, dy: 0 };
+    if (handle) grip = { handle, dx: handle.x - x, dy: handle.y - y, from: x, moved: false };
+    else if (jump) grip = { handle: jump, dx: 0, dy: 0, from: x, moved: true };
     else return;
     held = event.pointerId;
     canvas.setPointerCapture(held);

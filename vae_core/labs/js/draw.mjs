@@ -1,7 +1,8 @@
 // A pen for one canvas: sharp on every screen, in the colours of the page it stands on. And what is needed to place things.
 //   words       text, words (of several styles on one line)
 //   lines       line, area (below a line), box, frame (around a box), disc, axes (numbers and rules beside a box)
-//   signs       handle (what can be dragged), beyond (an arrow and a number at the edge, for what does not fit)
+//   signs       handle (what can be dragged), beyond (an arrow and a number at the edge, for what does not fit), endless (a bar
+//               that goes on for ever)
 //   pictures    digit: a square of numbers, from paper to ink or through any `colours` (a scale of two, or of three for ±);
 //               with `channels` 3 red, then green, then blue, as they are
 //   and         layer (paint what is costly only when its key changes), clip (leave alone what is outside a box)
@@ -238,8 +239,9 @@ export class Pen {
     this.#finish(style);
   }
 
-  /** A handle to drag: a knob, arrows for where it goes, and its hint while none has been used. @param {Handle} handle @param {boolean} untouched */
-  handle({ x, y, axis, hint, colour = "accent" }, untouched) {
+  /** A handle to drag: a knob, arrows for where it goes, and its hint while none has been used. Of a quiet one the hint alone. @param {Handle} handle @param {boolean} untouched */
+  handle({ x, y, axis, hint, quiet, colour = "accent" }, untouched) {
+    if (quiet) return hint && untouched && this.#beside(hint, x, y, colour);
     for (const [dx, dy] of axis === "x" ? [[1, 0], [-1, 0]] : [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
       this.#trace([[x + 18 * dx, y + 18 * dy], [x + 13 * dx + 4 * dy, y + 13 * dy + 4 * dx], [x + 13 * dx - 4 * dy, y + 13 * dy - 4 * dx]]);
       this.context.closePath();
@@ -249,6 +251,23 @@ export class Pen {
     if (!hint || !untouched) return;
     const half = this.measure(hint, { size: 13, weight: 700 }) / 2 + 2;
     this.text(hint, Math.min(this.width - half, Math.max(half, x)), y < 40 ? y + 33 : y - 22, { size: 13, weight: 700, colour, align: "center", halo: true });
+  }
+
+  /** A hint to the right of a quiet handle, or to its left where there is no room. @param {string} hint @param {number} x @param {number} y @param {string} colour */
+  #beside(hint, x, y, colour) {
+    const style = { size: 13, weight: 700, colour, halo: true };
+    const right = x + 28 + this.measure(hint, style) < this.width;
+    this.text(hint, right ? x + 28 : x - 28, y, { ...style, base: "middle", align: right ? "left" : "right" });
+  }
+
+  /** A bar that has no end: to the right, or up, it goes on in ever smaller pieces. @param {Box} box @param {"right" | "up"} way @param {FillStyle} style */
+  endless({ x, y, width, height }, way, style) {
+    let from = 0;
+    for (const [piece, gap] of [[0.6, 0.05], [0.14, 0.05], [0.08, 0.05], [0.03, 0]]) { // shares of the room there is
+      if (way === "up") this.box(x, y + height * (1 - from - piece), width, height * piece, style);
+      else this.box(x + width * from, y, width * piece, height, style);
+      from += piece + gap;
+    }
   }
 
   /**
@@ -272,7 +291,7 @@ export class Pen {
   }
 
   /** @param {FillStyle} style */
-  #finish({ fill, stroke, line = 1, alpha = 1 }) {
+  #finish({ fill, stroke, line = 1, alpha = 1, dash = [] }) {
     const c = this.context;
     if (fill) {
       c.globalAlpha = alpha;
@@ -283,7 +302,9 @@ export class Pen {
     if (stroke) {
       c.lineWidth = line;
       c.strokeStyle = this.colours[stroke] ?? stroke;
+      c.setLineDash(dash);
       c.stroke();
+      c.setLineDash([]);
     }
   }
 

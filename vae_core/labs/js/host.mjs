@@ -8,17 +8,20 @@
 //     handles                  what can be dragged: [{x, y, axis: "x" or "xy", move(x, y)}], `move` from where the handle is taken to new
 //                              values, {name: value}; a `box` in which it can be taken too, a `track` on which a mouse may
 //                              press for it to jump there, a `hint` until the first is used; `quiet` where the lab draws it
+//     spots                    what can be pressed to choose an option of a Choice: [{box, choice, index}]
 //     regions                  {name: box}, the parts of the picture that a step of the lab may point out
 // Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when
 // the rest has come the lab is created again.
 
 import { checkArrays, fromBase64, joined, tensorReader } from "./tensors.mjs";
 import { Pen, threeDigits } from "./draw.mjs";
-import { buildControls, buttonFor, element, snap } from "./controls.mjs";
-import { followDrags } from "./drag.mjs";
+import { buildControls, buttonFor, chosen, element, snap } from "./controls.mjs";
+import { followDrags, followPresses } from "./drag.mjs";
 import { buildTools } from "./tools.mjs";
 import { buildPlayer } from "./play.mjs";
 import { keyOf, readAddress, writeAddress } from "./address.mjs";
+
+const HEADER = 68; // pixels at the top of the screen that what is watched leaves free
 
 /** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. @param {Create} create @param {{model: Model, el: HTMLElement}} view */
 export function render(create, { model, el }) {
@@ -100,6 +103,8 @@ function start(create, root, model, alone) {
   let untouched = true; // no handle has been used
   /** @type {Handle[]} */
   let handles = [];
+  /** @type {Spot[]} */
+  let spots = [];
   /** @type {string[]} */
   let watched = [];
   let pointed = true; // at what is watched: it has been brought into view
@@ -152,9 +157,9 @@ function start(create, root, model, alone) {
     const shown = lab.paint(pen, values, width);
     const { summary } = shown;
     handles = shown.handles ?? [];
-    const knobs = handles.filter(({ quiet }) => !quiet);
-    for (const handle of knobs) pen.handle(handle, untouched);
-    canvas.dataset.knobs = knobs.map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
+    spots = shown.spots ?? [];
+    for (const handle of handles) pen.handle(handle, untouched);
+    canvas.dataset.knobs = [...handles].sort((a, b) => Number(!!a.quiet) - Number(!!b.quiet)).map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
     fillTiles(tiles, shown.tiles ?? []);
     point(shown.regions ?? {});
     const now = JSON.stringify(values);
@@ -194,6 +199,7 @@ function start(create, root, model, alone) {
   function point(regions) {
     for (const mark of stage.querySelectorAll(".vae-lab-mark")) mark.remove();
     const small = canvas.clientWidth / pen.width || 1;
+    const kept = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0; // by the page, for what stays at its top
     const marks = watched.filter((name) => name in regions).map((name) => {
       const { x, y, width, height } = regions[name];
       const mark = element("div", "vae-lab-mark");
@@ -201,7 +207,7 @@ function start(create, root, model, alone) {
       const [[left, right], [top, bottom]] = [edge(x, width, pen.width), edge(y, height, pen.height)];
       Object.assign(mark.style, {
         left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
-        scrollMarginBottom: `${strip.offsetHeight + 8}px`,
+        scrollMarginTop: `${Math.max(4, HEADER - kept)}px`, scrollMarginBottom: `${strip.offsetHeight + 8}px`,
       });
       return mark;
     });
@@ -211,7 +217,7 @@ function start(create, root, model, alone) {
     for (const control of strip.querySelectorAll("[data-control]")) control.toggleAttribute("data-watched", names.has(/** @type {HTMLElement} */ (control).dataset.control ?? ""));
     if (pointed) return;
     pointed = true;
-    for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest" });
+    for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 
   /** A slider's value at its step, which labs may rely on: Jupyter's says 0.9999999999999999. @param {string} name @param {number} value */
@@ -274,10 +280,12 @@ function start(create, root, model, alone) {
   try {
     lab = make();
     pen = new Pen(canvas, root);
-    followDrags(canvas, () => [pen.width, pen.height], () => handles, (values) => {
+    const size = () => [pen.width, pen.height];
+    followDrags(canvas, size, () => handles, (values) => {
       untouched = false;
       take(values);
     }, signal);
+    followPresses(canvas, size, () => spots, ({ choice, index }) => take(chosen(controls, choice, index)), signal);
   } catch (error) {
     fail(root, error);
     return stop;

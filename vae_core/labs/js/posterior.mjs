@@ -3,38 +3,44 @@
 import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
 import { costOf, likelihood, normals } from "./vae.mjs";
-import { HEADING, number, remember, roundUp, scale, SMALL, ticks } from "./draw.mjs";
+import { arrangeChooser, paintChooser } from "./chooser.mjs";
+import { paintCost } from "./cost.mjs";
+import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
-/** @typedef {Named & {units: number, side: number, channels: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
+/** @typedef {Named & {units: number, side: number, channels: number, most: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
 
 export const DRAWS = 8;
 const REACH = 4; // the bars' axis, in units of the latent space, in which the prior is N(0, 1)
 
-/** Where things stand at this width: image, posterior, decoded digit in a row; on a phone the posterior below the two. @param {number} width @param {number} units */
-export function arrange(width, units) {
+/**
+ * Where things stand at this width, from the top: images to choose from; image, posterior and decoded image in a row, on a phone the
+ * posterior below the two; the cost; the draws. So what a step watches stands together.
+ * @param {number} width @param {number} units @param {number} count  of images to choose from
+ */
+export function arrange(width, units, count) {
   const narrow = width < 560;
-  const pitch = Math.max(13, Math.min(narrow ? 16 : 24, Math.floor(240 / units)));
+  const pitch = Math.max(13, Math.min(narrow ? 16 : 20, Math.floor(240 / units)));
   const tall = units * pitch;
-  const [small, large] = narrow ? [84, width < 290 ? 112 : 140] : [112, 168];
-  const top = narrow ? 26 : 46;
-  const edge = narrow ? Math.min(20, (width - small - large - 30) / 2) : 1;
+  const [small, large] = narrow ? [72, 100] : [112, 168];
+  const top = arrangeChooser(width, count).bottom + (narrow ? 28 : 46);
+  const edge = narrow ? (width - small - large) / 4 : 1;
   const input = { x: edge, y: top, size: small };
   const decoded = { x: width - edge - large, y: top, size: large };
   const left = narrow ? 26 : input.size + 72;
   const room = (narrow ? width : decoded.x - 38) - 44 - left;
-  const bars = { x: left, y: narrow ? 26 + large + 54 : 46, pitch, width: room, height: tall, unit: room / (2 * REACH) };
-  if (narrow) input.y += (large - input.size) / 2;
+  const bars = { x: left, y: top + (narrow ? large + 44 : 0), pitch, width: room, height: tall, unit: room / (2 * REACH) };
+  if (narrow) input.y += (large - small) / 2;
   else for (const digit of [input, decoded]) digit.y += Math.max(0, Math.floor((tall - digit.size) / 2));
+  const sum = { x: 52, y: Math.max(bars.y + tall + 16, decoded.y + large) + 40, width: width - 52 - 54, height: 36 };
   const gap = narrow ? 5 : 12;
   const cell = Math.min(84, Math.floor((width - 2 - (DRAWS - 1) * gap) / DRAWS));
-  const draws = { y: Math.max(bars.y + tall + 72, decoded.y + large + 34), cell, step: (width - 2 - cell) / (DRAWS - 1) };
-  const sum = { y: draws.y + cell + 42 };
-  return { narrow, input, decoded, bars, draws, sum, height: sum.y + 58 };
+  const draws = { y: sum.y + sum.height + (narrow ? 48 : 54), cell, step: (width - 2 - cell) / (DRAWS - 1) };
+  return { narrow, input, decoded, bars, draws, sum, height: draws.y + cell + 4 };
 }
 
 /** @type {Create<PosteriorSpec>} */
 export function create(spec, read) {
-  const { units, side, channels } = spec;
+  const { units, side, channels, most } = spec;
   const { noun } = wordsFor(spec);
   const size = channels * side * side;
   const model = { decoder: new Network(spec.layers, read, DRAWS), ...likelihood(spec.likelihood) };
@@ -42,7 +48,8 @@ export function create(spec, read) {
   const logVars = read(spec.log_var);
   const images = Float32Array.from(read(spec.images), (v) => v / 255);
   const mean = new Float64Array(units), variance = new Float64Array(units);
-  let place = arrange(640, units);
+  const count = images.length / size;
+  let place = arrange(640, units, count);
   let row = 0;
 
   const noiseOf = remember((/** @type {number} */ draw) => normals(draw + 1, DRAWS * units));
@@ -66,20 +73,18 @@ export function create(spec, read) {
   /** @param {Pen} pen */
   function paintAxis(pen) {
     const { x, y, width, height, unit } = place.bars;
-    pen.text("posterior q(z | x)", x, y - 28, HEADING);
+    pen.text("posterior q(z | x)", x, y - 27, HEADING);
+    pen.text("bar: mean ± std · dot: z · shade: prior", x, y - 8, SMALL);
     pen.text("KL, nats", x + width + 40, y - 8, { ...SMALL, align: "right" });
-    pen.box(toX(-2), y, 4 * unit, height, { fill: "accent", alpha: 0.07 });
-    pen.box(toX(-1), y, 2 * unit, height, { fill: "accent", alpha: 0.1 });
-    pen.text("prior ±1, ±2", toX(0), y - 8, { ...SMALL, align: "center" });
+    for (const [reach, alpha] of [[2, 0.09], [1, 0.12]]) pen.box(toX(-reach), y, 2 * reach * unit, height, { fill: "muted", alpha });
     pen.axes(place.bars, { x: { to: toX, ticks: ticks(-REACH, REACH, 4), rule: () => ({}) } });
-    pen.text("bar: mean ± std     dot: the draw z", toX(0), y + height + 34, { ...SMALL, align: "center" });
   }
 
   /** @param {Pen} pen @param {number} chosen @param {ArrayLike<number>} kl */
   function paintBars(pen, chosen, kl) {
     const { x, y, width, height, pitch, unit } = place.bars;
     const bar = Math.min(9, pitch - 5);
-    pen.layer("axis", "", x - 8, y - 44, width + 52, height + 84, () => paintAxis(pen));
+    pen.layer("axis", "", x - 8, y - 44, width + 52, height + 64, () => paintAxis(pen));
     for (let i = 0; i < units; i++) {
       const middle = y + (i + 0.5) * pitch;
       const mine = chosen === i + 1 ? { weight: 700, colour: "accent" } : {};
@@ -89,45 +94,37 @@ export function create(spec, read) {
       const half = Math.max(1, Math.sqrt(variance[i]) * unit); // a point still shows
       pen.clip(place.bars, () => {
         pen.box(toX(mean[i]) - half, middle - bar / 2, 2 * half, bar, { fill: "accent", alpha: 0.75, radius: 2 });
-        pen.box(toX(was - wasStd), middle - bar / 2 - 1.5, 2 * wasStd * unit, bar + 3, { stroke: "muted", radius: 3 });
+        pen.box(toX(was - wasStd), middle - bar / 2 - 1.5, 2 * wasStd * unit, bar + 3, { stroke: "muted", radius: 3, dash: [3, 2] });
         pen.disc(toX(model.decoder.input[i]), middle, 2.8, { fill: "ink", stroke: "paper", line: 1 });
       });
-      if (Math.abs(mean[i]) > REACH) {
-        const right = mean[i] > 0; // out of the picture, over there
-        pen.text(right ? "›" : "‹", right ? x + width - 4 : x + 4, middle, { size: 17, weight: 700, colour: "accent", align: right ? "right" : "left", base: "middle" });
+      if (Math.abs(mean[i]) > REACH) pen.beyond(number(mean[i]), mean[i] > 0 ? x + width : x, middle, mean[i] > 0 ? 1 : -1, { colour: "accent" });
+      else if (chosen === i + 1) {
+        for (const side of [-1, 1]) {
+          const tip = toX(mean[i]) + side * (half + 12);
+          pen.line([[tip - 4 * side, middle - 4], [tip, middle], [tip - 4 * side, middle + 4]], { colour: "accent", width: 2 });
+        }
       }
     }
     if (chosen) pen.box(x, y + (chosen - 1) * pitch, width, pitch, { stroke: "accent", line: 1.5, radius: 3 });
     pen.frame(place.bars);
   }
 
-  /** The end of the axis of nats: room for two and a half times what the images cost untouched. */
-  const most = remember(() => {
-    const costs = Array.from({ length: images.length / size }, (_, i) => untouched(i, 0)).map(({ distortion, rate }) => Math.max(0, distortion) + rate);
-    return roundUp(2.5 * Math.max(...costs));
-  });
-
-  /** What it costs now above what it cost before: distortion and rate laid end to end. @param {Pen} pen @param {Cost} now @param {Cost} then @param {number} width */
-  function paintSum(pen, now, then, width) {
-    const { y } = place.sum;
-    const left = 52, room = width - left - 14;
-    const end = most();
-    const toX = scale([0, end], [left, left + room]);
+  /** What it costs now above what it cost before. @param {Pen} pen @param {Cost} now @param {Cost} then */
+  function paintSum(pen, now, then) {
+    const { x, y, width } = place.sum;
     const below = Math.min(now.distortion, then.distortion) < 0; // of a narrow Gaussian: a density may be above 1
     const [first, second] = [{ ...HEADING, colour: "distortion" }, { ...HEADING, colour: "rate" }];
     /** @type {[string, TextStyle][]} */
     const lengths = below ? [["rate", second], ["  (distortion below 0)", SMALL]] : [["distortion", first], [" + ", HEADING], ["rate", second]];
     pen.words([["the cost in nats: ", HEADING], ...lengths], 1, y - 12);
-    pen.axes({ x: left, y, width: room, height: 36 }, { x: { to: toX, ticks: ticks(0, end, 5), rule: () => ({}), align: (tick) => (tick === end ? "right" : "center") } });
-    [now, then].forEach(({ rate, distortion, elbo }, i) => {
-      const top = y + i * 20;
-      const split = Math.min(left + room, toX(Math.max(0, distortion)));
-      const until = Math.min(left + room, toX(Math.max(0, distortion) + rate));
-      pen.text(i ? "before" : "now", 1, top + 7, { size: 12, colour: "muted", base: "middle" });
-      pen.box(left, top, split - left, 14, { fill: "distortion", alpha: i ? 0.45 : 1 });
-      if (until > split) pen.box(split + 1, top, until - split - 1, 14, { fill: "rate", alpha: i ? 0.45 : 1 });
-      if (-elbo > end) pen.beyond(number(-elbo), left + room, top + 7, 1);
-      else pen.text(number(-elbo), until + 7, top + 7, { size: 12, colour: i ? "muted" : "ink", base: "middle", halo: true });
+    pen.axes(place.sum, { x: { to: scale([0, most], [x, x + width]), ticks: ticks(0, most, 5), rule: () => ({}) } });
+    [now, then].forEach((cost, i) => {
+      const top = y + i * 20, middle = top + 7;
+      const style = { size: 12, colour: i ? "muted" : "ink" };
+      pen.text(i ? "before" : "now", 1, middle, { ...SMALL, base: "middle" });
+      const end = paintCost(pen, cost, { x, y: top, width, height: 14 }, most, i ? 0.45 : 1);
+      if (-cost.elbo > most) pen.beyond(number(-cost.elbo), x + width + 54, middle, 1, style);
+      else pen.text(number(-cost.elbo), end + 7, middle, { ...style, base: "middle", halo: true });
     });
   }
 
@@ -137,10 +134,13 @@ export function create(spec, read) {
     return Array.from({ length: units }, (_, i) => {
       const was = means[row * units + i];
       const y = bars.y + (i + 0.5) * bars.pitch;
+      /** @type {Values} */
+      const other = unit === i + 1 ? {} : { unit: i + 1, stretch: 1 };
       return {
-        x: Math.min(bars.x + bars.width, Math.max(bars.x, toX(mean[i]))), y, axis: "x", quiet: unit !== i + 1,
+        x: Math.min(bars.x + bars.width, Math.max(bars.x, toX(mean[i]))), y, axis: "x", quiet: true,
+        hint: i === Math.max(0, unit - 1) ? "drag a bar" : "",
         box: { x: toX(mean[i]) - 20, y: y - bars.pitch / 2, width: 40, height: bars.pitch },
-        move: (x) => ({ unit: i + 1, shift: (x - bars.x) / bars.unit - REACH - was }),
+        move: (x) => ({ ...other, shift: (x - bars.x) / bars.unit - REACH - was }),
       };
     });
   }
@@ -152,20 +152,21 @@ export function create(spec, read) {
       input: { ...input, width: input.size, height: input.size },
       decoded: { ...decoded, width: decoded.size, height: decoded.size },
       posterior: bars,
+      cost: { x: 1, y: sum.y - 24, width: width - 2, height: sum.height + 44 },
       draws: { x: 1, y: draws.y, width: width - 2, height: draws.cell },
-      cost: { x: 1, y: sum.y - 24, width: width - 2, height: 76 },
     };
   }
 
   return {
-    height: (width) => arrange(width, units).height,
+    height: (width) => arrange(width, units, count).height,
 
     paint(pen, values, width) {
-      place = arrange(width, units);
+      place = arrange(width, units, count);
       const { input, decoded, draws } = place;
       const then = untouched(values.digit, values.draw);
       const now = measure(values); // last, for its draws are in the decoder
       const { pixel } = model;
+      const spots = paintChooser(pen, width, images, { side, channels, noun }, "digit", row);
       pen.text("input x", input.x, input.y - 10, HEADING);
       pen.digit(imageOf(row), input.x, input.y, input.size, { side, channels });
       pen.text("decoded from z", decoded.x, decoded.y - 10, HEADING);
@@ -181,7 +182,7 @@ export function create(spec, read) {
       for (let k = 0; k < DRAWS; k++) {
         pen.digit(now.outputs, 1 + k * draws.step, draws.y, draws.cell, { side, channels, at: k * size, pixel, frame: k ? "line" : "accent" });
       }
-      paintSum(pen, now, then, width);
+      paintSum(pen, now, then);
 
       const changed = values.shift !== 0 || values.stretch !== 1;
       /** @param {"rate" | "distortion" | "elbo"} key @param {string} words */
@@ -194,7 +195,7 @@ export function create(spec, read) {
       const numbers = (/** @type {Cost} */ { rate, distortion, elbo }) => `rate ${number(rate)}, distortion ${number(distortion)}, ELBO ${number(elbo)} nats`;
       const change = changed ? `; before it was touched: ${numbers(then)}` : "";
       const summary = `An image, its posterior over ${units} latent units, and ${noun}s decoded from draws of it: ${numbers(now)}${change}.`;
-      return { summary, tiles, handles: handlesOf(values), regions: regionsOf(width) };
+      return { summary, tiles, handles: handlesOf(values), spots, regions: regionsOf(width) };
     },
   };
 }

@@ -18,7 +18,7 @@ type ReadSome = (ref: Ref) => Numbers | null;
 
 interface Slider { kind: "slider"; name: string; label: string; min: number; max: number; step: number; value: number; unit: string; play: number }
 /** `value` is an index. */
-interface Choice { kind: "choice"; name: string; label: string; options: string[]; value: number }
+interface Choice { kind: "choice"; name: string; label: string; options: string[]; value: number; resets?: string[] }
 /** `value` counts the presses. */
 interface Press { kind: "press"; name: string; label: string; value: number; play: number }
 /** What only the canvas sets: no control. */
@@ -52,7 +52,7 @@ interface Model {
 type Values = Record<string, number>;
 /** A number is shown with three digits that count; words of one's own as they are. */
 interface Tile { name: string; value: string | number; note?: string; mark?: string }
-interface Shown { summary: string; tiles?: Tile[]; handles?: Handle[]; regions?: Record<string, Box> }
+interface Shown { summary: string; tiles?: Tile[]; handles?: Handle[]; spots?: Spot[]; regions?: Record<string, Box> }
 interface Lab {
   height(width: number): number;
   paint(pen: Pen, values: Values, width: number): Shown;
@@ -62,6 +62,8 @@ interface Handle {
   x: number; y: number; axis: "x" | "xy"; move(x: number, y: number): Values;
   box?: Box; track?: Box; hint?: string; colour?: string; quiet?: boolean;
 }
+/** A place on the canvas that stands for an option of a Choice, and is pressed to choose it. */
+interface Spot { box: Box; choice: string; index: number }
 type Create<S = Spec, R = Read> = (spec: Spec & S, read: R) => Lab;
 
 // --- drawing; colours are names of draw.mjs or CSS ---
@@ -69,7 +71,7 @@ type Create<S = Spec, R = Read> = (spec: Spec & S, read: R) => Lab;
 interface Box { x: number; y: number; width: number; height: number }
 interface TextStyle { size?: number; colour?: string; align?: CanvasTextAlign; weight?: number; halo?: boolean; base?: CanvasTextBaseline }
 interface LineStyle { colour?: string; width?: number; dash?: number[] }
-interface FillStyle { fill?: string; stroke?: string; line?: number; alpha?: number; radius?: number }
+interface FillStyle { fill?: string; stroke?: string; line?: number; alpha?: number; radius?: number; dash?: number[] }
 interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null; colours?: string[]; channels?: number; smooth?: boolean }
 interface Axis {
   ticks: Iterable<number>;
