@@ -485,6 +485,7 @@ def test_closing_twice_is_closing_once():
         (lambda: base.Canvas([Press("a", "a"), Press("a", "b")]), "'a' is taken"),
         (lambda: base.Canvas([Choice("a", "a", ("x",), resets=("b",))]), "a choice resets 'b', and the controls are a"),
         (lambda: PosteriorLab(steps="mine"), "steps is 'mine', and there are clouds and losses"),
+        (lambda: ElboLab(steps="mine"), "steps is 'mine', and there are fitting and proposing"),
         (lambda: base.Canvas([Press("layout", "a")]), "'layout' is taken"),
     ],
 )

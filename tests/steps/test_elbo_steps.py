@@ -8,7 +8,7 @@ import torch
 from drive import frames, number, state_of
 
 from vae_core.exact import EXACT_MODELS
-from vae_core.labs.elbo import BUMPS, DECODERS, LINEAR, MEAN, PROPOSING, STD, ElboLab
+from vae_core.labs.elbo import BUMPS, DECODERS, LINEAR, MEAN, STD, ElboLab
 
 DESK, PHONE = 766, 319
 GRID = [{"mean": mean, "std": std} for mean, std in product((-3.0, -1.2, 0.0, 0.8, 3.0), (0.05, 0.6, 1.2, 2.0))]
@@ -21,7 +21,7 @@ def lab():
 
 @pytest.fixture(scope="module")
 def propose():
-    return ElboLab(PROPOSING)
+    return ElboLab(steps="proposing")
 
 
 def upper(frame):

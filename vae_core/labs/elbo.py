@@ -1,7 +1,5 @@
 """`ElboLab`: one latent number, where log p(x) is known, and a Gaussian q that is moved by hand towards the posterior."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from PIL.Image import Image
@@ -56,24 +54,30 @@ PROPOSING = (
     ),
 )
 """What to try where q proposes the z at which to look: the best q by its gap is not the best place to look from."""
+STEPS = {"fitting": FITTING, "proposing": PROPOSING}
 
 
 class ElboLab(Lab):
     """Three models p(z) = N(0, 1), p(x | z) = N(g(z), std²); set x and a Gaussian q, and see log p(x) = ELBO + KL(q ‖ posterior).
 
-    With the linear decoder q can be the posterior and the gap is zero; with two bumps no Gaussian can. `steps` are what to try:
-    `FITTING`, `PROPOSING` of this module, or some of your own.
+    With the linear decoder q can be the posterior and the gap is zero; with two bumps no Gaussian can. What there is to try is about
+    a q that comes near the posterior, or, with steps="proposing", about one that proposes where to look.
+
+    Raises:
+        ValueError: no such list of steps.
     """
 
     module = "elbo.mjs"
     tall = (984, 774)
 
-    def __init__(self, steps: Sequence[Step] = FITTING) -> None:
+    def __init__(self, steps: str = "fitting") -> None:
+        if steps not in STEPS:
+            raise ValueError(f"steps is {steps!r}, and there are {' and '.join(STEPS)}")
         super().__init__(
             [MEAN, STD, X, Choice("decoder", "Decoder", DECODERS)],
             {"least": [least_gap(model) for model in EXACT_MODELS.values()]},
             b"",
-            steps=steps,
+            steps=STEPS[steps],
             legend=("distortion", "rate", "gap"),
             picture=draw_still(),
             caption="Drag q by its two handles, and x by its own. Every number is exact to more digits than are shown. The likelihood "

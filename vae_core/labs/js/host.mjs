@@ -252,7 +252,7 @@ function start(create, root, model, alone) {
     const values = readAddress(location.hash, key, controls);
     if (!values) return;
     take({ ...home, ...values });
-    root.scrollIntoView({ block: "nearest" });
+    root.scrollIntoView();
   }
 
   function make() {
