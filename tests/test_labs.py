@@ -30,9 +30,9 @@ from vae_core.labs import (
     base,
     picture,
 )
-from vae_core.labs.base import Lab
+from vae_core.labs.base import Lab, as_list
 from vae_core.labs.bundle import JS, BundleError, bundle
-from vae_core.labs.controls import Choice, Press, Slider
+from vae_core.labs.controls import Choice, Press, Slider, Step
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_network, read, unpack_network
 from vae_core.labs.training import Album, record
@@ -620,3 +620,29 @@ def test_of_digits_a_script_is_told_nothing(digits):
     """It takes images for digits of itself: what the book's pages hold is no longer for it."""
     for lab in labs_of(digits.first(200, 200)):
         assert not {"noun", "classes"} & lab.canvas.spec.keys()
+
+
+def test_a_step_is_refused_where_the_controls_cannot_stand():
+    controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Choice("show", "Show", ("dots", "grid"))]
+    told = Step("Choose *Show*.", {"show": "grid", "z1": -1.0}, ("plane",)).as_json(controls)
+    assert told == {"words": "Choose *Show*.", "state": {"show": 1, "z1": -1.0}, "watch": ["plane"]}
+    for state, message in (
+        ({"z2": 0.0}, "sets 'z2', and the controls are z1, show"),
+        ({"show": "all"}, "show cannot be 'all': it is one of dots, grid"),
+        ({"z1": 4.0}, "z1 = 4.0 lies outside its slider, -3 to 3"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            Step("Go.", state).as_json(controls)
+
+
+def test_steps_are_read_on_paper_and_where_no_script_runs(posterior):
+    lab = ElboLab()
+    steps = re.search(r'<ol class="vae-lab-steps">(.*?)</ol>', lab.html())
+    assert steps and steps[1].count("<li>") == len(lab.steps) >= 3
+    assert (
+        posterior.steps == () and "<ol" not in posterior.html()
+    )  # a reader's own model: they were written for another
+    assert (
+        as_list([Step("Is 1 < 2? Move *z₁*.")])
+        == '<ol class="vae-lab-steps"><li>Is 1 &lt; 2? Move <b>z₁</b>.</li></ol>'
+    )
