@@ -190,6 +190,7 @@ def test_a_handle_says_what_it_is_until_it_was_used_and_again_after_reset(lab_cl
     page = open_lab(lab_class)
     lab = page.locator(".vae-lab")
     begun = looks(lab)
+    page.locator("canvas").evaluate("canvas => canvas.scrollIntoView()")
     place = knob(page)
     drag(page, place, (place[0] + 15, place[1]))
     drag(page, knob(page), place)  # as it was, but for the hint
