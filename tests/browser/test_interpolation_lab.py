@@ -115,6 +115,32 @@ def test_the_walk_can_be_dragged_along(page):
     assert float(position(page).input_value()) > 0.6
 
 
+PICKS = """([row, k]) => { const canvas = document.querySelector('canvas'), { left, bottom, width } = canvas.getBoundingClientRect()
+  const scale = width / (canvas.width / devicePixelRatio), narrow = canvas.width / devicePixelRatio < 560
+  const thumb = (canvas.width / devicePixelRatio - 2) / (narrow ? 10 : 20), lines = narrow ? 2 : 1
+  const up = (row ? 0 : lines * thumb + 24) + 4 + (lines - Math.floor(k / (narrow ? 10 : 20)) - 0.5) * thumb
+  return [left + scale * (1 + (k % (narrow ? 10 : 20) + 0.5) * thumb), bottom - scale * up] }"""
+
+
+@pytest.mark.parametrize("page", [1280, 375], indirect=True)
+def test_the_images_are_picked_by_their_picture_with_a_mouse_and_with_a_finger(page):
+    page.locator("canvas").evaluate(
+        "canvas => scrollTo(0, canvas.getBoundingClientRect().bottom + scrollY - innerHeight + 260)"
+    )
+    settle(page)
+    menus = [page.get_by_role("combobox", name=name) for name in ("From", "To")]
+    for row, k in ((0, 7), (1, 12)):
+        page.mouse.click(*page.evaluate(PICKS, [row, k]))
+        settle(page)
+        assert menus[row].evaluate("menu => menu.selectedIndex") == k
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    x, y = page.evaluate(PICKS, [0, 15])
+    for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function("document.querySelector('select').selectedIndex === 15")
+
+
 def test_it_says_in_words_where_the_walk_stands(page):
     choose(page, From=6, To=15, Path=1)
     position(page).press("Home")

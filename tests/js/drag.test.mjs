@@ -9,6 +9,7 @@ function stage(...handles) {
     style: {},
     getBoundingClientRect: () => ({ left: 10, top: 20, width: 150, height: 100 }),
     setPointerCapture: (id) => held.add(id),
+    hasPointerCapture: (id) => held.has(id),
   });
   const all = (handles.length ? handles : [{ x: 100, y: 50 }]).map((handle) => ({ axis: "xy", move: (x, y) => ({ to: [x, y] }), ...handle }));
   followDrags(canvas, () => [300, 200], () => all, (values) => taken.push(values.to), stopping.signal);
@@ -124,6 +125,16 @@ for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     assert.deepEqual(taken, [[100, 50]]);
   });
 }
+
+test("a capture that is gone without a word ends a drag", () => {
+  const { taken, held, send } = stage();
+  send("pointerdown", 4, 60, 45);
+  held.clear();
+  send("pointermove", 4, 90, 45);
+  held.add(4);
+  send("pointermove", 4, 90, 45);
+  assert.equal(taken.length, 0);
+});
 
 test("stopped, it follows nothing", () => {
   const { taken, send, stop } = stage();

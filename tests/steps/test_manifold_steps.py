@@ -69,7 +69,7 @@ def test_step_2_the_left_network_leaves_its_codes_between_a_and_b_and_draws_two_
 
 
 def test_step_3_holes_are_red_and_counted_and_most_drawings_in_them_are_clear(lab, images, judge):
-    (frame,) = frames(lab, state_of(lab, len(lab.steps) - 1, backdrop="decoded grid"))
+    (frame,) = frames(lab, state_of(lab, len(lab.steps) - 1, backdrop="grid"))
     shares = [int(share) for share in re.findall(r"(\d+) % of normal draws fall into holes", " ".join(frame["words"]))]
     hole = lab.canvas.spec["hole"]
     draws = torch.randn(20000, 2, generator=torch.Generator().manual_seed(5))

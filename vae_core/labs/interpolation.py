@@ -41,7 +41,7 @@ class InterpolationLab(Lab):
     """
 
     module = "interpolation.mjs"
-    tall = (813, 816)
+    tall = (1121, 982)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side, channels = square(images)
@@ -156,6 +156,12 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
         walk = along(label, f"{label}, another", line)
         return bool(walk) and all((said == int(label)).all() and votes.min() >= 8 for _, said, votes in walk)
 
+    def change(label: str) -> float:
+        """By how much ink the two drawings of a digit differ, in the model in which they differ less."""
+        rows = [names.index(label), names.index(f"{label}, another")]
+        drawn = (model.draw(codes[rows]) for model, codes in zip(lab.models, lab._codes, strict=True))
+        return min(float((first - second).abs().sum()) for first, second in drawn)
+
     faded, straight, alike = along("0", "1", blend), along("0", "1", line), along("4", "9", blend)
     ghost = bool(faded) and all(
         of[PLACES // 2] > by[PLACES // 2] and of.max() > by.max() and (said <= 1).all()
@@ -166,7 +172,7 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
         (start + end).norm() < 0.98 * (start.norm() + end.norm())
         for start, end in (codes[[names.index("0"), names.index("1")]] for codes in lab._codes)
     )
-    one = next(filter(steady, (name for name in names if len(name) == 1)), None)
+    one = max(filter(steady, (name for name in names if len(name) == 1)), key=change, default=None)
     steps = [
         (
             bool(straight),

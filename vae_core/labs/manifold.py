@@ -73,7 +73,7 @@ class ManifoldLab(Lab):
     """
 
     module = "manifold.mjs"
-    tall = (751, 677)
+    tall = (746, 746)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         lent = ae is None and vae is None
@@ -114,7 +114,7 @@ class ManifoldLab(Lab):
         controls = [
             Slider("z1", "z₁, across", -REACH, REACH, STEP, start[0], "σ"),
             Slider("z2", "z₂, up", -REACH, REACH, STEP, start[1], "σ", play=9),
-            Choice("backdrop", "Show", ("codes", "decoded grid", "both")),
+            Choice("backdrop", "Show", ("codes", "grid", "both")),
             *menu,
         ]
         coloured = ", coloured by class" if classes else ""
@@ -128,7 +128,7 @@ class ManifoldLab(Lab):
             steps=maps(bool(spec["way"])) if self.books else (),
             caption=f"Dots: {len(x):,} test images ({images.title}){coloured}; {outside} of them lie beyond the edges. σ: standard "
             "deviations of each model's own codes, counted from their middle. The two markers stand at the same place in σ, on two "
-            f"maps that have nothing to do with each other. No code lies in the disc around the marker. In the decoded grid, cells "
+            f"maps that have nothing to do with each other. No code lies in the disc around the marker. In the grid of drawings, cells "
             f"farther than {HOLE} σ from any code are red; a normal draw is one of {DRAWS:,} with mean 0 σ and standard deviation 1 σ."
             f"{whose}",
         )
@@ -172,7 +172,7 @@ def maps(way: bool) -> list[Step]:
         ),
         *([walk] if way else []),
         Step(
-            "Set *Show* to *decoded grid*. Red cells are far from any code; above each map stands how many normal draws fall into such "
+            "Set *Show* to *grid*. Red cells are far from any code; above each map stands how many normal draws fall into such "
             "holes. Most drawings in them are clear digits all the same.",
             watch=("maps", "backdrop"),
         ),

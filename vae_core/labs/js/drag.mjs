@@ -93,6 +93,7 @@ export function followDrags(canvas, size, handles, take, signal) {
     if (jump) move(event);
   });
   on("pointermove", (event) => {
+    if (grip && event.pointerId === held && !canvas.hasPointerCapture(held)) grip = null; // lost before it was told
     if (grip && event.pointerId === held) move(event);
     else if (!grip && event.pointerType === "mouse") canvas.style.cursor = under(event) ? "grab" : track(event) ? "pointer" : "";
   });
