@@ -21,7 +21,7 @@ import { buildTools } from "./tools.mjs";
 import { buildPlayer } from "./play.mjs";
 import { keyOf, readAddress, writeAddress } from "./address.mjs";
 
-const HEADER = 68; // pixels at the top of the screen that what is watched leaves free
+const HEADER = 62; // pixels at the top of the screen that what is watched leaves free
 
 /** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. @param {Create} create @param {{model: Model, el: HTMLElement}} view */
 export function render(create, { model, el }) {
@@ -207,7 +207,7 @@ function start(create, root, model, alone) {
       const [[left, right], [top, bottom]] = [edge(x, width, pen.width), edge(y, height, pen.height)];
       Object.assign(mark.style, {
         left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
-        scrollMarginTop: `${Math.max(4, HEADER - kept)}px`, scrollMarginBottom: `${strip.offsetHeight + 8}px`,
+        scrollMarginTop: `${Math.max(4, HEADER - kept)}px`, scrollMarginBottom: `${strip.offsetHeight + 4}px`,
       });
       return mark;
     });

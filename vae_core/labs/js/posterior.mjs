@@ -21,7 +21,7 @@ export function arrange(width, units, count) {
   const narrow = width < 560;
   const pitch = Math.max(13, Math.min(narrow ? 16 : 20, Math.floor(240 / units)));
   const tall = units * pitch;
-  const [small, large] = narrow ? [72, 100] : [112, 168];
+  const [small, large] = narrow ? [72, 94] : [112, 168];
   const top = arrangeChooser(width, count).bottom + (narrow ? 28 : 46);
   const edge = narrow ? (width - small - large) / 4 : 1;
   const input = { x: edge, y: top, size: small };
