@@ -27,7 +27,7 @@ REPORT  = --junitxml=_build/tests/$@.xml
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book site test quick check format units browser notebooks links colab lab chapters weights bench refusals lock audit serve clean
+.PHONY: help book site site-anew test quick check format units browser notebooks links colab lab chapters weights bench refusals lock audit serve clean
 
 help:
 	@echo "make book      build the book into _build/html"
@@ -66,9 +66,9 @@ site: $(READY)
 	@$(BOOK) --all .
 	$(PY) tools/pack_site.py
 
-# cheap first: a slip of style is found in seconds, a stale notebook last
+# cheap first: a slip of style is found in seconds, a stale notebook last. Neither `check` nor a build keeps two cores busy
 test: $(READY)
-	@MAKE="$(MAKE)" $(PY) tools/test_parts.py check units browser notebooks
+	@MAKE="$(MAKE)" $(PY) tools/test_parts.py check+site-anew units browser notebooks
 	$(call say,Everything passed)
 
 quick: $(READY)
@@ -98,9 +98,11 @@ units: $(READY)
 	$(call say,Units: numbers and faults)
 	$(PY) -m pytest tests --ignore=tests/browser $(TWO) --no-loadscope-reorder $(REPORT)
 
-browser: $(READY)
+site-anew: $(READY)
 	$(call say,Building the book from scratch: every warning is an error)
 	@$(BOOK) --all .
+
+browser: $(READY) $(if $(BUILT),,site-anew)
 	$(call say,The built book in Chromium with the network shut)
 	$(PY) -m pytest tests/browser $(TWO) $(REPORT)
 

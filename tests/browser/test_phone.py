@@ -185,18 +185,22 @@ def test_while_labs_are_on_their_way_the_page_is_there_to_read(base, watched_pag
             assert lab.bounding_box()["height"] >= kept
 
 
+@pytest.fixture(scope="module")
+def without_scripts(watch):
+    """A phone that runs no scripts."""
+    with watch(java_script_enabled=False, width=375) as watched:
+        yield watched.page
+
+
 @pytest.mark.parametrize("name", WITH_LABS)
-def test_without_scripts_there_are_formulas_and_no_empty_places(site, browser, name):
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 375, "height": 812})
-    context.set_default_timeout(1000 * PATIENCE)
-    page = context.new_page()
+def test_without_scripts_there_are_formulas_and_no_empty_places(site, without_scripts, name):
+    page = without_scripts
     page.goto(f"{site.as_uri()}/{name}")
     assert page.locator("span.math, div.math").count() == page.locator("mjx-container mjx-assistive-mml").count()
     for lab in page.locator(".vae-lab").all():
         if lab.is_visible():
             picture = lab.locator("figure").bounding_box()["height"]
             assert lab.bounding_box()["height"] == pytest.approx(picture + 34, abs=2)  # its padding and border
-    context.close()
 
 
 def hold(page, pattern):

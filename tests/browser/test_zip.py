@@ -60,13 +60,12 @@ def test_every_page_opens_from_the_stick(stick, watched_page):
     """Every page there is, not only the contents: formulas, icons and labs from files alone."""
     found = sorted(path for path in stick.rglob("*.html") if "_static" not in path.parts)
     assert len(found) > len(pages())
+    watched = watched_page()
+    watched.context.set_offline(True)
     for path in found:
-        watched = watched_page()
-        watched.context.set_offline(True)
         page = open_page(watched, path.as_uri())
         assert (watched.abroad, watched.errors) == ([], []), path.name
         assert page.title() != ""
-        watched.context.close()
 
 
 def test_a_lab_and_the_search_work_from_the_stick(stick, watched_page):
