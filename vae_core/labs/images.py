@@ -30,14 +30,6 @@ def square(images: ImageSet | None) -> tuple[ImageSet, int, int]:
     return images, height, channels
 
 
-def square_grey(images: ImageSet | None) -> tuple[ImageSet, int]:
-    """`square`, for a lab that draws no colours. Raises ValueError for images that have some."""
-    images, side, channels = square(images)
-    if channels != 1:
-        raise ValueError(f"this lab shows grey images, and these have {channels} channels")
-    return images, side
-
-
 def check_size(model: LatentModel, side: int, instead: str = "", channels: int = 1) -> None:
     """Raise ValueError for no model, or one of images of another size; `instead` of the book's own, what could be passed."""
     check_model("model", model)
