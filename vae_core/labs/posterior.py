@@ -36,7 +36,7 @@ class PosteriorLab(Lab):
     """
 
     module = "posterior.mjs"
-    tall = (1098, 899)
+    tall = (1092, 899)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None, steps: str = "clouds"):
         if steps not in STEPS:
