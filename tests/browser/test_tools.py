@@ -148,11 +148,16 @@ def test_a_link_is_copied_or_shown_to_be_copied(open_lab):
     page.evaluate(
         "Object.defineProperty(navigator, 'clipboard', { value: { writeText: text => { window.copied = text } } })"
     )
-    page.get_by_role("button", name="link").press("Enter")
-    page.get_by_text("The link to this state is copied.").wait_for()
+    steps(page).nth(1).press("Enter")
+    told = page.locator(".vae-lab-said").inner_text()
+    page.get_by_role("button", name="Copy a link").press("Enter")
+    page.get_by_role("button", name="Copied: a link").wait_for()
+    assert page.locator(".vae-lab-said").inner_text() == told, "the step's sentence stays"
+    page.locator("input[type=range]").first.focus()
+    page.get_by_role("button", name="Copy a link").wait_for()
     assert values(open_lab(LABS[0], at="#" + page.evaluate("copied").split("#")[1])) == values(page)
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'))")
-    page.get_by_role("button", name="link").press("Enter")
+    page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')))")
+    page.get_by_role("button", name="Copy a link").press("Enter")
     shown = page.get_by_label("The link to this state")
     assert shown.input_value() == page.evaluate("copied") and shown.evaluate("e => e.selectionEnd > 20")
 

@@ -16,6 +16,7 @@ export function playedTo({ min, max, play }, from, seconds) {
  */
 export function buildPlayer(control, model, take, root, signal) {
   const button = tool(["", ""], () => (frame ? stop() : start()));
+  button.classList.add("vae-lab-play");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const seen = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || stop());
   let frame = 0;

@@ -36,10 +36,11 @@ export function buildTools({ steps, home, take, watch, begin, presses, player, l
     take(home);
     begin();
   }
-  async function send(/** @type {string} */ address) {
+  /** @param {HTMLElement} button @param {string} address */
+  async function send(button, address) {
     try {
       await navigator.clipboard.writeText(address);
-      said.textContent = "The link to this state is copied.";
+      tell(button, true);
     } catch { // no permission: there to be copied by hand
       const field = Object.assign(element("input"), { value: address, readOnly: true });
       field.setAttribute("aria-label", "The link to this state");
@@ -59,11 +60,18 @@ export function buildTools({ steps, home, take, watch, begin, presses, player, l
   if (player) row.append(player.button);
   row.append(tool(["↺", " Reset"], reset));
   if (link) {
-    const copy = tool(["", "Link"], () => send(link()));
-    copy.setAttribute("aria-label", "Copy a link to this state");
+    const copy = tool(["", "Link"], () => send(copy, link()));
+    copy.addEventListener("blur", () => tell(copy, false));
+    tell(copy, false);
     row.append(copy);
   }
-  return [row, said];
+  return [said, row]; // the buttons at the foot of the screen, where they stay while the sentence above them grows
+}
+
+/** What the button for a link says: whether it has been copied. @param {HTMLElement} button @param {boolean} done */
+function tell(button, done) {
+  button.toggleAttribute("data-done", done);
+  button.setAttribute("aria-label", done ? "Copied: a link to this state" : "Copy a link to this state");
 }
 
 /** A button with a sign, and a word that a phone leaves to be read aloud. @param {[string, string]} words @param {() => void} act */
