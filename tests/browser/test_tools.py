@@ -214,13 +214,13 @@ DRAGGED = [lab for lab in LABS if lab is not DimensionLab]  # with a handle from
 @pytest.mark.parametrize("lab_class", DRAGGED, ids=lambda lab: lab.__name__)
 def test_a_handle_says_what_it_is_until_it_was_used_and_again_after_reset(lab_class, open_lab):
     page = open_lab(lab_class)
-    lab = page.locator(".vae-lab")
+    lab, canvas = page.locator(".vae-lab"), page.locator("canvas")
     begun = looks(lab)
-    page.locator("canvas").evaluate("canvas => canvas.scrollIntoView()")
+    assert "drag" in canvas.get_attribute("data-hint")
+    canvas.evaluate("canvas => canvas.scrollIntoView()")
     place = knob(page)
-    drag(page, place, (place[0] + 15, place[1]))
-    drag(page, knob(page), place)  # as it was, but for the hint
-    used = looks(lab)
+    drag(page, place, (place[0] + 60, place[1]))
+    assert canvas.get_attribute("data-hint") == ""
     page.get_by_role("button", name="Reset", exact=True).press("Enter")
     wait_for_look(lab, begun)
-    assert used != begun
+    assert "drag" in canvas.get_attribute("data-hint")

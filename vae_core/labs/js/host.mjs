@@ -100,7 +100,6 @@ function start(create, root, model, alone) {
   /** @type {Values | null} */
   let patch = null;
   let was = ""; // the values of the frame before
-  let untouched = true; // no handle has been used
   /** @type {Handle[]} */
   let handles = [];
   /** @type {Spot[]} */
@@ -158,11 +157,13 @@ function start(create, root, model, alone) {
     const { summary } = shown;
     handles = shown.handles ?? [];
     spots = shown.spots ?? [];
+    const now = JSON.stringify(values);
+    const untouched = Object.entries(values).every(([name, value]) => Object.is(value, settled(name, home[name]))); // then hints say what to drag
     for (const handle of handles) pen.handle(handle, untouched);
+    canvas.dataset.hint = (untouched && handles.find(({ hint }) => hint)?.hint) || "";
     canvas.dataset.knobs = [...handles].sort((a, b) => Number(!!a.quiet) - Number(!!b.quiet)).map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
     fillTiles(tiles, shown.tiles ?? []);
     point(shown.regions ?? {});
-    const now = JSON.stringify(values);
     if (root.dataset.ready === "true" && (now !== was || summary !== canvas.getAttribute("aria-label"))) rest(summary, values);
     was = now;
     canvas.setAttribute("aria-label", summary);
@@ -181,9 +182,6 @@ function start(create, root, model, alone) {
         watched = names;
         pointed = false;
         schedule();
-      },
-      begin() {
-        untouched = true;
       },
       presses: alone ? controls.flatMap((control) => (control.kind === "press" ? buttonFor(control, model) : [])) : [],
       player: playing ? buildPlayer(playing, model, take, root, signal) : null,
@@ -281,10 +279,7 @@ function start(create, root, model, alone) {
     lab = make();
     pen = new Pen(canvas, root);
     const size = () => [pen.width, pen.height];
-    followDrags(canvas, size, () => handles, (values) => {
-      untouched = false;
-      take(values);
-    }, signal);
+    followDrags(canvas, size, () => handles, take, signal);
     followPresses(canvas, size, () => spots, ({ choice, index }) => take(chosen(controls, choice, index)), signal);
   } catch (error) {
     fail(root, error);

@@ -7,16 +7,15 @@ import { element } from "./controls.mjs";
  *   steps: Step[], home: Values,
  *   take: (values: Values) => void,
  *   watch: (names: string[]) => void,
- *   begin: () => void,
  *   presses: HTMLElement[],
  *   player: {button: HTMLElement, stop: () => void} | null,
  *   link: (() => string) | null,
- * }} Bench  the values to begin with; what sets values, points out parts of the picture, starts anew; the
- *   lab's own buttons; what plays; what to send
+ * }} Bench  the values to begin with; what sets values, points out parts of the picture;
+ *   the lab's own buttons; what plays; what to send
  */
 
 /** @param {Bench} bench */
-export function buildTools({ steps, home, take, watch, begin, presses, player, link }) {
+export function buildTools({ steps, home, take, watch, presses, player, link }) {
   const row = element("div", "vae-lab-tools");
   const said = element("p", "vae-lab-said");
   said.setAttribute("aria-live", "polite");
@@ -34,7 +33,6 @@ export function buildTools({ steps, home, take, watch, begin, presses, player, l
   function reset() {
     choose(-1);
     take(home);
-    begin();
   }
   /** @param {HTMLElement} button @param {string} address */
   async function send(button, address) {
