@@ -199,8 +199,14 @@ def test_without_scripts_there_are_formulas_and_no_empty_places(site, without_sc
     assert page.locator("span.math, div.math").count() == page.locator("mjx-container mjx-assistive-mml").count()
     for lab in page.locator(".vae-lab").all():
         if lab.is_visible():
-            picture = lab.locator("figure").bounding_box()["height"]
-            assert lab.bounding_box()["height"] == pytest.approx(picture + 34, abs=2)  # its padding and border
+            parts = [
+                part.bounding_box() for part in lab.locator("> figure, > ol").all()
+            ]  # the picture, and the steps to read
+            room = max(part["y"] + part["height"] for part in parts) - parts[0]["y"]
+            assert lab.bounding_box()["height"] == pytest.approx(
+                room + 34, abs=20
+            )  # padding, border, the margin of the list
+            assert lab.locator("> figure").is_visible()
 
 
 def hold(page, pattern):
