@@ -107,9 +107,10 @@ test("a quiet handle is drawn by its lab, but for the hint, which stands beside 
   const handle = { x: 50, y: 60, axis: "x", move: () => ({}), hint: "drag", quiet: true };
   pen.handle(handle, true);
   pen.handle({ ...handle, x: 280 }, true);
+  pen.handle({ ...handle, room: 100 }, true);
   pen.handle(handle, false);
   pen.handle({ ...handle, hint: "" }, true);
-  assert.deepEqual([said, discs], [[["drag", 78, "left"], ["drag", 252, "right"]], []]);
+  assert.deepEqual([said, discs], [[["drag", 78, "left"], ["drag", 252, "right"], ["drag", 22, "right"]], []]);
   pen.handle({ ...handle, quiet: false }, false);
   assert.equal(discs.length, 1);
 });

@@ -60,7 +60,7 @@ function wordsOf([{ create }, spec, values], said, width) {
 
 test("digits are digits, other images have classes, and some have none", () => {
   const [digit, image] = [wordsFor({}), wordsFor({ noun: "image" })];
-  assert.deepEqual([digit.noun, digit.one(4), digit.are(4), digit.are(4, 7)], ["digit", "a 4", "is a 4", "are 4s"]);
+  assert.deepEqual([digit.noun, digit.one(4), digit.are(4), digit.are(4, 7), digit.one(8), digit.are(8)], ["digit", "a 4", "is a 4", "are 4s", "an 8", "is an 8"]);
   assert.deepEqual([image.noun, image.one(4), image.are(4), image.are(4, 7)], ["image", "class 4", "is of class 4", "are of class 4"]);
   assert.deepEqual([digit.classes, image.classes, wordsFor({ classes: false }).classes], [true, true, false]);
 });

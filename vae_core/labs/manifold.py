@@ -98,7 +98,9 @@ class ManifoldLab(Lab):
                 {
                     "title": title,
                     "mark": mark,
-                    "subtitle": f"each image becomes a {'cloud' if isinstance(plane.model, VAE) else 'point'}",
+                    "subtitle": "each dot: the middle of a cloud"
+                    if isinstance(plane.model, VAE)
+                    else "each image is a dot",
                     **pack_decoder(plane.model, block, plane.practice()),
                     "centre": plane.centre.tolist(),
                     "scale": plane.scale.tolist(),
@@ -128,7 +130,7 @@ class ManifoldLab(Lab):
             steps=maps(bool(spec["way"])) if self.books else (),
             caption=f"Dots: {len(x):,} test images ({images.title}){coloured}; {outside} of them lie beyond the edges. σ: standard "
             "deviations of each model's own codes, counted from their middle. The two markers stand at the same place in σ, on two "
-            f"maps that have nothing to do with each other. No code lies in the disc around the marker. In the grid of drawings, cells "
+            f"maps that have nothing to do with each other. The disc around it reaches to the nearest code. In the grid of drawings, cells "
             f"farther than {HOLE} σ from any code are red; a normal draw is one of {DRAWS:,} with mean 0 σ and standard deviation 1 σ."
             f"{whose}",
         )
@@ -225,15 +227,15 @@ def draw_still(
     sheet, point, far = Sheet(720, 490), torch.tensor([start]), []
     for left, plane, title, mark in zip((40, 380), planes, titles, marks, strict=True):
         sheet.write(title, left, 10, COLOURS[mark], size=16)
-        sheet.rectangle((left, 34, left + 300, 334), outline=GREY)
+        sheet.show("", plane.decode(point), left, 34, 130)
+        sheet.rectangle((left, 180, left + 300, 480), outline=GREY)
         shown = plane.codes.abs().amax(1) < REACH
         for (u, v), label in zip(plane.codes[shown].tolist(), labels[shown].tolist(), strict=True):
-            sheet.circle((left + 150 + 50 * u, 184 - 50 * v), 1.6, fill=CLASS_COLOURS[label % 10])
-        at = (left + 150 + 50 * start[0], 184 - 50 * start[1])
+            sheet.circle((left + 150 + 50 * u, 330 - 50 * v), 1.6, fill=CLASS_COLOURS[label % 10])
+        at = (left + 150 + 50 * start[0], 330 - 50 * start[1])
         sheet.circle(at, 8, fill=COLOURS[mark], outline="white", width=2)
-        sheet.show("", plane.decode(point), left + 80, 348, 140)
         far.append(f"{plane.far(point).item():.2f} σ")
     return sheet.image, (
         f"The codes of test images in two planes, {titles[0]} and {titles[1]}{coloured}, with one point marked in both; "
-        f"below, what is decoded there. The nearest code is {far[0]} away in the first plane and {far[1]} in the second."
+        f"above, what is decoded there. The nearest code is {far[0]} away in the first plane and {far[1]} in the second."
     )

@@ -129,7 +129,7 @@ def clouds(units: tuple[str, ...]) -> list[Step]:
             watch=("posterior", "cost", "stretch"),
         ),
         Step(
-            "Another 9. Set *Variance ×* to 4: a larger cloud, more like the prior. Which drawings are no longer 9s? What do the two "
+            "Another 9. Set *Variance ×* to 4: a larger cloud, more like the prior. Are all eight still 9s? What do the two "
             "terms do, and their sum?",
             {**another, "draw": 6},
             watch=("cost", "draws", "stretch"),

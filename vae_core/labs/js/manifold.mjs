@@ -16,7 +16,7 @@ const GRID = 13; // decoded images along each side of a plane; on a phone
 const FEW = 9;
 const GUTTER = 30; // room for an axis's numbers
 
-/** Where planes, images and words stand at this width: one model a column. @param {number} width @param {boolean} key  of the classes, above all */
+/** Where planes, images and words stand at this width: one model a column, the image above its plane. @param {number} width @param {boolean} key  of the classes, above all */
 export function arrange(width, key = true) {
   const narrow = width < 520;
   const gutter = narrow ? 1 : GUTTER;
@@ -25,9 +25,9 @@ export function arrange(width, key = true) {
   const size = narrow ? Math.min(84, column - 84) : 104;
   return [0, 1].map((i) => {
     const x = gutter + i * (width - column);
-    const y = key ? 64 : 44;
-    const digit = { x, y: y + side + 24, size };
-    return { narrow, x, y, side, width: side, height: side, digit, words: { x: x + size + (narrow ? 7 : 16), y: digit.y + (narrow ? 12 : 24) }, bottom: digit.y + size + 2 };
+    const digit = { x, y: key ? 46 : 26, size };
+    const y = digit.y + size + 26;
+    return { narrow, x, y, side, width: side, height: side, digit, words: { x: x + size + (narrow ? 7 : 16), y: digit.y + (narrow ? 12 : 24) }, bottom: y + side + 20 };
   });
 }
 
@@ -150,9 +150,9 @@ export function create(spec, read) {
         const { title, mark, subtitle, in_holes } = plane;
         const place = places[i];
         const { x, y, side, digit, narrow } = place;
-        pen.text(title, x, y - 25, { size: 17, weight: 700, colour: mark === "orange" ? "warm" : mark });
+        pen.text(title, x, digit.y - 7, { size: 17, weight: 700, colour: mark === "orange" ? "warm" : mark });
         const share = `${number(100 * in_holes, 0)} % of ${narrow ? "draws in" : "normal draws fall into"} holes`;
-        pen.text(backdrop ? share : narrow ? subtitle.replace("each image becomes a ", "image → ") : subtitle, x, y - 8, { size: 13, ...(backdrop ? { colour: "gap", weight: 700 } : { colour: "muted" }), ...(narrow ? { size: 12 } : {}) });
+        pen.text(backdrop ? share : narrow ? subtitle.replace("each dot: the", "dot:") : subtitle, x, y - 8, { size: 13, ...(backdrop ? { colour: "gap", weight: 700 } : { colour: "muted" }), ...(narrow ? { size: 12 } : {}) });
         pen.layer(`plane ${i}`, `${backdrop} ${chosen}`, x - GUTTER, y - 6, side + GUTTER + 12, side + 30, () => paintGround(pen, plane, place, backdrop, chosen));
 
         const { distance, hole, words } = say(pen, place, plane, [z1, z2]);
@@ -160,7 +160,7 @@ export function create(spec, read) {
         const colour = hole ? "gap" : mark;
         const ends = way.map(([u, v]) => [acrossOf(place)(u), upOf(place)(v)]);
         if (ends.length) pen.line(ends, { colour: "ink", width: 1.5, dash: [3, 3] });
-        ends.forEach(([u, v], k) => pen.text("AB"[k], u - 25, v, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
+        ends.forEach(([u, v], k) => pen.text("AB"[k], k ? u : u - 25, k ? v - 26 : v, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
         pen.clip(place, () => {
           pen.line([[x, py], [x + side, py]], { colour: mark, dash: [2, 4] });
           pen.line([[px, y], [px, y + side]], { colour: mark, dash: [2, 4] });
@@ -172,7 +172,7 @@ export function create(spec, read) {
       const both = said.map(({ title, words, share }) => `${title}: ${words}${backdrop ? `; ${share}` : ""}`).join(". ");
       const [first] = places;
       const regions = {
-        maps: { x: 0, y: 0, width, height: first.y + first.side + 20 },
+        maps: { x: 0, y: first.y - 20, width, height: first.side + 40 },
         drawings: { x: 0, y: first.digit.y, width, height: first.digit.size },
       };
       return {

@@ -138,7 +138,7 @@ export function create(spec, read) {
       const other = unit === i + 1 ? {} : { unit: i + 1, stretch: 1 };
       return {
         x: Math.min(bars.x + bars.width, Math.max(bars.x, toX(mean[i]))), y, axis: "x", quiet: true,
-        hint: i === Math.max(0, unit - 1) ? "drag a bar" : "",
+        hint: i === Math.max(0, unit - 1) ? "drag a bar" : "", room: bars.x + bars.width,
         box: { x: toX(mean[i]) - 20, y: y - bars.pitch / 2, width: 40, height: bars.pitch },
         move: (x) => ({ ...other, shift: (x - bars.x) / bars.unit - REACH - was }),
       };
@@ -188,9 +188,9 @@ export function create(spec, read) {
       /** @param {"rate" | "distortion" | "elbo"} key @param {string} words */
       const note = (key, words) => (changed ? `was ${number(then[key])} nats` : `nats, ${words}`);
       const tiles = [
-        { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean of the draws"), mark: "distortion" },
-        { name: "Rate", value: number(now.rate), note: now.rate === Infinity ? "a point, not a cloud" : note("rate", "exact"), mark: "rate" },
-        { name: "ELBO", value: number(now.elbo), note: note("elbo", "minus their sum") },
+        { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean"), mark: "distortion" },
+        { name: "Rate", value: number(now.rate), note: now.rate === Infinity ? "for a point" : note("rate", "exact"), mark: "rate" },
+        { name: "ELBO", value: number(now.elbo), note: changed ? note("elbo", "") : "minus the sum" },
       ];
       const numbers = (/** @type {Cost} */ { rate, distortion, elbo }) => `rate ${number(rate)}, distortion ${number(distortion)}, ELBO ${number(elbo)} nats`;
       const change = changed ? `; before it was touched: ${numbers(then)}` : "";
