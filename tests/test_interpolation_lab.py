@@ -30,7 +30,7 @@ def stand(lab, t, start, end, path):
 
 def counts(frame):
     """By model, how many of the nearest agree, and on which digit: what stands below the large drawing."""
-    found = (re.match(r"of the nearest 10, (\d+) (?:is a|are) (\d)", word) for word in frame["words"])
+    found = (re.match(r"nearest 10: (\d+) (?:is a|are) (\d)", word) for word in frame["words"])
     return [tuple(map(int, one.groups())) for one in found if one]
 
 

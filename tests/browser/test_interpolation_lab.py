@@ -93,9 +93,7 @@ def test_the_browser_draws_and_measures_as_pytorch_does(path, t, page, lab):
         distance, nearest = (library - halve(pixels[None])).norm(dim=1).topk(10, largest=False)
         tile = theirs["tiles"][i]
         assert float(tile["value"]) == pytest.approx(distance[0].item() / spec["typical"], abs=0.0051)
-        votes, called = map(
-            int, re.findall(r"of the nearest 10, (\d+) (?:is a|are) (\d)", "\n".join(theirs["words"]))[i]
-        )
+        votes, called = map(int, re.findall(r"nearest 10: (\d+) (?:is a|are) (\d)", "\n".join(theirs["words"]))[i])
         counts = labels[nearest].bincount(minlength=10)
         assert votes == counts.max() == counts[called]
 

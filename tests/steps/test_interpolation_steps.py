@@ -79,8 +79,8 @@ def test_step_1_between_the_0s_and_the_1s_the_bands_say_other_digits_and_fewer_a
             assert runs[0] == 0 and runs[-1] == 1 and set(runs[1:-1]) - {0, 1}
             assert min(agree) <= 6 and agree[0] >= 9 and agree[-1] == 10
     for frame, place in ((start, 0), (middle, 12), (end, 24)):  # the count that the sentence speaks of
-        said = [word for word in frame["words"] if word.startswith("of the nearest 10, ")]
-        assert [int(word.split()[4]) for word in said] == [agree[place] for _, agree in bands(frame)]
+        said = [word for word in frame["words"] if word.startswith("nearest 10: ")]
+        assert [int(word.split()[2]) for word in said] == [agree[place] for _, agree in bands(frame)]
     assert len({tuple(p["pixels"]) for frame in (start, middle, end) for p in frame["pictures"][0:3:2]}) == 6
 
 

@@ -253,14 +253,15 @@ export function create(spec, read) {
         const { x, y, size: large, near } = where.frames[i];
         decode(model, from, to, path, [t], model.now);
         const verdict = measure(model.now, 0);
+        const tight = { ...SMALL, ...(where.narrow ? { size: 11 } : {}) };
         pen.text(titleOf(model), x, y - 9, { ...HEADING, colour: model.word });
         pen.digit(model.now, x, y, large, { side, channels, frame: model.mark });
         pen.digit(library, near.x, near.y, near.size, { side: side >> 1, channels, at: verdict.row * half, smooth: true });
-        ["nearest", `real ${noun}`].forEach((line, k) => pen.text(line, near.x, near.y - 18 + 14 * k, { ...SMALL, ...(where.narrow ? { size: 11 } : {}) }));
+        ["nearest", `real ${noun}`].forEach((line, k) => pen.text(line, near.x, near.y - 18 + 14 * k, tight));
         const length = PATHS[path] === "pixels" ? "no code" : `code’s length × ${number(lengthOf(model, values), 2)}`;
-        const vote = classes ? `of the nearest ${NEIGHBOURS}, ${verdict.votes} ${are(verdict.label, verdict.votes)}` : "";
-        pen.text(vote, x, y + large + 17, SMALL);
-        pen.text(length, x, y + large + 33, SMALL);
+        const vote = classes ? `${verdict.votes} ${are(verdict.label, verdict.votes)}` : "";
+        if (vote) pen.text(`nearest ${NEIGHBOURS}: ${vote}`, x, y + large + 17, tight);
+        pen.text(length, x, y + large + 33, tight);
         return { ...verdict, length, vote };
       });
       paintStrips(pen, values, walks);
@@ -269,7 +270,7 @@ export function create(spec, read) {
 
       const note = `from the nearest real ${noun}`; // the same everywhere: the lab keeps its height
       const tiles = models.map(({ title, mark }, i) => ({ name: title, value: number(found[i].distance, 2), note, mark }));
-      const each = models.map(({ title }, i) => [`${title}: ${number(found[i].distance, 2)} ${note}`, found[i].vote, found[i].length].filter(Boolean).join("; "));
+      const each = models.map(({ title }, i) => [`${title}: ${number(found[i].distance, 2)} ${note}`, found[i].vote && `of the ${NEIGHBOURS} nearest, ${found[i].vote}`, found[i].length].filter(Boolean).join("; "));
       const { x: left, width: wide, y: top, height } = where.curves;
       const [strip] = where.strips;
       const at = left + wide * t;
