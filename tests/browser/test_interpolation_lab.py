@@ -20,8 +20,11 @@ PROBE = """async ({ module, data, spec, values }) => {
   const { create, judge, place, tensorReader, fromBase64 } =
       await import(URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
   const lab = create(spec, tensorReader(fromBase64(data), spec.bytes));
-  const drawn = [];
-  const pen = new Proxy({}, { get: (_, name) => (...args) => { if (name === "digit") drawn.push(args) } });
+  const drawn = [], words = [];
+  const pen = new Proxy({}, { get: (_, name) => (...args) => {
+    if (name === "digit") drawn.push(args);
+    if (name === "text") words.push(args[0]);
+  } });
   const { tiles } = lab.paint(pen, values, 640);
   const code = (model, row) => {
     const all = tensorReader(fromBase64(data), spec.bytes)(model.codes), wide = model.layers[0].inputs;
@@ -33,7 +36,7 @@ PROBE = """async ({ module, data, spec, values }) => {
     place(path, code(model, values.from), code(model, values.to), values.t, out);
     return [...out];
   });
-  return { frames: [drawn[0], drawn[2]].map(([pixels]) => [...pixels]), places, tiles };
+  return { frames: [drawn[0], drawn[2]].map(([pixels]) => [...pixels]), places, tiles, words };
 }"""
 
 
@@ -90,7 +93,7 @@ def test_the_browser_draws_and_measures_as_pytorch_does(path, t, page, lab):
         distance, nearest = (library - halve(pixels[None])).norm(dim=1).topk(10, largest=False)
         tile = theirs["tiles"][i]
         assert float(tile["value"]) == pytest.approx(distance[0].item() / spec["typical"], abs=0.0051)
-        votes, called = map(int, re.findall(r"(\d+) (?:is a|are) (\d)", tile["note"])[0])
+        votes, called = map(int, re.findall(r"nearest 10: (\d+) (?:is a|are) (\d)", "\n".join(theirs["words"]))[i])
         counts = labels[nearest].bincount(minlength=10)
         assert votes == counts.max() == counts[called]
 

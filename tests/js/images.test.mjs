@@ -94,15 +94,16 @@ test("what lies nearest, on a plane", () => {
 
 test("what lies nearest, on a walk", () => {
   const said = (spec, width) => {
-    const { words, notes } = wordsOf(LABS.interpolation, spec, width);
-    const at = words.findIndex((text) => text.startsWith("nearest"));
-    return [...words.slice(at, at + 2), notes[0]];
+    const { words, notes, summary } = wordsOf(LABS.interpolation, spec, width);
+    const at = words.indexOf("nearest"), votes = words.filter((text) => text.startsWith("nearest 10"));
+    assert.equal(summary.includes("of the 10 nearest, "), votes.length > 0);
+    return [...words.slice(at, at + 2), ...votes.slice(0, 1), notes[0]];
   };
   const classed = { noun: "image" }, bare = { noun: "image", classes: false };
-  const votes = "from the nearest real digit; of the 10 nearest, 2 are 5s";
-  assert.deepEqual(said({}, 700), ["nearest", "real digit", votes]);
-  assert.deepEqual(said({}, 300), ["nearest", "real digit", votes]);
-  assert.deepEqual(said(classed, 700), ["nearest", "real image", "from the nearest real image; of the 10 nearest, 2 are of class 5"]);
+  const plain = ["nearest", "real digit", "nearest 10: 2 are 5s", "from the nearest real digit"];
+  assert.deepEqual(said({}, 700), plain);
+  assert.deepEqual(said({}, 300), plain);
+  assert.deepEqual(said(classed, 700), ["nearest", "real image", "nearest 10: 2 are of class 5", "from the nearest real image"]);
   assert.deepEqual(said(bare, 700), ["nearest", "real image", "from the nearest real image"]);
 });
 

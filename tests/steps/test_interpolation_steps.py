@@ -78,6 +78,9 @@ def test_step_1_between_the_0s_and_the_1s_the_bands_say_other_digits_and_fewer_a
         if images.name == "mnist":
             assert runs[0] == 0 and runs[-1] == 1 and set(runs[1:-1]) - {0, 1}
             assert min(agree) <= 6 and agree[0] >= 9 and agree[-1] == 10
+    for frame, place in ((start, 0), (middle, 12), (end, 24)):  # the count that the sentence speaks of
+        said = [word for word in frame["words"] if word.startswith("nearest 10: ")]
+        assert [int(word.split()[2]) for word in said] == [agree[place] for _, agree in bands(frame)]
     assert len({tuple(p["pixels"]) for frame in (start, middle, end) for p in frame["pictures"][0:3:2]}) == 6
 
 
@@ -108,6 +111,8 @@ def test_step_3_on_the_arc_the_code_stays_as_long_and_the_drawings_are_others(la
     assert max(lengths(line)) < 0.98 and lengths(arc) == [1, 1]
     if certain:
         assert max(lengths(line)) < 0.75
+    nearer = all(there < here for there, here in zip(distances(arc), distances(line), strict=True))
+    assert nearer == ("nearer to real digits in both networks" in lab.steps[step - 1].words)
     for one, other in zip(line["pictures"][0:3:2], arc["pictures"][0:3:2], strict=True):
         assert max(abs(a - b) for a, b in zip(one["pixels"], other["pixels"], strict=True)) > 0.25
 

@@ -146,7 +146,7 @@ class InterpolationLab(Lab):
 
 def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
     """What to try on digits: of the steps those whose promise these models keep."""
-    line, _, blend = PATHS
+    line, arc, blend = PATHS
     middle = slice(PLACES // 4, -PLACES // 4)
 
     def along(start: str, end: str, path: str) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -172,26 +172,30 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
         (start + end).norm() < 0.98 * (start.norm() + end.norm())
         for start, end in (codes[[names.index("0"), names.index("1")]] for codes in lab._codes)
     )
+    helped = bool(straight) and all(
+        of[PLACES // 2] < by[PLACES // 2] for (of, *_), (by, *_) in zip(along("0", "1", arc), straight, strict=True)
+    )
+    only = " Here the arc comes nearer to real digits in both networks; one pair proves nothing." if helped else ""
     one = max(filter(steady, (name for name in names if len(name) == 1)), key=change, default=None)
     steps = [
         (
             bool(straight),
             "Press *Play*, or move *Position t* from 0 to 1. The bands say what the ten nearest real digits are. What do they say "
-            "between the 0 and the 1, and how many agree?",
+            "between the 0 and the 1, and how many agree? The count is below each large drawing.",
             {"t": 0.0},
             ("drawings", "walk", "t"),
         ),
         (
             ghost,
-            "Set *Path* to *pixels*. Now both digits are there at once, in grey. The bands know 0s and 1s alone; but in the middle "
-            "the curves rise above those of lerp, which are dashed.",
+            "Set *Path* to *pixels*. Now both digits are there at once, in grey. The bands, votes of ten, know 0s and 1s alone, "
+            "whatever the one nearest digit is; but in the middle the curves rise above those of lerp, which are dashed.",
             {},
             ("walk", "curves", "path"),
         ),
         (
             short,
-            "Set *Path* to *slerp*. Halfway along a line the code is shorter than its two ends on average, below × 1. On the arc it "
-            "stays at × 1, and the drawings are others.",
+            "Set *Path* to *slerp*. Halfway along a line the code is shorter than its two ends on average, below ×\u00a01. On the arc it "
+            f"stays at ×\u00a01, and the drawings are others.{only}",
             {},
             ("drawings", "walk", "path"),
         ),

@@ -201,8 +201,8 @@ function start(create, root, model, alone) {
     const marks = watched.filter((name) => name in regions).map((name) => {
       const { x, y, width, height } = regions[name];
       const mark = element("div", "vae-lab-mark");
-      const edge = (/** @type {number} */ from, /** @type {number} */ length, /** @type {number} */ most) => [Math.max(0, from - 4), Math.min(most, from + length + 4)];
-      const [[left, right], [top, bottom]] = [edge(x, width, pen.width), edge(y, height, pen.height)];
+      const edge = (/** @type {number} */ from, /** @type {number} */ length, /** @type {number} */ most, beyond = 0) => [from > 4 ? from - 4 : -beyond, from + length + 4 < most ? from + length + 4 : most + beyond];
+      const [[left, right], [top, bottom]] = [edge(x, width, pen.width, 6), edge(y, height, pen.height)]; // beyond the sides: letters begin at the very edge
       Object.assign(mark.style, {
         left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
         scrollMarginTop: `${Math.max(4, HEADER - kept)}px`, scrollMarginBottom: `${strip.offsetHeight + 4}px`,

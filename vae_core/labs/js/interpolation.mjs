@@ -30,13 +30,13 @@ export function arrange(width, count = 20) {
   });
   const first = Math.floor((width - cells * cell - (cells - 1) * gap) / 2);
   const axis = { x: first + cell / 2, width: (cells - 1) * (cell + gap) };
-  const top = 26 + large + 66;
+  const top = 26 + large + 82;
   const vote = narrow ? 14 : 17;
   const pitch = cell + vote + (narrow ? 7 : 10);
   const strips = [0, 1].map((i) => ({ x: first, y: top + i * pitch, cell, step: cell + gap, cells }));
   const votes = strips.map(({ y }) => ({ ...axis, y: y + cell + 3, height: vote }));
   const ends = [1, width - 1 - cell].map((x) => ({ x, y: top + (pitch - 6) / 2, size: cell }));
-  const curves = { ...axis, y: top + 2 * pitch + 54, height: narrow ? 56 : 66 };
+  const curves = { ...axis, y: top + 2 * pitch + 62, height: narrow ? 56 : 66 };
   const columns = narrow ? 10 : 20, thumb = (width - 2) / columns;
   const lines = Math.ceil(count / columns);
   const pick = [0, 1].map((i) => ({ x: 1, y: curves.y + curves.height + 56 + i * (lines * thumb + 24), width: thumb * Math.min(columns, count), height: lines * thumb, thumb, columns }));
@@ -253,35 +253,37 @@ export function create(spec, read) {
         const { x, y, size: large, near } = where.frames[i];
         decode(model, from, to, path, [t], model.now);
         const verdict = measure(model.now, 0);
+        const tight = { ...SMALL, ...(where.narrow ? { size: 11 } : {}) };
         pen.text(titleOf(model), x, y - 9, { ...HEADING, colour: model.word });
         pen.digit(model.now, x, y, large, { side, channels, frame: model.mark });
         pen.digit(library, near.x, near.y, near.size, { side: side >> 1, channels, at: verdict.row * half, smooth: true });
-        ["nearest", `real ${noun}`].forEach((line, k) => pen.text(line, near.x, near.y - 18 + 14 * k, { ...SMALL, ...(where.narrow ? { size: 11 } : {}) }));
+        ["nearest", `real ${noun}`].forEach((line, k) => pen.text(line, near.x, near.y - 18 + 14 * k, tight));
         const length = PATHS[path] === "pixels" ? "no code" : `code’s length × ${number(lengthOf(model, values), 2)}`;
-        pen.text(length, x, y + large + 17, SMALL);
-        return { ...verdict, length };
+        const vote = classes ? `${verdict.votes} ${are(verdict.label, verdict.votes)}` : "";
+        if (vote) pen.text(`nearest ${NEIGHBOURS}: ${vote}`, x, y + large + 17, tight);
+        pen.text(length, x, y + large + 33, tight);
+        return { ...verdict, length, vote };
       });
       paintStrips(pen, values, walks);
       paintCurves(pen, walks, before, t);
       const handles = paintPictures(pen, values);
 
-      /** @param {typeof found[0]} found */
-      const note = ({ label, votes }) => `from the nearest real ${noun}${classes ? `; of the ${NEIGHBOURS} nearest, ${votes} ${are(label, votes)}` : ""}`;
-      const tiles = models.map(({ title, mark }, i) => ({ name: title, value: number(found[i].distance, 2), note: note(found[i]), mark }));
-      const each = models.map(({ title }, i) => `${title}: ${number(found[i].distance, 2)} ${note(found[i])}; ${found[i].length}`);
+      const note = `from the nearest real ${noun}`; // the same everywhere: the lab keeps its height
+      const tiles = models.map(({ title, mark }, i) => ({ name: title, value: number(found[i].distance, 2), note, mark }));
+      const each = models.map(({ title }, i) => [`${title}: ${number(found[i].distance, 2)} ${note}`, found[i].vote && `of the ${NEIGHBOURS} nearest, ${found[i].vote}`, found[i].length].filter(Boolean).join("; "));
       const { x: left, width: wide, y: top, height } = where.curves;
       const [strip] = where.strips;
       const at = left + wide * t;
       pen.line([[at, strip.y - 4], [at, where.votes[1].y + where.votes[1].height + 4]], { colour: "ink", width: 1.5 });
       /** @type {Handle} strips, votes and curves are one axis of t, to drag along */
       const handle = {
-        x: at, y: where.votes[1].y + where.votes[1].height + 29, axis: "x", colour: "ink", hint: "drag me",
+        x: at, y: where.votes[1].y + where.votes[1].height + 37, axis: "x", colour: "ink", hint: "drag me",
         track: { x: left - strip.cell / 2, y: strip.y - 6, width: wide + strip.cell, height: top + height + 20 - strip.y },
         move: (px) => ({ t: (px - left) / wide }),
       };
       const regions = {
-        drawings: { x: 0, y: 4, width, height: where.frames[0].size + 44 },
-        walk: { x: 0, y: strip.y - 42, width, height: where.votes[1].y + where.votes[1].height + 44 - strip.y },
+        drawings: { x: 0, y: 4, width, height: where.frames[0].size + 60 },
+        walk: { x: 0, y: strip.y - 42, width, height: where.votes[1].y + where.votes[1].height + 52 - strip.y },
         curves: { x: 0, y: top - 24, width, height: height + 44 },
         pictures: { x: 0, y: where.pick[0].y - 22, width, height: where.height - where.pick[0].y + 22 },
       };
