@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 JS = "vae_core/labs/js"
 SLIPS = {
-    "a word for a number": (f"{JS}/posterior.mjs", "arrange(width, units);", "arrange(width, String(units));"),
+    "a word for a number": (f"{JS}/posterior.mjs", "arrange(width, units, count);", "arrange(width, String(units), count);"),
     "a control that has no such part": (f"{JS}/elbo.mjs", "max: high", "most: high"),
     "what may be missing": (f"{JS}/dimension.mjs", "if (!means || !logVars) return null;", ""),
     "no type at all": (f"{JS}/vae.mjs", "(middle, i) => unitKl", "(middle, i = (a) => a) => unitKl"),

@@ -73,7 +73,7 @@ class ManifoldLab(Lab):
     """
 
     module = "manifold.mjs"
-    tall = (746, 746)
+    tall = (746, 700)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         lent = ae is None and vae is None
@@ -130,7 +130,7 @@ class ManifoldLab(Lab):
             steps=maps(bool(spec["way"])) if self.books else (),
             caption=f"Dots: {len(x):,} test images ({images.title}){coloured}; {outside} of them lie beyond the edges. σ: standard "
             "deviations of each model's own codes, counted from their middle. The two markers stand at the same place in σ, on two "
-            f"maps that have nothing to do with each other. The disc around it reaches to the nearest code. In the grid of drawings, cells "
+            f"maps that have nothing to do with each other. The disc around a marker reaches to the nearest code. In the grid of drawings, cells "
             f"farther than {HOLE} σ from any code are red; a normal draw is one of {DRAWS:,} with mean 0 σ and standard deviation 1 σ."
             f"{whose}",
         )

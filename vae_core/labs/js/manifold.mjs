@@ -21,13 +21,13 @@ export function arrange(width, key = true) {
   const narrow = width < 520;
   const gutter = narrow ? 1 : GUTTER;
   const column = Math.floor((width - (narrow ? 6 : 24)) / 2);
-  const side = Math.min(270, column - gutter - 12); // 12: for the marker at the edge
-  const size = narrow ? Math.min(84, column - 84) : 104;
+  const side = Math.min(224, column - gutter - 12); // 12: for the marker at the edge; 224: so that on the first page marker and drawings fit above the controls
+  const size = narrow ? Math.min(84, column - 84) : 84;
   return [0, 1].map((i) => {
     const x = gutter + i * (width - column);
     const digit = { x, y: key ? 46 : 26, size };
     const y = digit.y + size + 26;
-    return { narrow, x, y, side, width: side, height: side, digit, words: { x: x + size + (narrow ? 7 : 16), y: digit.y + (narrow ? 12 : 24) }, bottom: y + side + 20 };
+    return { narrow, x, y, side, width: side, height: side, digit, words: { x: x + size + (narrow ? 7 : 16), y: digit.y + (narrow ? 12 : 18) }, bottom: y + side + 20 };
   });
 }
 

@@ -138,7 +138,7 @@ export function create(spec, read) {
       const other = unit === i + 1 ? {} : { unit: i + 1, stretch: 1 };
       return {
         x: Math.min(bars.x + bars.width, Math.max(bars.x, toX(mean[i]))), y, axis: "x", quiet: true,
-        hint: i === Math.max(0, unit - 1) ? "drag a bar" : "", room: bars.x + bars.width,
+        hint: i === Math.max(0, unit - 1) && Math.abs(mean[i]) <= REACH ? "drag a bar" : "", room: bars.x + bars.width,
         box: { x: toX(mean[i]) - 20, y: y - bars.pitch / 2, width: 40, height: bars.pitch },
         move: (x) => ({ ...other, shift: (x - bars.x) / bars.unit - REACH - was }),
       };
@@ -186,7 +186,7 @@ export function create(spec, read) {
 
       const changed = values.shift !== 0 || values.stretch !== 1;
       /** @param {"rate" | "distortion" | "elbo"} key @param {string} words */
-      const note = (key, words) => (changed ? `was ${number(then[key])} nats` : `nats, ${words}`);
+      const note = (key, words) => (changed ? `was ${number(then[key])}` : `nats, ${words}`);
       const tiles = [
         { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean"), mark: "distortion" },
         { name: "Rate", value: number(now.rate), note: now.rate === Infinity ? "for a point" : note("rate", "exact"), mark: "rate" },
