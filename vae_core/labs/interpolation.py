@@ -41,7 +41,7 @@ class InterpolationLab(Lab):
     """
 
     module = "interpolation.mjs"
-    tall = (1121, 982)
+    tall = (1081, 983)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side, channels = square(images)

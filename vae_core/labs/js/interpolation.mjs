@@ -30,7 +30,7 @@ export function arrange(width, count = 20) {
   });
   const first = Math.floor((width - cells * cell - (cells - 1) * gap) / 2);
   const axis = { x: first + cell / 2, width: (cells - 1) * (cell + gap) };
-  const top = 26 + large + 82;
+  const top = 26 + large + 88;
   const vote = narrow ? 14 : 17;
   const pitch = cell + vote + (narrow ? 7 : 10);
   const strips = [0, 1].map((i) => ({ x: first, y: top + i * pitch, cell, step: cell + gap, cells }));
@@ -282,8 +282,8 @@ export function create(spec, read) {
         move: (px) => ({ t: (px - left) / wide }),
       };
       const regions = {
-        drawings: { x: 0, y: 4, width, height: where.frames[0].size + 60 },
-        walk: { x: 0, y: strip.y - 42, width, height: where.votes[1].y + where.votes[1].height + 52 - strip.y },
+        drawings: { x: 0, y: 4, width, height: where.frames[0].size + 58 },
+        walk: { x: 0, y: strip.y - 44, width, height: where.votes[1].y + where.votes[1].height + 61 - strip.y },
         curves: { x: 0, y: top - 24, width, height: height + 44 },
         pictures: { x: 0, y: where.pick[0].y - 22, width, height: where.height - where.pick[0].y + 22 },
       };
