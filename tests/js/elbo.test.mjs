@@ -54,7 +54,7 @@ test("everything inside, nothing on top of anything, at every width", () => {
   for (const width of [240, 309, 343, 519, 559, 560, 640, 686, 768]) {
     const { narrow, curves, chart, bars, height } = arrange(width);
     assert.ok(curves.x + curves.width < width && chart.x + chart.width <= width && bars.x + bars.width < width, `sides at ${width}`);
-    assert.ok(chart.width > 150 && bars.width > 140 && bars.y - 48 > curves.y + curves.height + 20, `bars at ${width}`);
+    assert.ok(chart.width > 150 && bars.width > 140 && bars.y - 46 > curves.y + curves.height + 20, `bars at ${width}`);
     assert.ok(narrow ? chart.y - 24 > bars.y + bars.height + 12 : chart.x > curves.x + curves.width + 10 && chart.y + chart.height < bars.y - 58, `p(x) at ${width}`);
     assert.ok(Math.max(bars.y + bars.height, chart.y + chart.height) + 20 < height, `below at ${width}`);
   }

@@ -24,8 +24,8 @@ STEPS = (
         watch=("curve", "mean"),
     ),
     Step(
-        "Press *Draw new ε* a few times, or *Play*. But for chance, each heap of estimates stays centred on the exact slope. "
-        "Whose bracket is the shortest?",
+        "Press *Draw new ε* a few times, or *Play*. But for chance, each heap stays centred on the exact slope. Whose "
+        "bracket is shortest?",
         {"draw": 5},
         ("heaps", "draw"),
     ),
@@ -38,8 +38,8 @@ STEPS = (
         watch=("heaps", "std"),
     ),
     Step(
-        "Choose *f(z) =* sin 8z: now pathwise scatters most. Then choose 1 if z > 0, else 0: it does not scatter at all. Where "
-        "are its estimates, and where is the exact slope?",
+        "Choose *f(z) =* sin 8z: pathwise scatters most. Then 1 if z > 0, else 0: it does not scatter. Where is it, and where "
+        "is the exact slope?",
         {"draw": 5},
         ("heaps", "f"),
     ),

@@ -77,9 +77,9 @@ const OUTSIDE = { size: 12, weight: 700, colour: "accent", base: "middle", halo:
 /** Where things stand at this width: the curves over z, p(x) beside them, and the bars below; on a phone p(x) comes last. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
-  const curves = { x: 1, y: narrow ? 58 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 124 : 214 };
-  const row = narrow ? 22 : 24;
-  const bars = { x: 80, y: curves.y + curves.height + (narrow ? 74 : 78), width: width - 90, row, height: 3 * row };
+  const curves = { x: 1, y: narrow ? 50 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 118 : 214 };
+  const row = narrow ? 20 : 24;
+  const bars = { x: 80, y: curves.y + curves.height + (narrow ? 68 : 78), width: width - 90, row, height: 3 * row };
   const foot = bars.y + bars.height + 18;
   const left = curves.x + curves.width + 28;
   const chart = narrow ? { x: 1, y: foot + 38, width: width - 2, height: 76 } : { x: left, y: curves.y, width: width - 1 - left, height: curves.height };
@@ -133,7 +133,7 @@ export function create(spec) {
     let right = curves.x;
     entries.forEach(([words, style, colour], i) => {
       const x = narrow ? 1 + (i % 2) * (curves.width / 2) : right;
-      const y = narrow ? 14 + 22 * Math.floor(i / 2) : 14;
+      const y = narrow ? 14 + 18 * Math.floor(i / 2) : 14;
       pen.line([[x, y - 4], [x + 20, y - 4]], style);
       pen.text(words, x + 26, y, { size: 13, weight: 600, colour });
       right = x + 26 + pen.measure(words, { size: 13, weight: 600 }) + 24;
@@ -265,7 +265,7 @@ export function create(spec) {
       const regions = {
         curves: { ...curves, y: 0, height: curves.y + curves.height + 20 },
         chart: { ...chart, height: chart.height + 20 },
-        bars: { x: 1, y: bars.y - 48, width: width - 2, height: bars.height + 64 },
+        bars: { x: 1, y: bars.y - 46, width: width - 2, height: bars.height + 62 },
       };
       return { summary, tiles, handles, regions };
     },
