@@ -155,6 +155,9 @@ def test_what_lies_beyond_an_axis_is_told_at_its_edge(lab):
     wide, far = frames(lab, state_of(lab, **acts), state_of(lab, mean=2, std=1.5, samples="64"))
     told = [call[1] for call in wide["calls"] if call[0] == "beyond"]
     spread = next(tile["note"].split()[1] for tile in wide["tiles"] if tile["name"] == "Score function")
-    assert any(word.endswith(f" ± {spread}") for word in wide["words"]) and sum(word.endswith(" more") for word in told) >= 2
+    assert (
+        any(word.endswith(f" ± {spread}") for word in wide["words"])
+        and sum(word.endswith(" more") for word in told) >= 2
+    )
     edges = [call for call in far["calls"] if call[0] == "beyond"]
     assert edges and "↑" in far["words"]

@@ -38,8 +38,8 @@ STEPS = (
         watch=("heaps", "std"),
     ),
     Step(
-        "Choose *f(z) =* sin 8z: pathwise scatters most. Then 1 if z > 0, else 0: it does not scatter. Where is it, and where "
-        "is the exact slope?",
+        "Choose *f(z) =* sin 8z: pathwise scatters most. Then 1 if z > 0, else 0: it does not scatter. Does it lie on the "
+        "exact slope?",
         {"draw": 5},
         ("heaps", "f"),
     ),

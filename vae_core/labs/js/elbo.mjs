@@ -213,8 +213,8 @@ export function create(spec) {
       else pen.box(x - STUB, y + i * row, STUB, row - 8, style);
     };
     const red = { ...HEADING, colour: "gap" };
-    pen.words([["log p(x) = ELBO + ", HEADING], ["KL(q ‖ posterior)", red]], 1, y - 34);
-    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [` nats, least ${number(least, least < 5e-4 ? 0 : 3)}`, SMALL]], 1, y - 15);
+    pen.words([["log p(x) = ELBO + ", HEADING], ["KL(q ‖ posterior)", red]], 1, y - 31);
+    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [` nats, least ${number(least, least < 5e-4 ? 0 : 3)}`, SMALL]], 1, y - 13);
     pen.axes({ x, y: y - 4, width, height: height + 4 }, {
       x: { to: at, ticks: ticks(-MOST, 0), rule: () => ({}), align: (tick) => (tick === 0 ? "right" : "center") },
     });
@@ -261,9 +261,10 @@ export function create(spec) {
         `${number(values.std, 2)}. log p(x) ${number(evidence, 3)} is the ELBO, ${number(elbo, 3)}, plus KL from q to the posterior, ${number(gap, 3)} nats; ` +
         `the least that the sliders reach is ${number(least, 3)}. Distortion ${number(distortion, 3)}, rate ${number(rate, 3)}.` +
         (spec.draws ? ` Of ${spec.draws} draws from q ${Math.round(spec.draws * below(-values.mean / values.std))} fall left of z = 0 on average.` : "");
-      const { curves, chart, bars } = place;
+      const { curves, chart, bars, narrow } = place;
+      const top = narrow ? 0 : curves.y; // on a phone with the names of the curves
       const regions = {
-        curves: { ...curves, y: 0, height: curves.y + curves.height + 20 },
+        curves: { ...curves, y: top, height: curves.y - top + curves.height + 20 },
         chart: { ...chart, height: chart.height + 20 },
         bars: { x: 1, y: bars.y - 46, width: width - 2, height: bars.height + 62 },
       };

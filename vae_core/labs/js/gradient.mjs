@@ -189,9 +189,9 @@ export function create(spec) {
       if (y < curve.y && Math.abs(z) < REACH) pen.text("↑", x, curve.y + 10, { size: 12, weight: 700, colour: "accent", align: "center", halo: true });
     }
     const words = [`height ${brief(f(first.z))}`, `slope ${brief(slope(first.z))}`];
-    const side = first.x + 14 + Math.max(...words.map((line) => pen.measure(line, { weight: 700 }))) < curve.x + curve.width + 9 ? 1 : -1;
+    const side = first.x + 14 + Math.max(...words.map((line) => pen.measure(line, { size: 12, weight: 700 }))) < curve.x + curve.width + 9 ? 1 : -1;
     const top = Math.min(bottom - 24, Math.max(curve.y + 16, first.y - 4));
-    words.forEach((line, i) => pen.text(line, first.x + 14 * side, top + 16 * i, { weight: 700, colour: "accent", align: side > 0 ? "left" : "right", halo: true }));
+    words.forEach((line, i) => pen.text(line, first.x + 14 * side, top + 16 * i, { size: 12, weight: 700, colour: "accent", align: side > 0 ? "left" : "right", halo: true }));
     pen.words([["f(z)", { ...HEADING, size: 13 }], [",  ", SMALL], ["the cloud q", { size: 12, colour: "accent", weight: 700 }], ["  and its draws z", SMALL]], curve.x, bottom + 36);
     pen.frame(curve);
     return { x: first.x - 9, y: first.y - 9, width: 18, height: 18 };
