@@ -36,6 +36,12 @@ def red(frame):
     return box[3]
 
 
+def equation(frame):
+    """The numbers above the bars."""
+    said = ["".join(words for words, _ in call[1]) for call in frame["calls"] if call[0] == "words"]
+    return next(words for words in said if " nats" in words)
+
+
 def curve(frame, colour, width):
     """The heights of a curve over z, in pixels above the axis."""
     curves = frame["regions"]["curves"]
@@ -112,6 +118,7 @@ def test_step_3_one_bump_is_better_than_both(lab, width):
     assert 4 * min(red(left), red(right)) < red(both) < red(begun)
     for one in (left, right):
         assert number(one, "KL, the gap") == pytest.approx(0.724, abs=5e-4) and "0.724" in one["tiles"][2]["note"]
+        assert equation(one).endswith("+ 0.724 nats, least 0.724")
         assert red(one) > 15
     answers = [gap_at(lab, BUMPS, 2.0, mean, std) for mean in (-0.2, 0.0, 0.2) for std in np.arange(0.6, 2.01, 0.05)]
     assert min(answers) == pytest.approx(number(both, "KL, the gap"), abs=1e-3)  # no q over both does better
@@ -145,7 +152,9 @@ def test_propose_2_the_wide_q_is_called_far_worse(propose, width):
 
 
 def test_propose_3_only_the_wide_q_draws_on_both_bumps(propose):
-    narrow, wide = frames(propose, state_of(propose, 3), state_of(propose, 3, mean=0.0, std=1.2))
+    wide, narrow = frames(propose, state_of(propose, 3), state_of(propose, 3, mean=1.3, std=0.2))
+    assert {"128 of 256 draws ←", "→ 128"} <= set(wide["words"])
+    assert {"0 of 256 draws ←", "→ 256"} <= set(narrow["words"])
     for frame, least, most in ((narrow, 0, 1e-6), (wide, 20, 90)):
         z, heights = q_of(frame)
         bumps = posterior_of(frame)[1] > 0.1 * posterior_of(frame)[1].max()
@@ -174,6 +183,22 @@ def test_a_q_too_tall_is_cut_with_its_height_and_changes_no_other_curve(lab):
     wide, tall = frames(lab, state_of(lab, decoder=LINEAR), state_of(lab, decoder=LINEAR, std=0.05))
     assert "↑ 8.0" in tall["words"] and not any(word.startswith("↑") for word in wide["words"])
     np.testing.assert_array_equal(posterior_of(wide)[1], posterior_of(tall)[1])
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_a_bar_beyond_the_axis_leaves_a_stub_of_its_colour_beside_it(lab, width):
+    (frame,) = frames(lab, state_of(lab, decoder=BUMPS, x=-3.0), width=width)
+    assert number(frame, "log p(x)") < -10
+    end = axes(frame)[-1][1]["x"]
+    stubs = [call for call in frame["calls"] if call[0] == "box" and call[1] + call[3] == end]
+    assert [call[-1].get("fill") or call[-1]["stroke"] for call in stubs][:3] == ["ink", "ink", "gap"]
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_the_arrows_of_the_handle_of_x_stay_inside(lab, width):
+    for frame in frames(lab, state_of(lab, x=-3.0), state_of(lab, x=3.0), width=width):
+        chart, handle = frame["regions"]["chart"], frame["handles"][2]
+        assert chart["x"] + 18 < handle["x"] < chart["x"] + chart["width"] - 18
 
 
 def gap_at(lab, decoder, x, mean, std):

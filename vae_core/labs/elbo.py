@@ -43,18 +43,21 @@ PROPOSING = (
         ("curves", "bars"),
     ),
     Step(
-        "Here q sits on one bump. Set *q's mean* to 0 and *q's std* to 1.2. What does the gap say of that q?",
+        "This q sits on one bump. Set *q's mean* to 0 and *q's std* to 1.2. What does the gap say of that q?",
         {"decoder": BUMPS, "x": 2.0, "mean": 1.3, "std": 0.2},
         ("curves", "bars"),
     ),
     Step(
-        "Think of 256 draws from this q. How many fall on the left bump? Set *q's mean* to 0 and *q's std* to 1.2, and ask again.",
-        {"decoder": BUMPS, "x": 2.0, "mean": 1.3, "std": 0.2},
+        "At the top stands how many of 256 draws from q fall left and right of z = 0, on average. Set *q's mean* to 1.3 and *q's "
+        "std* to 0.2. How many are left for the left bump?",
+        {"decoder": BUMPS, "x": 2.0, "mean": 0.0, "std": 1.2},
         ("curves",),
     ),
 )
 """What to try where q proposes the z at which to look: the best q by its gap is not the best place to look from."""
 STEPS = {"fitting": FITTING, "proposing": PROPOSING}
+DRAWS = 256
+"""Of how many draws the lab tells on which side they fall, where q proposes: the most that chapter 9 takes."""
 
 
 class ElboLab(Lab):
@@ -75,7 +78,10 @@ class ElboLab(Lab):
             raise ValueError(f"steps is {steps!r}, and there are {' and '.join(STEPS)}")
         super().__init__(
             [MEAN, STD, X, Choice("decoder", "Decoder", DECODERS)],
-            {"least": [least_gap(model) for model in EXACT_MODELS.values()]},
+            {
+                "least": [least_gap(model) for model in EXACT_MODELS.values()],
+                "draws": DRAWS if steps == "proposing" else 0,
+            },
             b"",
             steps=STEPS[steps],
             legend=("distortion", "rate", "gap"),

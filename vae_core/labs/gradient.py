@@ -19,14 +19,15 @@ STEPS = (
         watch=("rails", "mean", "std", "draw"),
     ),
     Step(
-        "Move *mean* by small steps and watch the large dot. Its height changes by its slope times the way it went. This is the "
-        "whole trick.",
+        "Move *mean* by one step and watch the large dot. Its height changes by its slope times the way it went: nearly, for a "
+        "small step. This is the whole trick.",
         watch=("curve", "mean"),
     ),
     Step(
-        "Press *Draw new ε* a few times, or *Play*. Each heap of estimates stays centred on the exact slope. Whose bracket is "
-        "the shortest?",
-        watch=("heaps", "draw"),
+        "Press *Draw new ε* a few times, or *Play*. But for chance, each heap stays centred on the exact slope. Whose "
+        "bracket is shortest?",
+        {"draw": 5},
+        ("heaps", "draw"),
     ),
     Step(
         "Choose *f(z) =* z² + 10. Adding 10 changes no slope. Whose bracket grows?",
@@ -37,9 +38,10 @@ STEPS = (
         watch=("heaps", "std"),
     ),
     Step(
-        "Choose *f(z) =* sin 8z: now pathwise scatters most. Then choose 1 if z > 0, else 0: it does not scatter at all. Where "
-        "are its estimates, and where is the exact slope?",
-        watch=("heaps", "f"),
+        "Choose *f(z) =* sin 8z: pathwise scatters most. Then 1 if z > 0, else 0: it does not scatter. Does it lie on the "
+        "exact slope?",
+        {"draw": 5},
+        ("heaps", "f"),
     ),
 )
 

@@ -6,13 +6,15 @@ import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
  * @typedef {{f: (z: number) => number, std: number}} Decoder
- * @typedef {{least: number[][], controls: [Slider, Slider, Slider, Choice]}} ElboSpec  mean, std, x and decoder
+ * @typedef {{least: number[][], draws: number, controls: [Slider, Slider, Slider, Choice]}} ElboSpec  mean, std, x and decoder;
+ *   `draws`: of how many draws from q the lab tells where they fall, or 0
  */
 
 const REACH = 10; // of the integrals, in standard deviations
 const NODES = 1000;
 const SHOWN = 4; // how far the axis of z goes to both sides
 const MOST = 10; // how far the axis of nats goes, whatever is set: a bar that moves has moved
+const STUB = 6; // pixels of a bar that lies beyond it
 const COARSE = 400; // nodes for the curve p(x), which is only looked at
 const ALONG = 90; // points of it
 
@@ -57,6 +59,14 @@ export function measure(decoder, x, mean, std) {
   return { evidence, rate, distortion, elbo: -(rate + distortion), gap: Math.max(0, gap) };
 }
 
+/** The share of draws of N(0, 1) that fall below `end`. @param {number} end */
+export function below(end) {
+  const step = (Math.max(-REACH, Math.min(REACH, end)) + REACH) / NODES;
+  let sum = 0;
+  for (let i = 0; i <= NODES; i++) sum += (i % NODES ? 1 : 0.5) * Math.exp(logNormal(i * step - REACH, 0, 1));
+  return sum * step;
+}
+
 /** @type {LineStyle[]} */
 const [PRIOR, LIKELIHOOD, POSTERIOR] = [{ colour: "muted", width: 1.5, dash: [6, 4] }, { colour: "ink", width: 2, dash: [2, 3] }, { colour: "ink", width: 2.5 }];
 /** @type {TextStyle} */
@@ -67,9 +77,9 @@ const OUTSIDE = { size: 12, weight: 700, colour: "accent", base: "middle", halo:
 /** Where things stand at this width: the curves over z, p(x) beside them, and the bars below; on a phone p(x) comes last. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
-  const curves = { x: 1, y: narrow ? 58 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 124 : 214 };
-  const row = narrow ? 22 : 24;
-  const bars = { x: 80, y: curves.y + curves.height + (narrow ? 74 : 78), width: width - 90, row, height: 3 * row };
+  const curves = { x: 1, y: narrow ? 50 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 118 : 214 };
+  const row = narrow ? 20 : 24;
+  const bars = { x: 80, y: curves.y + curves.height + (narrow ? 68 : 78), width: width - 90, row, height: 3 * row };
   const foot = bars.y + bars.height + 18;
   const left = curves.x + curves.width + 28;
   const chart = narrow ? { x: 1, y: foot + 38, width: width - 2, height: 76 } : { x: left, y: curves.y, width: width - 1 - left, height: curves.height };
@@ -82,7 +92,7 @@ export function create(spec) {
   let place = arrange(640);
 
   const across = () => [place.curves.x, place.curves.x + place.curves.width];
-  const along = () => [place.chart.x + 10, place.chart.x + place.chart.width - 10];
+  const along = () => [place.chart.x + 20, place.chart.x + place.chart.width - 20]; // room for the arrows of the handle
   const toX = (/** @type {number} */ z) => scale([-SHOWN, SHOWN], across())(z);
   const toZ = (/** @type {number} */ px) => scale(across(), [-SHOWN, SHOWN])(px);
   const toColumn = (/** @type {number} */ x) => scale([low, high], along())(x);
@@ -123,7 +133,7 @@ export function create(spec) {
     let right = curves.x;
     entries.forEach(([words, style, colour], i) => {
       const x = narrow ? 1 + (i % 2) * (curves.width / 2) : right;
-      const y = narrow ? 14 + 22 * Math.floor(i / 2) : 14;
+      const y = narrow ? 14 + 18 * Math.floor(i / 2) : 14;
       pen.line([[x, y - 4], [x + 20, y - 4]], style);
       pen.text(words, x + 26, y, { size: 13, weight: 600, colour });
       right = x + 26 + pen.measure(words, { size: 13, weight: 600 }) + 24;
@@ -166,7 +176,12 @@ export function create(spec) {
     if (bottom - up * q(mean) < curves.y) pen.text(`↑ ${number(q(mean))}`, toX(mean) + (mean > 0 ? -24 : 24), top, { ...OUTSIDE, align: mean > 0 ? "right" : "left" });
     // where q is narrow, far enough below the other to be taken hold of
     const lower = Math.max(bottom - up * q(mean + std), top + Math.sqrt(Math.max(0, 34 ** 2 - (side - toX(mean)) ** 2)));
-    if (toX(mean + std) > right) pen.beyond(`mean + std: ${number(mean + std, 2)}`, right, curves.y + 14, 1, OUTSIDE);
+    if (toX(mean + std) > right) pen.beyond(`mean + std: ${number(mean + std, 2)}`, right, curves.y + (spec.draws ? 32 : 14), 1, OUTSIDE);
+    if (spec.draws) {
+      const left = Math.round(spec.draws * below(-mean / std));
+      pen.text(`${left} of ${spec.draws} draws ←`, toX(0) - 6, curves.y + 14, { ...OUTSIDE, align: "right" });
+      pen.text(`→ ${spec.draws - left}`, toX(0) + 6, curves.y + 14, { ...OUTSIDE, align: "left" });
+    }
     return [
       { x: toX(mean), y: top, axis: "x", hint: "drag me", move: (to) => ({ mean: toZ(to) }) },
       { x: side, y: Math.min(lower, bottom - 10), axis: "x", move: (to) => ({ std: std + toZ(to) - toZ(side) }) },
@@ -187,24 +202,28 @@ export function create(spec) {
     return { x: toColumn(x), y: top, axis: "x", colour: "ink", move: (to) => ({ x: scale(along(), [low, high])(to) }) };
   }
 
-  /** Nats from left to right, zero at the right end: what adds up to log p(x), and what the ELBO is made of. @param {Pen} pen @param {ReturnType<typeof measure>} found */
-  function paintBars(pen, { evidence, elbo, rate, distortion, gap }) {
+  /** Nats from left to right, zero at the right end: what adds up to log p(x), and what the ELBO is made of. @param {Pen} pen @param {ReturnType<typeof measure>} found @param {number} least */
+  function paintBars(pen, { evidence, elbo, rate, distortion, gap }, least) {
     const { x, y, width, row, height } = place.bars;
     const at = (/** @type {number} */ nats) => scale([-MOST, 0], [x, x + width])(Math.max(-MOST, nats));
     const middle = (/** @type {number} */ i) => y + i * row + (row - 8) / 2;
-    /** @param {number} i @param {number} from @param {number} to @param {FillStyle} style */
-    const bar = (i, from, to, style) => pen.box(at(from), y + i * row, Math.max(1, at(to) - at(from)), row - 8, style);
+    /** One that lies wholly beyond the axis leaves a stub before it. @param {number} i @param {number} from @param {number} to @param {FillStyle} style */
+    const bar = (i, from, to, style) => {
+      if (to > -MOST) pen.box(at(from), y + i * row, Math.max(1, at(to) - at(from)), row - 8, style);
+      else pen.box(x - STUB, y + i * row, STUB, row - 8, style);
+    };
     const red = { ...HEADING, colour: "gap" };
-    const [first, second] = place.narrow ? [y - 34, y - 15] : [y - 24, y - 24];
-    pen.words([["log p(x) = ELBO + ", HEADING], ["KL(q ‖ posterior)", red]], 1, first);
-    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [" nats", SMALL]], place.narrow ? 1 : x + width / 2, second);
+    pen.words([["log p(x) = ELBO + ", HEADING], ["KL(q ‖ posterior)", red]], 1, y - 31);
+    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [` nats, least ${number(least, least < 5e-4 ? 0 : 3)}`, SMALL]], 1, y - 13);
     pen.axes({ x, y: y - 4, width, height: height + 4 }, {
       x: { to: at, ticks: ticks(-MOST, 0), rule: () => ({}), align: (tick) => (tick === 0 ? "right" : "center") },
     });
-    ["log p(x)", "ELBO + KL", "−ELBO"].forEach((words, i) => pen.text(words, x - 8, middle(i), { size: 12, align: "right", base: "middle" }));
-    if (evidence > -MOST) bar(0, -MOST, evidence, { fill: "ink", alpha: 0.6 });
-    if (elbo > -MOST) bar(1, -MOST, elbo, { stroke: "ink", line: 1.5 });
+    ["log p(x)", "ELBO + KL"].forEach((words, i) => pen.text(words, x - 8, middle(i), { size: 12, align: "right", base: "middle" }));
+    ["distortion", "+ rate"].forEach((words, i) => pen.text(words, x - 8, middle(2) - 5 + 13 * i, { size: 12, align: "right", base: "middle" }));
+    bar(0, -MOST, evidence, { fill: "ink", alpha: 0.6 });
+    bar(1, -MOST, elbo, { stroke: "ink", line: 1.5 });
     if (evidence > -MOST) bar(1, elbo, evidence, { fill: "gap" });
+    else pen.box(x - STUB / 2, y + row, STUB / 2, row - 8, { fill: "gap" }); // and half of one
     for (const { words, from, to } of [
       { words: "rate", from: elbo, to: elbo + rate },
       { words: "distortion", from: elbo + rate, to: elbo + rate + distortion },
@@ -229,7 +248,7 @@ export function create(spec) {
       const { evidence, rate, distortion, elbo, gap } = found;
       const least = leastGap(values);
       const handles = [...paintCurves(pen, values, evidence), paintChart(pen, values, evidence)];
-      paintBars(pen, found);
+      paintBars(pen, found, least);
 
       const note = gap < 5e-4 ? "zero: q is the posterior" : `on these sliders at least ${number(least, least < 5e-4 ? 0 : 3)}`;
       const tiles = [
@@ -240,12 +259,14 @@ export function create(spec) {
       const summary =
         `Decoder ${options[values.decoder]}, observed x = ${number(values.x, 2)}, q a normal density with mean ${number(values.mean, 2)} and standard deviation ` +
         `${number(values.std, 2)}. log p(x) ${number(evidence, 3)} is the ELBO, ${number(elbo, 3)}, plus KL from q to the posterior, ${number(gap, 3)} nats; ` +
-        `the least that the sliders reach is ${number(least, 3)}. Distortion ${number(distortion, 3)}, rate ${number(rate, 3)}.`;
+        `the least that the sliders reach is ${number(least, 3)}. Distortion ${number(distortion, 3)}, rate ${number(rate, 3)}.` +
+        (spec.draws ? ` Of ${spec.draws} draws from q ${Math.round(spec.draws * below(-values.mean / values.std))} fall left of z = 0 on average.` : "");
       const { curves, chart, bars, narrow } = place;
+      const top = narrow ? 0 : curves.y; // on a phone with the names of the curves
       const regions = {
-        curves: { ...curves, height: curves.height + 20 },
+        curves: { ...curves, y: top, height: curves.y - top + curves.height + 20 },
         chart: { ...chart, height: chart.height + 20 },
-        bars: { x: 1, y: bars.y - (narrow ? 48 : 38), width: width - 2, height: bars.height + (narrow ? 64 : 54) },
+        bars: { x: 1, y: bars.y - 46, width: width - 2, height: bars.height + 62 },
       };
       return { summary, tiles, handles, regions };
     },

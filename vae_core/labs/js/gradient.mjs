@@ -188,9 +188,10 @@ export function create(spec) {
     for (const { z, x, y } of dots) {
       if (y < curve.y && Math.abs(z) < REACH) pen.text("↑", x, curve.y + 10, { size: 12, weight: 700, colour: "accent", align: "center", halo: true });
     }
-    const words = `slope ${brief(slope(first.z))}`;
-    const side = first.x + 14 + pen.measure(words, { weight: 700 }) < curve.x + curve.width + 9 ? 1 : -1;
-    pen.text(words, first.x + 14 * side, Math.min(bottom - 8, Math.max(curve.y + 16, first.y + 4)), { weight: 700, colour: "accent", align: side > 0 ? "left" : "right", halo: true });
+    const words = [`height ${brief(f(first.z))}`, `slope ${brief(slope(first.z))}`];
+    const side = first.x + 14 + Math.max(...words.map((line) => pen.measure(line, { size: 12, weight: 700 }))) < curve.x + curve.width + 9 ? 1 : -1;
+    const top = Math.min(bottom - 24, Math.max(curve.y + 16, first.y - 4));
+    words.forEach((line, i) => pen.text(line, first.x + 14 * side, top + 16 * i, { size: 12, weight: 700, colour: "accent", align: side > 0 ? "left" : "right", halo: true }));
     pen.words([["f(z)", { ...HEADING, size: 13 }], [",  ", SMALL], ["the cloud q", { size: 12, colour: "accent", weight: 700 }], ["  and its draws z", SMALL]], curve.x, bottom + 36);
     pen.frame(curve);
     return { x: first.x - 9, y: first.y - 9, width: 18, height: 18 };
@@ -198,7 +199,7 @@ export function create(spec) {
 
   /**
    * One row an estimator: how its estimates lie about the exact slope, which is in the middle, with a bracket from one spread below
-   * their average to one above. Gives back where the brackets are.
+   * their average to one above, and both numbers. Gives back where the brackets are.
    * @param {Pen} pen @param {Values} values @param {number} exact @param {Float64Array[]} now @param {ReturnType<typeof spread>[]} facts
    */
   function paintStrips(pen, { f: chosen, by, samples }, exact, now, facts) {
@@ -208,7 +209,7 @@ export function create(spec) {
     const toColumn = scale([-reach, reach], [x, x + width]);
     const inside = (/** @type {number} */ off) => Math.min(x + width, Math.max(x, toColumn(off)));
     pen.text(`${batches} estimates of the slope of E[f(z)]`, x, y - 30, HEADING);
-    pen.text(`with respect to ${parameters[by]}, each from K = ${sizes[samples]} draws`, x, y - 12, SMALL);
+    pen.words([[`with respect to ${parameters[by]}, K = ${sizes[samples]}`, SMALL], [`   exact: ${brief(exact)}`, { size: 12, weight: 700 }]], x, y - 12);
     pen.line([[middle, y], [middle, bottom]], { colour: "ink", width: 1.5, dash: [4, 3] });
     /** @type {Record<string, Box>} */
     const brackets = {};
@@ -239,21 +240,17 @@ export function create(spec) {
       pen.line([[from, at], [to, at]], { colour: "ink", width: 2 });
       if (lowest >= -reach) pen.line([[from, at - 5], [from, at + 5]], { colour: "ink", width: 2 });
       else pen.beyond("", x, at, -1);
-      const words = `±${brief(std)}`;
-      if (highest > reach) pen.beyond(words, x + width, at, 1);
-      else {
-        pen.line([[to, at - 5], [to, at + 5]], { colour: "ink", width: 2 });
-        const room = to + 50 < x + width; // for the number beside it
-        pen.text(words, room ? to + 7 : x + width, room ? at : at - 13, { size: 12, weight: 700, base: "middle", align: room ? "left" : "right", halo: true });
-      }
+      if (highest <= reach) pen.line([[to, at - 5], [to, at + 5]], { colour: "ink", width: 2 });
+      else pen.beyond("", x + width, at, 1);
+      pen.text(`${brief(mean)} ± ${brief(std)}`, x + width, at - 9, { size: 12, weight: 700, align: "right", halo: true });
       sign(pen, kind, x + 5, at - 13);
       pen.text(NAMES[kind], x + 15, at - 9, { size: 12, weight: 600, halo: true });
     });
-    const signed = (/** @type {number} */ off) => (off ? `${off > 0 ? "+" : ""}${number(off, Number.isInteger(off) ? 0 : 1)}` : `exact ${brief(exact)}`);
+    const signed = (/** @type {number} */ off) => (off ? `${off > 0 ? "+" : ""}${number(off, Number.isInteger(off) ? 0 : 1)}` : "exact");
     const align = (/** @type {number} */ off) => (off === -reach ? "left" : off === reach ? "right" : "center");
     pen.axes(place.strips, { x: { to: toColumn, ticks: [-reach, -reach / 2, 0, reach / 2, reach], words: signed, align } });
     pen.words([["●", { size: 12, colour: "accent" }], [" the estimate from the draws above", SMALL]], x, bottom + 34);
-    pen.text("brackets: their average ± their spread", x, bottom + 50, SMALL);
+    pen.text("brackets and numbers: their average ± their spread", x, bottom + 50, SMALL);
     return brackets;
   }
 
