@@ -149,3 +149,27 @@ def test_it_says_in_words_where_the_walk_stands(page):
     position(page).press("Home")
     settle(page)
     assert words(page).startswith("A walk from a 3 to a 7, another by slerp, at t = 0.00. Autoencoder: ")
+
+
+@pytest.mark.parametrize("page", [1280, 375], indirect=True)
+def test_a_steps_frame_leaves_the_first_letters_alone_and_nothing_scrolls_sideways(page):
+    page.get_by_role("button", name=re.compile("^1: ")).press("Enter")
+    settle(page)
+    left, right = page.locator("canvas").evaluate(
+        "c => { const b = c.getBoundingClientRect(); return [b.left, b.right] }"
+    )
+    for mark in page.locator(".vae-lab-mark").all():
+        box = mark.bounding_box()
+        assert box["x"] == pytest.approx(left - 6, abs=1) and box["x"] + box["width"] == pytest.approx(right + 6, abs=1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("page", [375], indirect=True)
+def test_the_lab_keeps_its_height_along_a_walk_on_a_phone(page):
+    heights = set()
+    position(page).press("Home")
+    for _ in range(10):
+        heights.add(round(page.locator(".vae-lab").bounding_box()["height"]))
+        position(page).press("PageUp")
+        settle(page)
+    assert len(heights) == 1 and float(position(page).input_value()) > 0.9
