@@ -18,7 +18,7 @@ from matplotlib.patches import Circle
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from vae_core.colours import CLASS_COLOURS
+from vae_core.colours import CLASS_COLOURS, DISTORTION, RATE
 from vae_core.data import ImageSet, check_images, to_pixels
 from vae_core.latent import plane
 from vae_core.models import LatentModel, check_model, out_of_range
@@ -147,8 +147,8 @@ def show_history(history: History) -> Figure:
         above.plot(epochs, [-value for value in history["test_elbo"]], color=CLASS_COLOURS[0], label="test")
         above.set(ylabel="nats per image", title="−ELBO")
         above.legend()
-        below.plot(epochs, history["test_distortion"], color=CLASS_COLOURS[4], label="distortion")
-        below.plot(epochs, history["test_rate"], color=CLASS_COLOURS[6], label="rate")
+        below.plot(epochs, history["test_distortion"], color=DISTORTION, label="distortion")
+        below.plot(epochs, history["test_rate"], color=RATE, label="rate")
         below.set(xlabel="epoch", ylabel="nats per image", ylim=(0, None), title="Its two terms, test")
         below.legend()
     return _done(figure, "Training and test loss falling over the epochs, and the rate and distortion of the test set.")

@@ -74,12 +74,13 @@ test("everything inside, nothing on top of anything, at every width", () => {
       const { narrow, input, rows, bottom, height } = arrange(width, models, 20, DRAWS);
       const say = `at ${width} with ${models}`;
       assert.ok(input.y > arrangeChooser(width, 20).bottom + 8 && input.y + input.size < rows[0].y, `the image ${say}`);
-      rows.forEach(({ y, height: tall, pictures, cost, numbers, bars, label }, i) => {
+      rows.forEach(({ y, height: tall, pictures, cost, numbers, bars, label, over }, i) => {
         assert.ok(i === 0 || y >= rows[i - 1].y + rows[i - 1].height + 5, `rows ${say}`);
         for (const { x, y: top, size } of pictures) assert.ok(x >= 1 && x + size <= width && top >= y && top + size <= y + tall + 1 && size >= 22, `pictures ${say}`);
         for (const [k, { x, y: top }] of pictures.entries()) assert.ok(pictures.slice(0, k).every((other) => other.x + other.size < x || other.y + other.size < top), `pictures apart ${say}`);
         assert.ok(cost.x > pictures[0].x + pictures[0].size && cost.width > 70 && cost.x + cost.width <= width, `costs ${say}`);
-        assert.ok(bars.width > 75 && bars.x + bars.width <= width - 1 && bars.y + bars.height <= y + tall + 1, `units ${say}`);
+        assert.ok(bars.width > 70 && bars.x + bars.width <= width - 1 && bars.y + bars.height <= y + tall + 1, `units ${say}`);
+        assert.ok(narrow ? over.x - 30 > bars.x + bars.width && over.x < pictures[1].x : over.y < bars.y && over.y - 9 > (rows[i - 1]?.bars.y ?? 0) + (i ? tall : 0) - 2, `what is higher ${say}`);
         if (narrow) assert.ok(label.y <= cost.y && cost.y + cost.height < bars.y && bars.x + bars.width < pictures[1].x, `lines ${say}`);
         else assert.ok(cost.x + cost.width + 10 < bars.x && cost.y + cost.height < numbers.y - 12 && label.x < input.x - 90, `columns ${say}`);
       });

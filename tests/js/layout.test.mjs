@@ -33,6 +33,8 @@ test("PosteriorLab: everything inside, nothing on top of anything, at every widt
       assert.ok(bars.width > 100 && bars.x + bars.width + 40 <= (narrow ? width : decoded.x), `bars ${say}`);
       assert.ok(Math.max(bars.y + bars.height + 20, decoded.y + decoded.size) < sum.y - 24 && sum.x + sum.width + 50 < width, `sum ${say}`);
       assert.ok((posterior.DRAWS - 1) * draws.step + draws.cell < width && sum.y + sum.height + 30 < draws.y && draws.y + draws.cell < height, `draws ${say}`);
+      const lower = posterior.arrange(width, units, 20, true).sum.y; // for a line more above it
+      assert.ok(Math.max(bars.y + bars.height + 20, decoded.y + decoded.size) < lower - 42, `another loss ${say}`);
     }
   }
 });

@@ -1,5 +1,7 @@
 """PosteriorLab's steps keep their promises, by the numbers and pictures that the lab itself shows."""
 
+import re
+
 import pytest
 from drive import by_neighbours, frames, number, state_of
 
@@ -16,6 +18,9 @@ def lab() -> PosteriorLab:
 @pytest.fixture(scope="module")
 def losses() -> PosteriorLab:
     return PosteriorLab(steps="losses")
+
+
+LINE = re.compile(r"theirs: distortion / 784 \+ rate = ([\d.]+) \(before: ([\d.]+)\)")
 
 
 def drawings(frame):
@@ -95,6 +100,9 @@ def test_losses_2_the_other_loss_is_least_at_the_end_of_the_slider(losses):
     shown = frames(losses, *(state_of(losses, 2, stretch=stretch) for stretch in (0.25, 0.5, 1.0, 2.0, 3.0, 4.0)))
     theirs = [other_loss(frame) for frame in shown]
     assert theirs == sorted(theirs, reverse=True) and theirs[-1] < theirs[2] - 5
+    lines = [next(word for word in frame["words"] if word.startswith("theirs")) for frame in shown]
+    said = [tuple(map(float, LINE.fullmatch(line).groups())) for line in lines]
+    assert said == [pytest.approx((loss, theirs[2]), abs=0.11) for loss in theirs]  # of rounded terms
     assert "4" == f"{losses.controls['stretch'].max:g}"
 
 

@@ -51,7 +51,7 @@ class DimensionLab(Lab):
     """
 
     module = "dimension.mjs"
-    tall = (846, 806)
+    tall = (812, 806)
 
     def __init__(self, models: Models | None = None, images: ImageSet | None = None):
         lent = models is None
@@ -160,12 +160,12 @@ SIZES = [
     ),
     Step(
         "The noise is on the grey units alone. Set *Noise* to 3. Do they still cost nothing? Do they change the drawings? Then set "
-        "*Noise on* to active.",
+        "*Noise on* to active, and watch the drawings and their costs.",
         {"on": "grey"},
         watch=("grey", "noise", "on"),
     ),
     Step(
-        "Here is a 1. Does it need ten dimensions? Then choose an 8.",
+        "Here is a 1. Does it need ten dimensions? (On average over all 1s, five do. One image may go another way.) Then choose an 8.",
         {"digit": "1"},
         watch=("drawings", "costs", "digit"),
     ),

@@ -60,6 +60,7 @@ class PosteriorLab(Lab):
             "side": side,
             "channels": channels,
             "units": model.latent_dim,
+            "other": steps == "losses",  # whether another loss stands beside the book's
             "most": round_up(1.75 * costs(model, x, self._means, self._log_vars, DRAWS).max().item()),
             **pack_decoder(model, block),
             "mean": block.add(self._means, "float32"),
@@ -146,12 +147,13 @@ def losses(units: tuple[str, ...]) -> list[Step]:
     """The same cloud, weighed by the book's loss and by another, distortion / 784 + rate."""
     return [
         Step(
-            "Move *Variance ×*, and read the cost: it is distortion plus rate, the ELBO with its sign turned. Where is it least?",
+            "Move *Variance ×*, and read the cost: it is distortion plus rate, the ELBO with its sign turned. Is it least near 1, where "
+            "the encoder left the cloud? (It is flat there. Go as far as 0.25 and 4.)",
             watch=("cost", "stretch"),
         ),
         Step(
-            "Now minimise the other loss: divide the distortion by 784 in your head. A hundred nats of it count for one eighth of a nat. "
-            "Which way do you move *Variance ×*, and where does it end?",
+            "Now minimise the other loss, the line above the bars' heading. A hundred nats of distortion count for one eighth of a nat in it. "
+            "Which way do you move *Variance ×*? At the slider's end it still falls.",
             watch=("cost", "stretch"),
         ),
         Step(

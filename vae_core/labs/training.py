@@ -38,7 +38,7 @@ STEPS = (
         ("again", "snapshot"),
     ),
     Step(
-        "At snapshot 4 the rate has a hump, and yet the ten drawings show the same smudge. What is the network paying for?",
+        "At snapshot 4 the rate has a hump, and yet the ten drawings show the same shape, darker or paler. What is the network paying for?",
         {"snapshot": 4, "curves": TERMS},
         ("again", "plot"),
     ),

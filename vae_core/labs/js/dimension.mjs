@@ -20,26 +20,27 @@ import { number, remember, scale, SMALL, ticks } from "./draw.mjs";
  */
 export function arrange(width, models, count, draws) {
   const narrow = width < 560;
-  const pitch = narrow ? 54 : 68;
-  const cell = narrow ? 48 : width < 680 ? 48 : 58;
+  const pitch = narrow ? 47 : 68; // on a phone six rows stand between the page's header and the controls
+  const cell = narrow ? 42 : width < 680 ? 48 : 58;
   const top = arrangeChooser(width, count).bottom + 12;
   const left = narrow ? 1 : 112;
   const right = narrow ? cell + 10 : left + draws * (cell + 4) + 16;
   const across = width - right - 1;
   const share = narrow ? across : Math.round(across * 0.53) - 18;
   const rows = Array.from({ length: models }, (_, i) => {
-    const y = top + (i + 1) * pitch + (narrow ? 4 : 0);
+    const y = top + (i + 1) * pitch + (narrow ? 12 : 0);
     const small = narrow ? 22 : cell;
-    const thumb = (/** @type {number} */ k) => (narrow ? { x: width - 1 - (draws - k) * (small + 3) + 3, y: y + 26 } : { x: left + k * (cell + 4), y });
+    const thumb = (/** @type {number} */ k) => (narrow ? { x: width - 1 - (draws - k) * (small + 3) + 3, y: y + 21 } : { x: left + k * (cell + 4), y });
     return {
       y, height: cell,
-      label: narrow ? { x: right, y: y + 10 } : { x: 1, y: y + 16 },
+      label: narrow ? { x: right, y: y + 9 } : { x: 1, y: y + 16 },
       pictures: Array.from({ length: draws }, (_, k) => (k ? { ...thumb(k), size: small } : { x: left, y, size: cell })),
-      cost: { x: right, y: narrow ? y + 15 : y + 12, width: share, height: narrow ? 7 : 12 },
-      numbers: narrow ? { x: width - 1, y: y + 10 } : { x: right, y: y + 42 },
+      cost: { x: right, y: narrow ? y + 13 : y + 12, width: share, height: narrow ? 6 : 12 },
+      numbers: narrow ? { x: width - 1, y: y + 9 } : { x: right, y: y + 42 },
       bars: narrow
-        ? { x: right, y: y + 27, width: across - (draws - 1) * (small + 3) - 6, height: 21 }
+        ? { x: right, y: y + 24, width: across - (draws - 1) * (small + 3) - 40, height: 18 }
         : { x: right + share + 20, y, width: across - share - 20, height: cell },
+      over: narrow ? { x: right + across - (draws - 1) * (small + 3) - 5, y: y + 34 } : { x: right + across, y: y - 2 },
     };
   });
   const bottom = rows[models - 1].y + cell;
@@ -131,11 +132,11 @@ export function create(spec, read) {
     const sum = [[number(cost.distortion), { ...small, colour: "distortion" }], [" + ", plain], [number(cost.rate), { ...small, colour: "rate" }], [" = ", plain], [number(-cost.elbo) + (-cost.elbo > most ? " ›" : ""), small]];
     const length = narrow ? sum.reduce((before, [words, style]) => before + pen.measure(words, style), 0) : 0;
     pen.words(sum, row.numbers.x - length, row.numbers.y);
-    paintUnits(pen, spec.models[i], row.bars, cost.kl);
+    paintUnits(pen, spec.models[i], row, cost.kl);
   }
 
-  /** What each unit pays, the active ones first, and of what is higher than the picture how high. @param {Pen} pen @param {Packed} model @param {Box} box @param {ArrayLike<number>} kl */
-  function paintUnits(pen, { units, order, active }, { x, y, width, height }, kl) {
+  /** What each unit pays, the active ones first, and beside them, of what is higher than the picture, how high. @param {Pen} pen @param {Packed} model @param {typeof place.rows[0]} row @param {ArrayLike<number>} kl */
+  function paintUnits(pen, { units, order, active }, { bars: { x, y, width, height }, over }, kl) {
     const pitch = Math.min(9, width / units);
     const bar = Math.max(1, 0.8 * pitch);
     order.forEach((unit, i) => {
@@ -146,9 +147,7 @@ export function create(spec, read) {
       else pen.box(box.x, box.y, bar, tall, { fill });
     });
     const highest = Math.max(...Array.from(kl));
-    if (highest <= tallest) return;
-    pen.box(x + width - 34, y, 34, 14, { fill: "paper" });
-    pen.text(`${number(highest)} ↑`, x + width, y + 9, { size: 12, weight: 700, align: "right", halo: true });
+    if (highest > tallest) pen.text(`${number(highest)} ↑`, over.x, over.y, { size: place.narrow ? 11 : 12, weight: 700, align: "right" });
   }
 
   /** @returns {Record<string, Box>} */

@@ -7,7 +7,7 @@ import { arrangeChooser, paintChooser } from "./chooser.mjs";
 import { paintCost } from "./cost.mjs";
 import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
-/** @typedef {Named & {units: number, side: number, channels: number, most: number, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
+/** @typedef {Named & {units: number, side: number, channels: number, most: number, other: boolean, layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref, images: Ref}} PosteriorSpec */
 
 export const DRAWS = 8;
 const REACH = 4; // the bars' axis, in units of the latent space, in which the prior is N(0, 1)
@@ -15,9 +15,9 @@ const REACH = 4; // the bars' axis, in units of the latent space, in which the p
 /**
  * Where things stand at this width, from the top: images to choose from; image, posterior and decoded image in a row, on a phone the
  * posterior below the two; the cost; the draws. So what a step watches stands together.
- * @param {number} width @param {number} units @param {number} count  of images to choose from
+ * @param {number} width @param {number} units @param {number} count  of images to choose from @param {boolean} other  whether a line says another loss
  */
-export function arrange(width, units, count) {
+export function arrange(width, units, count, other = false) {
   const narrow = width < 560;
   const pitch = Math.max(13, Math.min(narrow ? 16 : 20, Math.floor(240 / units)));
   const tall = units * pitch;
@@ -31,7 +31,7 @@ export function arrange(width, units, count) {
   const bars = { x: left, y: top + (narrow ? large + 44 : 0), pitch, width: room, height: tall, unit: room / (2 * REACH) };
   if (narrow) input.y += (large - small) / 2;
   else for (const digit of [input, decoded]) digit.y += Math.max(0, Math.floor((tall - digit.size) / 2));
-  const sum = { x: 52, y: Math.max(bars.y + tall + 16, decoded.y + large) + 40, width: width - 52 - 54, height: 36 };
+  const sum = { x: 52, y: Math.max(bars.y + tall + 16, decoded.y + large) + (other ? 58 : 40), width: width - 52 - 54, height: 36 };
   const gap = narrow ? 5 : 12;
   const cell = Math.min(84, Math.floor((width - 2 - (DRAWS - 1) * gap) / DRAWS));
   const draws = { y: sum.y + sum.height + (narrow ? 48 : 54), cell, step: (width - 2 - cell) / (DRAWS - 1) };
@@ -40,7 +40,7 @@ export function arrange(width, units, count) {
 
 /** @type {Create<PosteriorSpec>} */
 export function create(spec, read) {
-  const { units, side, channels, most } = spec;
+  const { units, side, channels, most, other } = spec;
   const { noun } = wordsFor(spec);
   const size = channels * side * side;
   const model = { decoder: new Network(spec.layers, read, DRAWS), ...likelihood(spec.likelihood) };
@@ -49,7 +49,7 @@ export function create(spec, read) {
   const images = Float32Array.from(read(spec.images), (v) => v / 255);
   const mean = new Float64Array(units), variance = new Float64Array(units);
   const count = images.length / size;
-  let place = arrange(640, units, count);
+  let place = arrange(640, units, count, other);
   let row = 0;
 
   const noiseOf = remember((/** @type {number} */ draw) => normals(draw + 1, DRAWS * units));
@@ -111,12 +111,16 @@ export function create(spec, read) {
 
   /** What it costs now above what it cost before. @param {Pen} pen @param {Cost} now @param {Cost} then */
   function paintSum(pen, now, then) {
-    const { x, y, width } = place.sum;
+    const { narrow, sum: { x, y, width } } = place;
     const below = Math.min(now.distortion, then.distortion) < 0; // of a narrow Gaussian: a density may be above 1
-    const [first, second] = [{ ...HEADING, colour: "distortion" }, { ...HEADING, colour: "rate" }];
     /** @type {[string, TextStyle][]} */
-    const lengths = below ? [["rate", second], ["  (distortion below 0)", SMALL]] : [["distortion", first], [" + ", HEADING], ["rate", second]];
-    pen.words([["the cost in nats: ", HEADING], ...lengths], 1, y - 12);
+    const terms = [
+      [`distortion ${number(now.distortion)}`, { ...HEADING, colour: "distortion" }], [" + ", HEADING],
+      [`rate ${number(now.rate)}`, { ...HEADING, colour: "rate" }], [` = ${number(-now.elbo)}`, HEADING],
+    ];
+    pen.words([[narrow ? "" : "the cost in nats: ", HEADING], ...terms, [below && !narrow ? "  (below 0: no length)" : "", SMALL]], 1, y - 12);
+    const theirs = (/** @type {Cost} */ { distortion, rate }) => number(distortion / size + rate);
+    if (other) pen.text(`theirs: distortion / ${size} + rate = ${theirs(now)} (before: ${theirs(then)})`, 1, y - 32, SMALL);
     pen.axes(place.sum, { x: { to: scale([0, most], [x, x + width]), ticks: ticks(0, most, 5), rule: () => ({}) } });
     [now, then].forEach((cost, i) => {
       const top = y + i * 20, middle = top + 7;
@@ -152,16 +156,16 @@ export function create(spec, read) {
       input: { ...input, width: input.size, height: input.size },
       decoded: { ...decoded, width: decoded.size, height: decoded.size },
       posterior: bars,
-      cost: { x: 1, y: sum.y - 24, width: width - 2, height: sum.height + 44 },
+      cost: { x: 1, y: sum.y - (other ? 44 : 24), width: width - 2, height: sum.height + (other ? 64 : 44) },
       draws: { x: 1, y: draws.y, width: width - 2, height: draws.cell },
     };
   }
 
   return {
-    height: (width) => arrange(width, units, count).height,
+    height: (width) => arrange(width, units, count, other).height,
 
     paint(pen, values, width) {
-      place = arrange(width, units, count);
+      place = arrange(width, units, count, other);
       const { input, decoded, draws } = place;
       const then = untouched(values.digit, values.draw);
       const now = measure(values); // last, for its draws are in the decoder

@@ -106,15 +106,25 @@ export function create(spec, read) {
   const ends = () => [place.plot.x + 6, place.plot.x + place.plot.width - 6];
   const toX = (/** @type {number} */ t) => scale([0, 1], ends())(t);
 
-  /** @param {Pen} pen @param {Curve[]} curves @param {(value: number) => number} toY @param {number[]} limits @param {boolean} fromFirstEpoch */
-  function paintCurves(pen, curves, toY, [low, high], fromFirstEpoch) {
+  /** The sums share a panel; each term has its own, for the rate is small beside the distortion. @param {Curve[]} curves @param {number} which @param {boolean} fromFirstEpoch */
+  function panelsOf(curves, which, fromFirstEpoch) {
+    const { plot } = place;
+    const panels = which === 0 ? [{ box: plot, curves }] : curves.map((curve, i) => ({ box: { ...plot, y: plot.y + i * 0.6 * plot.height, height: (i ? 0.4 : 0.5) * plot.height }, curves: [curve] }));
+    return panels.map(({ box, curves }) => {
+      const limits = range(curves.map(({ values }) => values), fromFirstEpoch ? firstEpoch : 0, fromFirstEpoch && which === 0);
+      return { box, curves, limits, toY: scale(limits, [box.y + box.height, box.y]) };
+    });
+  }
+
+  /** @param {Pen} pen @param {ReturnType<typeof panelsOf>} panels @param {boolean} fromFirstEpoch */
+  function paintCurves(pen, panels, fromFirstEpoch) {
     const { x, y, width, height } = place.plot;
     const unit = fromFirstEpoch ? perEpoch : 1;
     const marks = fromFirstEpoch
       ? ticks(1, last / perEpoch, place.narrow ? 5 : 10).filter(Number.isInteger)
       : [0, 1, 10, 100, 1000, 10000, 100000].filter((step) => step <= last);
     const toMark = (/** @type {number} */ mark) => toX(along(mark * unit, last, perEpoch, fromFirstEpoch));
-    pen.axes(place.plot, { x: { to: toMark, ticks: marks, words: String }, y: { to: toY, ticks: ticks(low, high, 4), rule: () => ({}) } });
+    pen.axes(place.plot, { x: { to: toMark, ticks: marks, words: String } });
     for (const at of marks.map(toMark)) pen.line([[at, y + height], [at, y + height + 4]], { colour: "muted" });
     if (!fromFirstEpoch && firstEpoch >= 0 && last > perEpoch) {
       const at = toX(along(perEpoch, last, perEpoch, false));
@@ -123,12 +133,15 @@ export function create(spec, read) {
     }
     pen.text(fromFirstEpoch ? "epochs" : "training steps, on a stretched scale", x + width / 2, y + height + RAIL + 26, { ...SMALL, align: "center" });
     const from = fromFirstEpoch ? firstEpoch : 0;
-    for (const { colour, dash, values } of curves) {
-      const points = values.map((value, i) => [toX(places[i]), toY(value)]).slice(from);
-      pen.line(points, { colour, dash, width: 2 });
-      if (!dash) for (const [px, py] of points) pen.disc(px, py, 2.4, { fill: colour });
+    for (const { box, curves, limits: [low, high], toY } of panels) {
+      pen.axes(box, { y: { to: toY, ticks: ticks(low, high, panels.length > 1 ? 2 : 4), rule: () => ({}) } });
+      for (const { colour, dash, values } of curves) {
+        const points = values.map((value, i) => [toX(places[i]), toY(value)]).slice(from);
+        pen.line(points, { colour, dash, width: 2 });
+        if (!dash) for (const [px, py] of points) pen.disc(px, py, 2.4, { fill: colour });
+      }
+      pen.line([[x, box.y], [x, box.y + box.height], [x + width, box.y + box.height]], { colour: "muted" });
     }
-    pen.line([[x, y], [x, y + height], [x + width, y + height]], { colour: "muted" });
   }
 
   return {
@@ -152,18 +165,17 @@ export function create(spec, read) {
 
       const fromFirstEpoch = span === 1;
       const curves = curvesOf(terms, which);
-      const limits = range(curves.map(({ values }) => values), fromFirstEpoch ? firstEpoch : 0, fromFirstEpoch && which === 0);
-      const toY = scale(limits, [plot.y + plot.height, plot.y]);
+      const panels = panelsOf(curves, which, fromFirstEpoch);
       places = steps.map((s) => along(s, last, perEpoch, fromFirstEpoch));
       /** @type {[string, TextStyle][]} */
       const names = curves.map(({ name, colour, dash }) => [dash ? `${name} (dashed)` : name, { ...HEADING, colour }]);
       pen.words([[`nats${place.narrow ? "" : " per image"}: ${which === 0 ? "−ELBO, " : ""}`, HEADING], names[0], [" and ", HEADING], names[1]], 1, plot.y - 12);
-      pen.layer("curves", `${which} ${span}`, 0, plot.y - 6, width, plot.height + RAIL + 38, () => paintCurves(pen, curves, toY, limits, fromFirstEpoch));
+      pen.layer("curves", `${which} ${span}`, 0, plot.y - 6, width, plot.height + RAIL + 38, () => paintCurves(pen, panels, fromFirstEpoch));
       if (places[now] < 0) pen.beyond(`step ${step}`, plot.x + 6, plot.y + 14, -1);
       else {
         const at = toX(places[now]);
         pen.line([[at, plot.y], [at, plot.y + plot.height + RAIL]], { colour: "ink", width: 1.5 });
-        const [one, other] = curves.map(({ values }) => toY(values[now]));
+        const [one, other] = curves.map(({ values }, i) => panels[i % panels.length].toY(values[now]));
         for (const [{ colour, values }, y] of /** @type {const} */ ([[curves[0], one], [curves[1], other]])) {
           pen.disc(at, y, 6, { fill: colour, stroke: "paper", line: 2 });
           const left = at > plot.x + 0.8 * plot.width; // of the line, where there is room
