@@ -12,7 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 JS = "vae_core/labs/js"
 SLIPS = {
-    "a word for a number": (f"{JS}/posterior.mjs", "arrange(width, units, count);", "arrange(width, String(units), count);"),
+    "a word for a number": (
+        f"{JS}/posterior.mjs",
+        "arrange(width, units, count, other);",
+        "arrange(width, String(units), count, other);",
+    ),
     "a control that has no such part": (f"{JS}/elbo.mjs", "max: high", "most: high"),
     "what may be missing": (f"{JS}/dimension.mjs", "if (!means || !logVars) return null;", ""),
     "no type at all": (f"{JS}/vae.mjs", "(middle, i) => unitKl", "(middle, i = (a) => a) => unitKl"),
