@@ -16,7 +16,7 @@ from vae_core.labs.controls import stand
 DRIVER = Path(__file__).parent / "js" / "drive.mjs"
 
 
-def state_of(lab: Lab, step: int | None = None, **acts: Any) -> dict[str, Any]:
+def state_of(lab: Lab, step: int | None = None, /, **acts: Any) -> dict[str, Any]:
     """The values that the browser has once a step (from 1) is pressed and these controls are moved, a Choice by its word."""
     named = {control.name: control for control in lab.specification}
     set_by_step = lab.canvas.spec["steps"][step - 1]["state"] if step else {}
