@@ -52,7 +52,8 @@ def page() -> dict[str, Any]:
         spec = spec_from_file_location(path.stem, path)
         assert spec and spec.loader
         module = module_from_spec(spec)
-        spec.loader.exec_module(module)
+        with torch.enable_grad():  # which the page's cells switch off, and not for whoever calls
+            spec.loader.exec_module(module)
     return vars(module)
 
 
@@ -66,6 +67,7 @@ def train(kind: str, seed: int, epochs: int, images: ImageSet, runs: Path = RUNS
     return model
 
 
+@torch.no_grad()
 def measure(names: dict[str, Any], model: Any) -> dict[str, float]:
     """The page's figures of one network, to four digits; of one with ten numbers also those of its second exercise."""
     with torch.no_grad():

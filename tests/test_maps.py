@@ -8,6 +8,7 @@ import torch
 
 def test_the_pages_cells_measure_a_network_and_a_run_is_gone_on_with(digits, tmp_path):
     names = maps.page()
+    assert torch.is_grad_enabled()  # for the tests that follow
     small = digits.first(256, 128)
     x, other = small.test.flatten(1) / 255, (small.test.flatten(1) / 255).roll(1, 0)
     names |= {
