@@ -242,7 +242,7 @@ def display_in_ipywidgets_7(lab: Any, **kwargs: Any) -> None:
 
 @cache
 def styles() -> str:
-    return CSS.read_text(encoding="utf-8")
+    return re.sub(r"/\*.*?\*/\n?", "", CSS.read_text(encoding="utf-8"), flags=re.DOTALL)  # no page is sent its comments
 
 
 def as_list(steps: Sequence[Step]) -> str:
