@@ -11,20 +11,17 @@ import argparse
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import nbformat
 import torch
 from bench import machine
+from cells import ROOT, defined_by
 
 from vae_core import ImageSet, fit
 from vae_core.presets import build_seeded, get_preset
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "chapters" / "01_ae_vs_vae.ipynb"
+PAGE = "chapters/01_ae_vs_vae.ipynb"
 PATH = ROOT / "benchmarks" / "results" / "maps.json"
 RUNS = ROOT / "runs" / "maps"  # the networks themselves, which are not committed
 CELLS = "load through third-load scale strangers sample-code vote-code fit-code leap-code cloud noise-code figures-code solution-2"
@@ -45,16 +42,7 @@ PROTOCOL = (
 
 def page() -> dict[str, Any]:
     """What those cells of the page define."""
-    cells = {cell.id: cell.source for cell in nbformat.read(PAGE, as_version=4).cells}
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "cells_of_chapter_1.py"
-        path.write_text("\n\n".join(cells[cell] for cell in CELLS.split()), encoding="utf-8")
-        spec = spec_from_file_location(path.stem, path)
-        assert spec and spec.loader
-        module = module_from_spec(spec)
-        with torch.enable_grad():  # which the page's cells switch off, and not for whoever calls
-            spec.loader.exec_module(module)
-    return vars(module)
+    return defined_by(PAGE, CELLS.split())
 
 
 def train(kind: str, seed: int, epochs: int, images: ImageSet, runs: Path = RUNS) -> Any:
@@ -62,18 +50,16 @@ def train(kind: str, seed: int, epochs: int, images: ImageSet, runs: Path = RUNS
     preset, folder = get_preset(kind.removesuffix("-free")), runs / f"{kind}-{seed}"
     model = build_seeded(preset.model, seed)
     config = replace(preset.config, epochs=epochs, seed=seed, device="cpu", **KINDS[kind])
-    with torch.enable_grad():
-        fit(model, images, config, out=folder, resume=folder.exists(), progress=False)
+    fit(model, images, config, out=folder, resume=folder.exists(), progress=False)
     return model
 
 
 @torch.no_grad()
 def measure(names: dict[str, Any], model: Any) -> dict[str, float]:
     """The page's figures of one network, to four digits; of one with ten numbers also those of its second exercise."""
-    with torch.no_grad():
-        found = names["figures"](model)
-        if model.latent_dim > 2:
-            found |= {"ten bell curves, readable, %": 100 * names["readable"](names["mixed"](model))}
+    found = names["figures"](model)
+    if model.latent_dim > 2:
+        found |= {"ten bell curves, readable, %": 100 * names["readable"](names["mixed"](model))}
     return {name: round(float(value), 4) for name, value in found.items()}
 
 

@@ -10,16 +10,14 @@ initial weights, order of the images, noise and pairs of images. Four epochs, as
 import argparse
 import json
 from datetime import UTC, datetime
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import nbformat
 import torch
 from bench import machine
+from cells import defined_by
 
-PAGE = Path(__file__).parents[1] / "chapters" / "06_interpolation.ipynb"
+PAGE = "chapters/06_interpolation.ipynb"
 PATH = Path(__file__).parent / "results" / "twins.json"
 SEEDS, EPOCHS = 5, 4
 CELLS = ("load", "train-code", "paths-code", "walk-code", "measure-code", "judge-code", "middle-code", "halfway-code")
@@ -32,15 +30,7 @@ PROTOCOL = (
 
 def page() -> dict[str, Any]:
     """What those cells of the page define."""
-    cells = {cell.id: cell.source for cell in nbformat.read(PAGE, as_version=4).cells}
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "cells_of_chapter_6.py"
-        path.write_text("\n\n".join(cells[cell] for cell in CELLS), encoding="utf-8")
-        spec = spec_from_file_location(path.stem, path)
-        assert spec and spec.loader
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return vars(module)
+    return defined_by(PAGE, CELLS)
 
 
 def measure(names: dict[str, Any], seed: int, epochs: int) -> dict[str, Any]:
