@@ -20,8 +20,8 @@ import { followDrags, followPresses } from "./drag.mjs";
 import { buildTools } from "./tools.mjs";
 import { buildPlayer } from "./play.mjs";
 import { keyOf, readAddress, writeAddress } from "./address.mjs";
+import { pointOut } from "./marks.mjs";
 
-const HEADER = 62; // pixels at the top of the screen that what is watched leaves free
 
 /** The live host: what anywidget calls for each view of the canvas. Returns the clean-up. @param {Create} create @param {{model: Model, el: HTMLElement}} view */
 export function render(create, { model, el }) {
@@ -106,7 +106,7 @@ function start(create, root, model, alone) {
   let spots = [];
   /** @type {string[]} */
   let watched = [];
-  let pointed = true; // at what is watched: it has been brought into view
+  let pointed = true; // what is watched has been brought into view
   /** @type {Lab} */
   let lab;
   /** @type {Pen} */
@@ -163,7 +163,8 @@ function start(create, root, model, alone) {
     canvas.dataset.hint = (untouched && handles.find(({ hint }) => hint)?.hint) || "";
     canvas.dataset.knobs = [...handles].sort((a, b) => Number(!!a.quiet) - Number(!!b.quiet)).map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
     fillTiles(tiles, shown.tiles ?? []);
-    point(shown.regions ?? {});
+    if (watched.length || !pointed) pointOut(stage, canvas, pen, strip, watched, shown.regions ?? {}, !pointed);
+    pointed = true;
     if (root.dataset.ready === "true" && (now !== was || summary !== canvas.getAttribute("aria-label"))) rest(summary, values);
     was = now;
     canvas.setAttribute("aria-label", summary);
@@ -191,31 +192,6 @@ function start(create, root, model, alone) {
     stage.after(strip);
     if (spec.legend?.length) strip.after(legendOf(spec.legend));
     if (spec.caption) root.append(element("p", "vae-lab-caption", spec.caption));
-  }
-
-  /** Outline what the step in hand is about, and bring it into view: parts of the picture, tiles and controls. @param {Record<string, Box>} regions */
-  function point(regions) {
-    for (const mark of stage.querySelectorAll(".vae-lab-mark")) mark.remove();
-    const small = canvas.clientWidth / pen.width || 1;
-    const kept = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0; // by the page, for what stays at its top
-    const marks = watched.filter((name) => name in regions).map((name) => {
-      const { x, y, width, height } = regions[name];
-      const mark = element("div", "vae-lab-mark");
-      const edge = (/** @type {number} */ from, /** @type {number} */ length, /** @type {number} */ most, beyond = 0) => [from > 4 ? from - 4 : -beyond, from + length + 4 < most ? from + length + 4 : most + beyond];
-      const [[left, right], [top, bottom]] = [edge(x, width, pen.width, 6), edge(y, height, pen.height)]; // beyond the sides: letters begin at the very edge
-      Object.assign(mark.style, {
-        left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
-        scrollMarginTop: `${Math.max(4, HEADER - kept)}px`, scrollMarginBottom: `${strip.offsetHeight + 4}px`,
-      });
-      return mark;
-    });
-    stage.append(...marks);
-    const names = new Set(watched);
-    for (const tile of tiles.children) tile.toggleAttribute("data-watched", names.has(tile.children[0].textContent ?? ""));
-    for (const control of strip.querySelectorAll("[data-control]")) control.toggleAttribute("data-watched", names.has(/** @type {HTMLElement} */ (control).dataset.control ?? ""));
-    if (pointed) return;
-    pointed = true;
-    for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 
   /** A slider's value at its step, which labs may rely on: Jupyter's says 0.9999999999999999. @param {string} name @param {number} value */
