@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from torch.utils.data import TensorDataset
 
 from vae_core import VAE, Autoencoder, ConvVAE, ImageSet, TrainConfig
+from vae_core.colours import DISTORTION, GAP, RATE
 from vae_core.labs import (
     LABS,
     DimensionLab,
@@ -30,7 +31,7 @@ from vae_core.labs import (
     base,
     picture,
 )
-from vae_core.labs.base import Lab, as_list
+from vae_core.labs.base import CSS, Lab, as_list
 from vae_core.labs.bundle import JS, BundleError, bundle
 from vae_core.labs.controls import Choice, Press, Slider, Step
 from vae_core.labs.noise import normals
@@ -646,3 +647,16 @@ def test_steps_are_read_on_paper_and_where_no_script_runs(posterior):
         as_list([Step("Is 1 < 2? Move *z₁*.")])
         == '<ol class="vae-lab-steps"><li>Is 1 &lt; 2? Move <b>z₁</b>.</li></ol>'
     )
+
+
+def test_a_quantity_has_one_colour_in_labs_and_figures():
+    """What lab.css mixes for a browser, on white paper and with the ink that it names."""
+    css = CSS.read_text(encoding="utf-8")
+    (ink,) = re.findall(r"--vae-ink:.*?(#\w{6})", css)
+    for name, figure in (("distortion", DISTORTION), ("rate", RATE), ("gap", GAP)):
+        ((colour, share),) = re.findall(
+            rf"--vae-{name}: color-mix\(in srgb, (#\w{{6}}) (\d+)%, var\(--vae-ink\)\)", css
+        )
+        parts = zip(*(bytes.fromhex(each[1:]) for each in (colour, ink)), strict=True)
+        mixed = bytes(round((int(share) * a + (100 - int(share)) * b) / 100) for a, b in parts)
+        assert figure == f"#{mixed.hex()}", name

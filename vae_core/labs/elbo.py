@@ -4,10 +4,11 @@ import numpy as np
 import torch
 from PIL.Image import Image
 
+from vae_core.colours import GAP
 from vae_core.exact import EXACT_MODELS, ExactModel
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider, Step
-from vae_core.labs.picture import ACCENT, GAP_RED, GREY, INK, Sheet
+from vae_core.labs.picture import ACCENT, GREY, INK, Sheet
 
 MEAN = Slider("mean", "q's mean", -3, 3, 0.05, -0.5)
 STD = Slider("std", "q's std", 0.05, 2, 0.05, 1.2)
@@ -142,7 +143,7 @@ def draw_still() -> tuple[Image, str]:
     sheet.write("log p(x) = ELBO + KL(q ‖ posterior)", 20, 206, size=16)
     sheet.rectangle((20, 234, 584, 250), fill=GREY)
     sheet.rectangle((20, 260, 376, 276), outline=INK)
-    sheet.rectangle((377, 260, 584, 276), fill=GAP_RED)
+    sheet.rectangle((377, 260, 584, 276), fill=GAP)
     return sheet.image, (
         "Three bell curves: the prior, the posterior, and a Gaussian q that does not match it. Below, a bar for log p(x) and one "
         "of the same length in two parts, the ELBO and the Kullback-Leibler divergence from q to the posterior."

@@ -8,9 +8,8 @@ import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-PAPER, INK, GREY, ACCENT, ORANGE = "#ffffff", "#1f2430", "#6e7887", "#0a6a80", "#e8860c"
+PAPER, INK, GREY, ACCENT = "#ffffff", "#1f2430", "#6e7887", "#0a6a80"
 COLOURS = {"accent": ACCENT, "orange": "#b4690e"}  # by a colour's name in js/draw.mjs, dark enough for words
-GAP_RED = "#aa3523"
 GAP = 6  # pixels between pictures in a row
 # it has ε, σ and ‖, as Pillow's own has not
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
