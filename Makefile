@@ -18,8 +18,9 @@ export DENO_NO_UPDATE_CHECK := 1
 # what Python reads and prints is UTF-8, whatever the terminal is set to
 export PYTHONUTF8 := 1
 
-# two test processes with two threads each would fight over two cores
-units browser notebooks: export OMP_NUM_THREADS := 1
+# two test processes with two threads each would fight over two cores; and what is committed is what the tests compute
+# (on a busy machine two threads wait for each other: one chapter took nine minutes in place of one)
+units browser notebooks chapters: export OMP_NUM_THREADS := 1
 # two processes; tests of one file, or of one visit to a page, stay together (tests/conftest.py)
 TWO    := -n 2 --dist loadfile
 # what pytest says of a part, for the summary at the end of `make test`

@@ -199,13 +199,13 @@ def test_without_scripts_there_are_formulas_and_no_empty_places(site, without_sc
     assert page.locator("span.math, div.math").count() == page.locator("mjx-container mjx-assistive-mml").count()
     for lab in page.locator(".vae-lab").all():
         if lab.is_visible():
-            parts = [
-                part.bounding_box() for part in lab.locator("> figure, > ol").all()
-            ]  # the picture, and the steps to read
-            room = max(part["y"] + part["height"] for part in parts) - parts[0]["y"]
-            assert lab.bounding_box()["height"] == pytest.approx(
-                room + 34, abs=20
-            )  # padding, border, the margin of the list
+            box, *parts = (
+                part.bounding_box() for part in [lab, *lab.locator("> figure, > ol").all()]
+            )  # picture, steps
+            ends = [box["y"] + 17, *(part["y"] + part["height"] for part in parts)]  # its border and padding
+            between = [part["y"] - end for part, end in zip(parts, ends, strict=False)]
+            assert between == pytest.approx([0, 10][: len(parts)], abs=2)
+            assert box["y"] + box["height"] == pytest.approx(ends[-1] + 17, abs=2)
             assert lab.locator("> figure").is_visible()
 
 
