@@ -185,6 +185,9 @@ def test_while_labs_are_on_their_way_the_page_is_there_to_read(base, watched_pag
             assert lab.bounding_box()["height"] >= kept
 
 
+EDGE = 13  # the border and padding of a lab on a phone: the last rules of lab.css
+
+
 @pytest.fixture(scope="module")
 def without_scripts(watch):
     """A phone that runs no scripts."""
@@ -202,10 +205,10 @@ def test_without_scripts_there_are_formulas_and_no_empty_places(site, without_sc
             box, *parts = (
                 part.bounding_box() for part in [lab, *lab.locator("> figure, > ol").all()]
             )  # picture, steps
-            ends = [box["y"] + 17, *(part["y"] + part["height"] for part in parts)]  # its border and padding
+            ends = [box["y"] + EDGE, *(part["y"] + part["height"] for part in parts)]
             between = [part["y"] - end for part, end in zip(parts, ends, strict=False)]
             assert between == pytest.approx([0, 10][: len(parts)], abs=2)
-            assert box["y"] + box["height"] == pytest.approx(ends[-1] + 17, abs=2)
+            assert box["y"] + box["height"] == pytest.approx(ends[-1] + EDGE, abs=2)
             assert lab.locator("> figure").is_visible()
 
 
