@@ -107,7 +107,7 @@ def test_what_cannot_be_packed_is_refused():
 
 @pytest.mark.parametrize("lab_class", LABS, ids=lambda lab: lab.__name__)
 def test_the_bundle_is_the_sources(lab_class):
-    """Every line of every module, in order, but for imports, `export` and comments on types; each after what it imports."""
+    """Every line of every module, in order, but for imports, `export` and comments; each after what it imports."""
     text = bundle("host.mjs", lab_class.module)
     names = re.findall(r"^// ---- (.+) ----$", text, re.MULTILINE)
     parts = re.split(r"^// ---- .+ ----\n", text, flags=re.MULTILINE)[1:]
@@ -115,7 +115,8 @@ def test_the_bundle_is_the_sources(lab_class):
     assert "/**" not in text and "@param" not in text
     for i, (name, part) in enumerate(zip(names, parts, strict=True)):
         source = (JS / name).read_text()
-        kept = [line.removeprefix("export ") for line in source.splitlines() if not line.startswith("import ")]
+        lines = [line.strip() for line in source.splitlines()]
+        kept = [line.removeprefix("export ") for line in lines if not line.startswith(("import ", "//"))]
         assert part.split() == re.sub(r"/\*\*.*?\*/ ?", "", "\n".join(kept), flags=re.DOTALL).split()
         assert set(re.findall(r'from "\./(.+?)"', source)) <= set(names[:i])
 

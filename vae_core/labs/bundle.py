@@ -1,8 +1,8 @@
 """One self-contained ES module out of a lab's small source modules, joined when it is needed.
 
 Nothing is compiled and nothing is stored: each module follows those that it imports, its text as it is
-on disk but for the import statements, the word `export`, and the comments that begin with `/**`: what they say of types
-is for `deno check`. So what a browser runs is what `node --test` tested.
+on disk but for the import statements, the word `export`, and what is for those who read the sources: the comments that
+begin with `/**`, for `deno check`, and each line that is a comment. So what a browser runs is what `node --test` tested.
 """
 
 import re
@@ -14,6 +14,7 @@ IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.mjs)";\n', re.MULTIL
 EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
 DECLARED = re.compile(r"^(?:async )?(?:function\*?|class|const|let|var) (\w+)", re.MULTILINE)
 DOCUMENTED = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n|/\*\* @type [^*]*\*/ ", re.MULTILINE | re.DOTALL)
+REMARK = re.compile(r"^ *//.*\n", re.MULTILINE)
 LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
@@ -54,7 +55,7 @@ def _collect(name: str, folder: Path, texts: dict[str, str], above: list[str]) -
         for wanted in filter(None, map(str.strip, names.split(","))):
             if wanted not in exported:
                 raise BundleError(f"{name} imports {wanted}, which {other} does not export")
-    text = EXPORT.sub("", DOCUMENTED.sub("", IMPORT.sub("", source)))
+    text = EXPORT.sub("", REMARK.sub("", DOCUMENTED.sub("", IMPORT.sub("", source))))
     if found := LEFT_OVER.search(text):
         raise BundleError(f"{name}: {found.group()!r} cannot be joined: import {{ names }}, export declarations")
     texts[name] = text
