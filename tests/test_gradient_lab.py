@@ -7,7 +7,7 @@ from torch.distributions import Normal
 
 from vae_core.gradients import FUNCTIONS
 from vae_core.labs.controls import Choice, Slider
-from vae_core.labs.gradient import BATCHES, COUNTS, GradientLab
+from vae_core.labs.gradient import BATCHES, COUNTS, FIRST, GradientLab
 from vae_core.labs.noise import normals
 
 
@@ -41,7 +41,7 @@ def test_fewer_draws_are_the_first_of_more(lab):
     put(lab, samples=64)
     every = lab.epsilon
     assert every.size == BATCHES * 64
-    np.testing.assert_array_equal(every.ravel(), normals(1, BATCHES * 64))
+    np.testing.assert_array_equal(every.ravel(), normals(FIRST, BATCHES * 64))
     put(lab, samples=4)
     np.testing.assert_array_equal(lab.epsilon, every[:, :4])
     np.testing.assert_array_equal((lab.mean, lab.std), np.array([[1.0], [0.6]], np.float32))
@@ -65,6 +65,17 @@ def test_the_answer_is_that_of_torch_distributions(lab, f, by):
         np.testing.assert_allclose(ours[:20], theirs, atol=1e-9)
     assert lab.exact == FUNCTIONS[f].exact_gradient(0.7, 0.8)[by].item()
     assert lab.answer().shape == (3, BATCHES)
+
+
+def test_it_begins_with_typical_draws(lab):
+    """Of twenty seeds the one whose three spreads are nearest to the chapter's laws for z²: none misleads by its luck."""
+    laws = np.sqrt(np.array([4 * 0.36, 1 / 0.36 + 14 + 15 * 0.36, 8 + 3.6 + (8 + 0.72) / 7]) / 8)
+    put(lab)
+    off = {}
+    for seed in range(1, 21):
+        lab.values["draw"] = seed - 1
+        off[seed] = np.abs(np.log(lab.answer().std(1, ddof=1) / laws)).max()
+    assert min(off, key=lambda seed: off[seed]) == FIRST and off[FIRST] < 0.02
 
 
 def test_it_begins_where_the_picture_of_it_begins(lab):

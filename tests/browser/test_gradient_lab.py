@@ -8,7 +8,7 @@ import screen
 from screen import HEAD, READY, drag, knob, settle, tile_numbers, words
 
 from vae_core.labs.bundle import bundle
-from vae_core.labs.gradient import BATCHES, COUNTS, MOST, GradientLab
+from vae_core.labs.gradient import BATCHES, COUNTS, FIRST, MOST, GradientLab
 from vae_core.labs.noise import normals
 
 ESTIMATES = """async ({ module, batches, most, f, by, mean, std, samples, seed }) => {
@@ -49,8 +49,8 @@ def test_the_browser_estimates_as_pytorch_does(f, by, page):
     given = {"module": module, "batches": BATCHES, "most": MOST}
     lab.controls["f"].index, lab.controls["by"].index = f, by
     choose(page, "f(z) =", f)
-    choose(page, "Slope with respect to", by)
-    for seed, (mean, std, samples) in enumerate([(1.0, 0.6, 8), (-1.85, 0.2, 64), (0.35, 1.5, 2)], start=1):
+    choose(page, "Slope by", by)
+    for seed, (mean, std, samples) in enumerate([(1.0, 0.6, 8), (-1.85, 0.2, 64), (0.35, 1.5, 2)], start=FIRST):
         place = {"mean": mean, "std": std}
         for name, value in place.items():
             lab.controls[name].value = value
@@ -96,7 +96,7 @@ def dots(page, y):
 
 def test_mean_and_std_move_the_draws_and_not_the_noise(page):
     choose(page, "Draws K", 0)
-    first, second = normals(1, 2)
+    first, second = normals(FIRST, 2)
     epsilon, before = dots(page, 48), dots(page, 96)
     width = page.locator("canvas").bounding_box()["width"]
     column = lambda z: 40 + (z + 5) / 10 * (width - 50)  # noqa: E731

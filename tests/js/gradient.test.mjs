@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arrange, bell, brief, create, estimates, FUNCTIONS, spread } from "../../vae_core/labs/js/gradient.mjs";
+import { arrange, bell, brief, create, estimates, FUNCTIONS, promise, spread } from "../../vae_core/labs/js/gradient.mjs";
 import { normals } from "../../vae_core/labs/js/vae.mjs";
 import { scribe } from "./scribe.mjs";
 
@@ -106,7 +106,10 @@ test("spread: mean, standard deviation, and its standard error", () => {
 });
 
 test("numbers in words", () => {
-  assert.deepEqual([0, -0, 1e-9, 0.0173, -0.25, 9.9996, 12.34, -250.7].map(brief), ["0", "0", "0", "0.0173", "−0.250", "10.00", "12.3", "−251"]);
+  assert.deepEqual([0, -0, 1e-9, 0.00168, -0.0004, 0.0173, -0.25, 9.9996, 12.34, -250.7].map(brief), ["0", "0", "0", "0.002", "0.000", "0.017", "−0.250", "10.00", "12.3", "−251"]);
+  assert.equal(promise(SQUARE, 1.5, 0.1), "0.10 × slope 3 = 0.30; rose 0.31");
+  assert.equal(promise(SQUARE, 1.5, -0.1), "−0.10 × slope 3 = −0.30; fell 0.29");
+  assert.equal(promise(STEP, -0.5, 1), "1.00 × slope 0 = 0.00; rose 1.00");
 });
 
 test("the estimates are made of as many draws as K says", () => {
@@ -123,9 +126,9 @@ test("everything inside, nothing on top of anything, at every width", () => {
     const { narrow, rails, curve, strips, plot, height } = arrange(width);
     assert.ok(rails.z - rails.epsilon > 30 && curve.y > rails.z + 19 + 9, `rails at ${width}`); // a handle between z and the curve
     for (const part of [curve, strips, plot]) assert.ok(part.x >= 0 && part.x + part.width <= width && part.width > 150, `sides at ${width}`);
-    const words = 32 + 14; // the two lines above each of them
-    assert.ok(strips.y - words > curve.y + curve.height + 42, `strips at ${width}`);
-    assert.ok(narrow ? plot.y - words > strips.y + strips.height + 50 : plot.x - 40 > strips.x + strips.width, `plot at ${width}`);
-    assert.ok(plot.y + plot.height + 36 < height && strips.y + strips.height + 50 < height, `below at ${width}`);
+    const words = 32 + 14; // the two lines above the plot; above the strips are three
+    assert.ok(strips.y - words - 18 > curve.y + curve.height + 60, `strips at ${width}`);
+    assert.ok(narrow ? plot.y - words > strips.y + strips.height + 20 : plot.x - 40 > strips.x + strips.width, `plot at ${width}`);
+    assert.ok(plot.y + plot.height + 36 < height && strips.y + strips.height + 20 < height, `below at ${width}`);
   }
 });

@@ -11,6 +11,7 @@ from vae_core.labs.noise import normals
 from vae_core.labs.picture import ACCENT, GREY, INK, Sheet
 
 BATCHES, MOST = 200, 64  # estimates, and the most draws of each
+FIRST = 17  # the seed to begin with: of the first twenty, that whose three spreads are nearest to their laws
 COUNTS = ("2", "4", "8", "16", "32", "64")
 STEPS = (
     Step(
@@ -19,18 +20,17 @@ STEPS = (
         watch=("rails", "mean", "std", "draw"),
     ),
     Step(
-        "Move *mean* by one step and watch the large dot. Its height changes by its slope times the way it went: nearly, for a "
-        "small step. This is the whole trick.",
+        "Move *mean* a little and watch the large dot. The line below says what its slope promised, and what came. The smaller "
+        "the step, the nearer they are: this is the whole trick.",
         watch=("curve", "mean"),
     ),
     Step(
         "Press *Draw new ε* a few times, or *Play*. But for chance, each heap stays centred on the exact slope. Whose "
         "bracket is shortest?",
-        {"draw": 5},
-        ("heaps", "draw"),
+        watch=("heaps", "draw"),
     ),
     Step(
-        "Choose *f(z) =* z² + 10. Adding 10 changes no slope. Whose bracket grows?",
+        "Choose *f(z) =* z² + 10. The curve's axis goes up with it, by 10; no slope changes. Whose bracket grows?",
         watch=("heaps", "f"),
     ),
     Step(
@@ -40,8 +40,7 @@ STEPS = (
     Step(
         "Choose *f(z) =* sin 8z: pathwise scatters most. Then 1 if z > 0, else 0: it does not scatter. Does it lie on the "
         "exact slope?",
-        {"draw": 5},
-        ("heaps", "f"),
+        watch=("heaps", "f"),
     ),
 )
 
@@ -61,8 +60,8 @@ class GradientLab(Lab):
             Slider("std", "std", 0.2, 1.5, 0.05, 0.6),
             Choice("f", "f(z) =", tuple(cost.words for cost in FUNCTIONS)),
             Choice("samples", "Draws K", COUNTS, COUNTS.index("8")),
-            Choice("by", "Slope with respect to", ("mean", "std")),
-            Press("draw", "Draw new ε", play=1.2),
+            Choice("by", "Slope by", ("mean", "std")),
+            Press("draw", "Draw new ε", FIRST - 1, play=1.2),
         ]
         super().__init__(
             controls,
@@ -124,7 +123,7 @@ def draw_still() -> tuple[Image, str]:
         sheet.write(name, 16, y - 9, colour, size=16)
         sheet.line((40, y, 700, y), fill=GREY)
     sheet.line([(across(z), 280 - 16 * z**2) for z in np.linspace(-3.2, 3.2, 80)], fill=INK, width=2)
-    for i, e in reversed(list(enumerate(normals(1, 8)))):  # the first on top, and large
+    for i, e in reversed(list(enumerate(normals(FIRST, 8)))):  # the first on top, and large
         z = 1.0 + 0.6 * e
         sheet.line((across(e), 44, across(z), 96), fill=GREY if i else INK)
         for x, y, colour in ((e, 44, GREY), (z, 96, ACCENT), (z, 280 - 16 * z**2, ACCENT)):

@@ -40,6 +40,9 @@ function sliderFor(control, model) {
     input.setAttribute("aria-valuetext", value.textContent);
   };
   input.addEventListener("input", () => put(model, { [name]: Number(input.value) }));
+  let before = 0; // what a finger that only scrolls the page has found gets it back
+  input.addEventListener("pointerdown", () => (before = model.get(name)));
+  input.addEventListener("pointercancel", () => put(model, { [name]: before }));
   model.on(`change:${name}`, follow);
   follow();
   row.dataset.control = name;

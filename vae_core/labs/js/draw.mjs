@@ -168,7 +168,7 @@ export class Pen {
     c.textBaseline = base;
     if (halo) {
       c.strokeStyle = this.colours.paper;
-      c.lineWidth = 4;
+      c.lineWidth = halo === true ? 4 : halo;
       c.lineJoin = "round";
       c.strokeText(words, x, y);
     }

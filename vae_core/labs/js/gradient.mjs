@@ -20,7 +20,8 @@ const DASHES = [[], [7, 4], [2, 3]];
 const REACH = 5; // how far the axis of z goes to both sides
 const BINS = 49; // odd: the exact slope lies in the middle of one
 const FULL = 0.25; // the share of all estimates that makes a column as high as its row
-const NONE = 1e-6; // a spread that is none
+const NONE = 1e-6; // next to nothing
+const LABEL = { size: 12, weight: 700, halo: 9 }; // whose ground covers the lines behind it
 
 /** The density of N(0, 1). @param {number} u */
 export const bell = (u) => Math.exp(-0.5 * u * u) / Math.sqrt(2 * Math.PI);
@@ -109,18 +110,27 @@ export function arrange(width) {
   const left = narrow ? 30 : 40;
   const rails = narrow ? { epsilon: 38, z: 76 } : { epsilon: 48, z: 96 };
   const curve = { x: left, y: rails.z + 36, width: width - left - 10, height: narrow ? 128 : 180 };
-  const second = curve.y + curve.height + 98;
-  const row = narrow ? 54 : 60;
+  const second = curve.y + curve.height + 130;
+  const row = narrow ? 52 : 60;
   const half = narrow ? width - 2 : Math.floor((width - 44) / 2);
   const strips = { x: 6, y: second, width: half - 12, row, height: 3 * row };
   const plot = narrow
-    ? { x: 44, y: strips.y + strips.height + 116, width: width - 54, height: 160 }
-    : { x: width - half + 40, y: second, width: half - 50, height: 3 * row };
-  return { narrow, rails, curve, strips, plot, height: Math.max(plot.y + plot.height + 44, strips.y + strips.height + 58) };
+    ? { x: 44, y: strips.y + strips.height + 80, width: width - 54, height: 160 }
+    : { x: width - half + 40, y: second - 18, width: half - 50, height: 3 * row + 18 };
+  return { narrow, rails, curve, strips, plot, height: plot.y + plot.height + 44 };
 }
 
-/** A number with three digits that count, and 0 where it is next to none. @param {number} value */
-export const brief = (value) => threeDigits(Math.abs(value) < 5e-4 ? 0 : value);
+/** A number with three digits that count, but no more than three decimals, and 0 where it is next to none. @param {number} value */
+export function brief(value) {
+  if (Math.abs(value) < NONE) return "0";
+  return Math.abs(value) < 0.1 ? number(value, 3).replace(/^−(?=0\.0+$)/, "") : threeDigits(value);
+}
+
+/** What a slope promised for this way, and how f went. @param {Pick<Curve, "f" | "slope">} curve @param {number} from @param {number} way */
+export function promise({ f, slope }, from, way) {
+  const rise = f(from + way) - f(from);
+  return `${number(way, 2)} × slope ${brief(slope(from))} = ${number(way * slope(from), 2)}; ${rise < 0 ? "fell" : "rose"} ${number(Math.abs(rise), 2)}`;
+}
 
 /** What stands for an estimator, in its row and on its line. @param {Pen} pen @param {number} kind @param {number} x @param {number} y */
 function sign(pen, kind, x, y) {
@@ -131,7 +141,7 @@ function sign(pen, kind, x, y) {
 /** @type {Create<GradientSpec>} */
 export function create(spec) {
   const { batches, most } = spec;
-  const [, , { options: titles }, { options }, { options: parameters }] = spec.controls;
+  const [{ value: origin }, , { options: titles }, { options }, { options: parameters }] = spec.controls;
   const sizes = options.map(Number);
   let place = arrange(640);
 
@@ -165,8 +175,9 @@ export function create(spec) {
     }
   }
 
-  /** f, the cloud below it, and the draws on f; the first large, with its tangent. @param {Pen} pen @param {Values} values */
-  function paintCurve(pen, { f: chosen, mean, std, samples, draw }) {
+  /** f, the cloud below it, and the draws on f; the first large, with its tangent, and a ring where it was before the mean was moved. @param {Pen} pen @param {Values} values */
+  function paintCurve(pen, values) {
+    const { f: chosen, mean, std, samples, draw } = values;
     const { curve } = place;
     const { f, slope, heights } = FUNCTIONS[chosen];
     const bottom = curve.y + curve.height;
@@ -177,11 +188,13 @@ export function create(spec) {
     const [first, ...others] = dots;
     const direction = -slope(first.z) * (toY(1) - toY(0)) / (toX(1) - toX(0));
     const length = 42 / Math.hypot(1, direction);
+    const way = mean - origin, before = first.z - way;
     pen.axes(curve, { x: { to: toX, ticks: ticks(-4, 4, 4) }, y: { to: toY, ticks: ticks(heights[0], heights[1], 4), rule: () => ({}) } });
     pen.clip(curve, () => {
       pen.area(at.map((z) => [toX(z), bottom - bellAt(std, (z - mean) / std)]), bottom, { fill: "accent", alpha: 0.22 });
       pen.line(at.map((z) => [toX(z), toY(f(z))]), { colour: "ink", width: 1.5 });
       for (const { x, y } of others) pen.disc(x, y, 3.5, { fill: "accent", stroke: "paper" });
+      if (way) pen.disc(toX(before), toY(f(before)), 6.5, { stroke: "accent", line: 2 });
       pen.line([[first.x - length, first.y + length * direction], [first.x + length, first.y - length * direction]], { colour: "accent", width: 2.5 });
       pen.disc(first.x, first.y, 6.5, { fill: "accent", stroke: "ink", line: 2 });
     });
@@ -189,10 +202,15 @@ export function create(spec) {
       if (y < curve.y && Math.abs(z) < REACH) pen.text("↑", x, curve.y + 10, { size: 12, weight: 700, colour: "accent", align: "center", halo: true });
     }
     const words = [`height ${brief(f(first.z))}`, `slope ${brief(slope(first.z))}`];
-    const side = first.x + 14 + Math.max(...words.map((line) => pen.measure(line, { size: 12, weight: 700 }))) < curve.x + curve.width + 9 ? 1 : -1;
-    const top = Math.min(bottom - 24, Math.max(curve.y + 16, first.y - 4));
-    words.forEach((line, i) => pen.text(line, first.x + 14 * side, top + 16 * i, { size: 12, weight: 700, colour: "accent", align: side > 0 ? "left" : "right", halo: true }));
+    const long = Math.max(...words.map((line) => pen.measure(line, LABEL)));
+    const room = { left: first.x - 14 - long > curve.x, right: first.x + 14 + long < curve.x + curve.width + 9 };
+    const side = slope(first.z) < 0 ? (room.left ? -1 : 1) : room.right ? 1 : -1; // beside a valley's flank the words lie below f
+    const [edge] = handlesOf(values);
+    const below = Math.abs(first.x + side * (14 + long / 2) - edge.x) < long / 2 + 20 ? edge.y - 36 : bottom - 24; // the handle stays off the words
+    const top = Math.max(curve.y + 16, Math.min(below, first.y + 6));
+    words.forEach((line, i) => pen.text(line, first.x + 14 * side, top + 16 * i, { ...LABEL, colour: "accent", align: side > 0 ? "left" : "right" }));
     pen.words([["f(z)", { ...HEADING, size: 13 }], [",  ", SMALL], ["the cloud q", { size: 12, colour: "accent", weight: 700 }], ["  and its draws z", SMALL]], curve.x, bottom + 36);
+    if (way) pen.words([["from ○: ", { size: 12, colour: "accent", weight: 700 }], [promise(FUNCTIONS[chosen], before, way), { size: 12 }]], 6, bottom + 56);
     pen.frame(curve);
     return { x: first.x - 9, y: first.y - 9, width: 18, height: 18 };
   }
@@ -208,8 +226,9 @@ export function create(spec) {
     const middle = x + width / 2, bottom = y + height;
     const toColumn = scale([-reach, reach], [x, x + width]);
     const inside = (/** @type {number} */ off) => Math.min(x + width, Math.max(x, toColumn(off)));
-    pen.text(`${batches} estimates of the slope of E[f(z)]`, x, y - 30, HEADING);
-    pen.words([[`with respect to ${parameters[by]}, K = ${sizes[samples]}`, SMALL], [`   exact: ${brief(exact)}`, { size: 12, weight: 700 }]], x, y - 12);
+    pen.text(`${batches} estimates of the slope of E[f(z)]`, x, y - 48, HEADING);
+    pen.words([[`with respect to ${parameters[by]}, K = ${sizes[samples]}`, SMALL], [`   exact: ${brief(exact)}`, { size: 12, weight: 700 }]], x, y - 30);
+    pen.words([["●", { size: 12, colour: "accent" }], [" of the draws above;  bracket: average ± spread", SMALL]], x, y - 12);
     pen.line([[middle, y], [middle, bottom]], { colour: "ink", width: 1.5, dash: [4, 3] });
     /** @type {Record<string, Box>} */
     const brackets = {};
@@ -242,15 +261,14 @@ export function create(spec) {
       else pen.beyond("", x, at, -1);
       if (highest <= reach) pen.line([[to, at - 5], [to, at + 5]], { colour: "ink", width: 2 });
       else pen.beyond("", x + width, at, 1);
-      pen.text(`${brief(mean)} ± ${brief(std)}`, x + width, at - 9, { size: 12, weight: 700, align: "right", halo: true });
+      if (less + more > batches / 2) pen.text("most lie beyond this axis", middle, base - 6, { ...LABEL, colour: "muted", align: "center" });
+      pen.text(`${brief(mean)}, spread ${brief(std)}`, x + width, at - 9, { ...LABEL, align: "right" });
+      pen.text(NAMES[kind], x + 15, at - 9, LABEL);
       sign(pen, kind, x + 5, at - 13);
-      pen.text(NAMES[kind], x + 15, at - 9, { size: 12, weight: 600, halo: true });
     });
     const signed = (/** @type {number} */ off) => (off ? `${off > 0 ? "+" : ""}${number(off, Number.isInteger(off) ? 0 : 1)}` : "exact");
     const align = (/** @type {number} */ off) => (off === -reach ? "left" : off === reach ? "right" : "center");
     pen.axes(place.strips, { x: { to: toColumn, ticks: [-reach, -reach / 2, 0, reach / 2, reach], words: signed, align } });
-    pen.words([["●", { size: 12, colour: "accent" }], [" the estimate from the draws above", SMALL]], x, bottom + 34);
-    pen.text("brackets and numbers: their average ± their spread", x, bottom + 50, SMALL);
     return brackets;
   }
 
@@ -263,7 +281,7 @@ export function create(spec) {
     const toColumn = (/** @type {number} */ count) => across(Math.log2(count)), toRow = (/** @type {number} */ std) => up(Math.log10(Math.max(std, 1e-9)));
     const exponents = Array.from({ length: high - low + 1 }, (_, i) => low + i);
     pen.text("their spread, and K", left, y - 30, HEADING);
-    pen.text("standard deviation ± 2 standard errors", left, y - 12, SMALL);
+    pen.text("bars: two standard errors up and down", left, y - 12, SMALL);
     pen.axes(place.plot, { x: { to: toColumn, ticks: sizes }, y: { to: up, ticks: exponents, words: (exponent) => `${10 ** exponent}`, rule: () => ({}) } });
     pen.text("draws K of each estimate", x + width / 2, y + height + 32, { ...SMALL, align: "center" });
     pen.line([[toColumn(sizes[samples]), y], [toColumn(sizes[samples]), y + height]], { colour: "muted", dash: [4, 3] });
@@ -320,8 +338,8 @@ export function create(spec) {
         `${facts.map((fact, kind) => `${NAMES[kind]} ${brief(fact.mean)}, ${notes[kind]}`).join("; ")}.`;
       const regions = {
         rails: { x: 1, y: 4, width: width - 2, height: rails.z + 26 },
-        curve: { x: 1, y: curve.y, width: width - 2, height: curve.height + 20 },
-        heaps: { x: 1, y: strips.y - 42, width: strips.width + 10, height: strips.height + 60 },
+        curve: { x: 1, y: curve.y - 6, width: width - 2, height: curve.height + 68 },
+        heaps: { x: 1, y: strips.y - 60, width: strips.width + 10, height: strips.height + 80 },
         spread: { x: place.narrow ? 1 : plot.x - 38, y: plot.y - 44, width: plot.width + (place.narrow ? 50 : 42), height: plot.height + 78 },
         dot,
         ...brackets,

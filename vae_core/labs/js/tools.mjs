@@ -19,12 +19,10 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
   const row = element("div", "vae-lab-tools");
   const said = element("p", "vae-lab-said");
   said.setAttribute("aria-live", "polite");
-  let chosen = -1;
 
-  /** Go to a step, or to none. @param {number} i */
+  /** Set up a step, anew if it is the one in hand, or none. @param {number} i */
   function choose(i) {
     player?.stop();
-    chosen = i;
     numbers.forEach((button, k) => button.setAttribute("aria-pressed", String(k === i)));
     said.replaceChildren(...emphasised(i < 0 ? "" : steps[i].words));
     if (i >= 0) take({ ...home, ...steps[i].state });
@@ -48,7 +46,7 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
   }
 
   const numbers = steps.map(({ words }, i) => {
-    const button = tool(["", String(i + 1)], () => choose(chosen === i ? -1 : i));
+    const button = tool(["", String(i + 1)], () => choose(i));
     button.setAttribute("aria-label", `${i + 1}: ${words.replaceAll("*", "")}`);
     button.setAttribute("aria-pressed", "false");
     return button;

@@ -69,7 +69,7 @@ type Create<S = Spec, R = Read> = (spec: Spec & S, read: R) => Lab;
 // --- drawing; colours are names of draw.mjs or CSS ---
 
 interface Box { x: number; y: number; width: number; height: number }
-interface TextStyle { size?: number; colour?: string; align?: CanvasTextAlign; weight?: number; halo?: boolean; base?: CanvasTextBaseline }
+interface TextStyle { size?: number; colour?: string; align?: CanvasTextAlign; weight?: number; halo?: boolean | number; base?: CanvasTextBaseline }
 interface LineStyle { colour?: string; width?: number; dash?: number[] }
 interface FillStyle { fill?: string; stroke?: string; line?: number; alpha?: number; radius?: number; dash?: number[] }
 interface DigitStyle { side?: number; at?: number; pixel?: (value: number) => number; frame?: string | null; colours?: string[]; channels?: number; smooth?: boolean }
