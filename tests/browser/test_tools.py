@@ -67,11 +67,47 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
                 bottom,
                 foot,
             )
-    steps(page).last.press("Enter")
+    begun = values(page)
+    page.locator("input[type=range]").first.press("PageUp")
+    settle(page)
+    assert values(page) != begun
+    steps(page).last.press("Enter")  # once more: the step is set up again, and its sentence stays
+    settle(page)
+    assert values(page) == begun and page.locator(".vae-lab-said").inner_text() == told[-1]["words"].replace("*", "")
+    page.get_by_role("button", name="Reset", exact=True).press("Enter")
     settle(page)
     assert (
         page.locator(".vae-lab-said").inner_text() == "" and page.locator(".vae-lab-mark, [data-watched]").count() == 0
     )
+
+
+def test_a_swipe_that_begins_on_a_slider_scrolls_and_leaves_it_where_it_was(open_lab):
+    """The slider follows the finger until the browser takes the swipe for scrolling; a swipe along it moves it."""
+    page = open_lab(GradientLab, **SIZES["phone"])
+    page.evaluate("document.querySelector('.vae-lab').scrollIntoView()")
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    slider = page.get_by_role("slider", name="mean", exact=True)
+    box = slider.bounding_box()
+    x, y = box["x"] + 20, box["y"] + box["height"] / 2
+    began = page.evaluate("scrollY")
+    slider.evaluate("slider => slider.addEventListener('input', () => { window.followed ??= slider.value })")
+
+    def swipe(dx, dy):
+        for step in range(9):
+            point = {"x": x + step * dx, "y": y + step * dy}
+            kind = "touchMove" if step else "touchStart"
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    swipe(0, -15)
+    page.wait_for_function("began => scrollY > began + 50", arg=began)
+    settle(page)
+    assert slider.input_value() == "1" and page.locator(".vae-lab-value").first.inner_text() == "1.00"
+    assert float(page.evaluate("followed")) < 0
+    page.evaluate("began => scrollTo({ top: began, behavior: 'instant' })", began)
+    swipe(8, 0)
+    page.wait_for_function("document.querySelector('input[type=range]').value !== '1'")
 
 
 def test_the_controls_stay_in_sight_in_a_cell_of_the_books_theme(labs, watched_page, tmp_path):

@@ -55,6 +55,7 @@ def test_the_browser_has_pytorchs_numbers(lab, page):
 @pytest.mark.parametrize("snapshot", [0, 3, 6])
 def test_the_tiles_are_the_snapshots_figures(snapshot, lab, page):
     slider = page.get_by_role("slider", name="Snapshot")
+    choose(page.get_by_role("combobox", name="Show"), 0)
     slider.press("Home")
     press(page, "ArrowRight", snapshot)
     train, test = (lab.album.terms[name][snapshot] for name in ("train", "test"))

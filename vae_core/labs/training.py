@@ -9,12 +9,13 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from vae_core.colours import DISTORTION, RATE
 from vae_core.data import ImageSet, load_images, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Control, Slider, Step
 from vae_core.labs.images import called, check_size, square
 from vae_core.labs.pack import Block
-from vae_core.labs.picture import GREY, INK, Sheet
+from vae_core.labs.picture import GREY, Sheet
 from vae_core.metrics import evaluate
 from vae_core.models import VAE, LatentModel, check_model, evaluating
 from vae_core.presets import get_preset
@@ -28,12 +29,12 @@ FIRST_STEP, FIRST_EPOCH = SPANS = ("the first step", "the first epoch")
 
 STEPS = (
     Step(
-        "Move *Snapshot* up one by one, or press *Play*. What is the first thing that the network learns? (It is no digit.)",
+        "Move *Snapshot* up one by one, or press *Play*. What is the first thing that the network learns? (It is the same for all ten.)",
         {"snapshot": 0},
         ("again", "snapshot"),
     ),
     Step(
-        "Ten drawings, and one smudge. Move *Snapshot* on. After how many steps do the ten begin to differ?",
+        "Ten drawings, and one smudge. Move *Snapshot* on. Which is the first with a hint that the ten differ? In which is it plain?",
         {"snapshot": 5},
         ("again", "snapshot"),
     ),
@@ -44,7 +45,7 @@ STEPS = (
     ),
     Step(
         "Move *Snapshot* to the end. Which curve lies lower, train or test, and is that a surprise?",
-        {"snapshot": 8, "span": FIRST_EPOCH},
+        {"snapshot": 8, "curves": SUMS, "span": FIRST_EPOCH},
         ("plot", "snapshot"),
     ),
 )
@@ -148,7 +149,7 @@ class TrainingLab(Lab):
         start = min(4, count // 2)
         controls: list[Control] = [
             Slider("snapshot", "Snapshot", 0, count - 1, 1, start, play=0.7 * count),
-            Choice("curves", "Show", CURVES),
+            Choice("curves", "Show", CURVES, CURVES.index(TERMS)),
         ]
         if sum(step >= album.steps_per_epoch for step in album.steps) > 1:
             controls.append(Choice("span", "From", SPANS))
@@ -225,16 +226,16 @@ def draw_still(album: Album, start: int) -> tuple[Image, str]:
         sheet.show(f"drawn again {when}", album.drawn[i][: len(album.x)] / 255, 10, top, 62)
     left, right, top, bottom = 60, 700, 318, 410
     sheet.line((left, top, left, bottom, right, bottom), fill=GREY)
-    losses = {name: torch.tensor(terms).sum(1) for name, terms in album.terms.items()}
+    terms = torch.tensor(album.terms["test"])  # (snapshots, 2)
     across = torch.tensor(album.steps).log1p() / math.log1p(album.steps[-1])
-    for name, colour in (("test", INK), ("train", GREY)):
-        heights = losses[name] / losses[name].max()
+    for values, colour in zip(terms.T, (RATE, DISTORTION), strict=True):
+        heights = values / values.max()
         points = torch.stack([left + (right - left) * across, bottom - (bottom - top) * heights], 1)
         sheet.line(points.flatten().tolist(), fill=colour, width=2)
-    sheet.write("loss, step by step", left + 8, bottom - 24)
-    first, last = (losses["test"][i].item() for i in (0, -1))
+    sheet.write("distortion and rate, step by step", left + 8, bottom - 24)
+    first, last = (terms[i].sum().item() for i in (0, -1))
     count = "Ten" if len(album.x) == 10 else str(len(album.x))
     return sheet.image, (
-        f"{count} test images; below them the same {count.lower()} as the network draws them {early} and {late}; and its loss on "
-        f"training and test images, step by step: on the latter from {first:.1f} to {last:.1f} nats."
+        f"{count} test images; below them the same {count.lower()} as the network draws them {early} and {late}; and distortion "
+        f"and rate on test images, step by step: their sum from {first:.1f} to {last:.1f} nats."
     )

@@ -7,7 +7,7 @@
 //                              mark the colour of what it is drawn in
 //     handles                  what can be dragged: [{x, y, axis: "x" or "xy", move(x, y)}], `move` from where the handle is taken to new
 //                              values, {name: value}; a `box` in which it can be taken too, a `track` on which a mouse may
-//                              press for it to jump there, a `hint` until the first is used (of a quiet one, up to `room`); `quiet` where the lab draws it
+//                              press for it to jump there, a `hint` until the first is used (beside a quiet one, or one that says how far there is `room`); `quiet` where the lab draws it
 //     spots                    what can be pressed to choose an option of a Choice: [{box, choice, index}]
 //     regions                  {name: box}, the parts of the picture that a step of the lab may point out
 // Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when

@@ -23,13 +23,13 @@ export function arrange(width, counts) {
   const across = narrow ? Math.ceil(most / 2) : most;
   const gap = narrow ? 6 : 8;
   const cell = Math.min(narrow ? 64 : 76, Math.floor((width - 2 - (across - 1) * gap) / across));
-  const plot = { x: 38, y: 0, width: width - 38 - 10, height: narrow ? 120 : 160 };
+  const plot = { x: 38, y: 0, width: width - 38 - 10, height: narrow ? 110 : 160 };
   let y = 18;
   const groups = counts.map((count, g) => {
     const top = y + 8, tall = Math.ceil(count / across) * (cell + gap) - gap;
     y = top + tall + ROOM;
     if (g === (narrow ? 1 : counts.length - 1)) {
-      plot.y = y + 20;
+      plot.y = y + (narrow ? 13 : 20);
       y = plot.y + plot.height + RAIL + 32 + ROOM;
     }
     /** @param {number} i @returns {[number, number]} */
@@ -98,6 +98,7 @@ export function create(spec, read) {
   const counts = [images.length / size, ...drawn.map((pictures) => pictures.length / size / steps.length)];
   const last = steps[steps.length - 1];
   const firstEpoch = steps.findIndex((step) => step >= perEpoch);
+  const endOfFirst = firstEpoch >= 0 && last > perEpoch ? along(perEpoch, last, perEpoch, false) : 0;
   const pixel = (/** @type {number} */ v) => v / 255;
   let place = arrange(640, counts);
   /** @type {number[]} */
@@ -126,12 +127,8 @@ export function create(spec, read) {
     const toMark = (/** @type {number} */ mark) => toX(along(mark * unit, last, perEpoch, fromFirstEpoch));
     pen.axes(place.plot, { x: { to: toMark, ticks: marks, words: String } });
     for (const at of marks.map(toMark)) pen.line([[at, y + height], [at, y + height + 4]], { colour: "muted" });
-    if (!fromFirstEpoch && firstEpoch >= 0 && last > perEpoch) {
-      const at = toX(along(perEpoch, last, perEpoch, false));
-      pen.line([[at, y], [at, y + height]], { colour: "muted", dash: [3, 4] });
-      pen.text("first epoch ends", at - 5, y + 12, { ...SMALL, align: "right" });
-    }
-    pen.text(fromFirstEpoch ? "epochs" : "training steps, on a stretched scale", x + width / 2, y + height + RAIL + 26, { ...SMALL, align: "center" });
+    if (!fromFirstEpoch && endOfFirst) pen.line([[toX(endOfFirst), y], [toX(endOfFirst), y + height]], { colour: "muted", dash: [3, 4] });
+    pen.text(fromFirstEpoch ? "epochs" : "training steps, on a stretched scale", x + width / 2, y + height + RAIL + 25, { ...SMALL, align: "center" });
     const from = fromFirstEpoch ? firstEpoch : 0;
     for (const { box, curves, limits: [low, high], toY } of panels) {
       pen.axes(box, { y: { to: toY, ticks: ticks(low, high, panels.length > 1 ? 2 : 4), rule: () => ({}) } });
@@ -174,7 +171,9 @@ export function create(spec, read) {
       if (places[now] < 0) pen.beyond(`step ${step}`, plot.x + 6, plot.y + 14, -1);
       else {
         const at = toX(places[now]);
-        pen.line([[at, plot.y], [at, plot.y + plot.height + RAIL]], { colour: "ink", width: 1.5 });
+        const foot = plot.y + plot.height; // from which the axis's numbers hang
+        for (const [from, to] of [[plot.y, foot + 4], [foot + 20, foot + RAIL]]) pen.line([[at, from], [at, to]], { colour: "ink", width: 1.5 });
+        if (!fromFirstEpoch && endOfFirst) pen.text("first epoch ends", toX(endOfFirst) - 8, plot.y + 12, { ...SMALL, align: "right", halo: 9 });
         const [one, other] = curves.map(({ values }, i) => panels[i % panels.length].toY(values[now]));
         for (const [{ colour, values }, y] of /** @type {const} */ ([[curves[0], one], [curves[1], other]])) {
           pen.disc(at, y, 6, { fill: colour, stroke: "paper", line: 2 });
@@ -200,11 +199,11 @@ export function create(spec, read) {
         `on training images minus ELBO ${number(trainRate + trainDistortion)} nats.`;
       /** @type {Handle} along the curves, to the snapshot nearest to the pointer */
       const handle = {
-        x: Math.max(plot.x, toX(places[now])), y: plot.y + plot.height + RAIL, axis: "x", colour: "ink", hint: "drag me", track: plot,
+        x: Math.max(plot.x, toX(places[now])), y: plot.y + plot.height + RAIL, axis: "x", colour: "ink", hint: "drag me", room: width, track: plot,
         move: (px) => ({ snapshot: nearestSnapshot(places, scale(ends(), [0, 1])(px)) }),
       };
       const [, again, invented] = groups.map(({ box }) => box);
-      const curvesOnRail = { x: 1, y: plot.y - 26, width: width - 2, height: plot.height + RAIL + 36 };
+      const curvesOnRail = { x: 1, y: plot.y - 26, width: width - 2, height: plot.height + RAIL + 56 };
       return { summary, tiles, handles: [handle], regions: { again, invented, plot: curvesOnRail } };
     },
   };
