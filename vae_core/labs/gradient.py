@@ -52,7 +52,7 @@ class GradientLab(Lab):
     """
 
     module = "gradient.mjs"
-    tall = (1387, 1049)
+    tall = (1335, 1067)
 
     def __init__(self) -> None:
         controls = [

@@ -121,7 +121,7 @@ class TrainingLab(Lab):
     """
 
     module = "training.mjs"
-    tall = (1138, 897)
+    tall = (1121, 897)
 
     def __init__(self, album: Album | None = None):
         lent = album is None
