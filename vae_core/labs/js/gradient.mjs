@@ -339,7 +339,7 @@ export function create(spec) {
       const regions = {
         rails: { x: 1, y: 4, width: width - 2, height: rails.z + 26 },
         curve: { x: 1, y: curve.y - 6, width: width - 2, height: curve.height + 68 },
-        heaps: { x: 1, y: strips.y - 60, width: strips.width + 10, height: strips.height + 80 },
+        heaps: { x: 1, y: strips.y - 60, width: strips.width + 10, height: strips.height + (place.narrow ? 80 : 96) }, // on a desk down to the words below the plot beside
         spread: { x: place.narrow ? 1 : plot.x - 38, y: plot.y - 44, width: plot.width + (place.narrow ? 50 : 42), height: plot.height + 78 },
         dot,
         ...brackets,
