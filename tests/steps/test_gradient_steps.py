@@ -91,9 +91,8 @@ def test_step_2_the_large_dot_rises_by_its_slope_times_the_way_it_went(lab, widt
         if abs(mean - 1) < 0.01:
             continue
         (said,) = promises(frame)
-        way, named, product, went = re.fullmatch(
-            r"from ○: (−?[\d.]+) × slope ([\d.]+) = (−?[\d.]+); (.* [\d.]+)", said
-        ).groups()
+        pattern = r"from ○: (−?[\d.]+) × slope ([\d.]+) = (−?[\d.]+); (.* [\d.]+)"
+        ((way, named, product, went),) = re.findall(pattern, said)
         way, product = (float(text.replace("−", "-")) for text in (way, product))
         assert way == pytest.approx(mean - 1) and float(named) == slope
         assert product == pytest.approx(way * slope, abs=0.008)  # as printed
