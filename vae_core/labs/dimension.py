@@ -51,7 +51,7 @@ class DimensionLab(Lab):
     """
 
     module = "dimension.mjs"
-    tall = (812, 806)
+    tall = (758, 754)
 
     def __init__(self, models: Models | None = None, images: ImageSet | None = None):
         lent = models is None
