@@ -51,7 +51,7 @@ class DimensionLab(Lab):
     """
 
     module = "dimension.mjs"
-    tall = (758, 754)
+    tall = (796, 722)
 
     def __init__(self, models: Models | None = None, images: ImageSet | None = None):
         lent = models is None

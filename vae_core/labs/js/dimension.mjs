@@ -20,8 +20,8 @@ import { number, remember, scale, SMALL, ticks } from "./draw.mjs";
  */
 export function arrange(width, models, count, draws) {
   const narrow = width < 560;
-  const pitch = narrow ? 45 : 60; // six rows stand between the page's header and the controls
   const cell = narrow ? 40 : width < 680 ? 48 : 54;
+  const pitch = cell + (narrow ? 5 : 6); // six rows stand between the page's header and the controls
   const top = arrangeChooser(width, count).bottom + 12;
   const left = narrow ? 1 : 112;
   const right = narrow ? cell + 10 : left + draws * (cell + 4) + 16;
