@@ -5,6 +5,7 @@ promises must be missing too.
 """
 
 import re
+from itertools import pairwise
 
 import pytest
 from drive import frames, number, state_of
@@ -83,6 +84,14 @@ def test_step_1_between_the_0s_and_the_1s_the_bands_say_other_digits_and_fewer_a
         if images.name == "mnist":
             assert runs[0] == 0 and runs[-1] == 1 and set(runs[1:-1]) - {0, 1}
             assert min(agree) <= 6 and agree[0] >= 9 and agree[-1] == 10
+    (phone,) = frames(lab, state_of(lab, step), width=317)
+    for frame in (start, phone):  # what the step brings on the screen has the handle in it
+        walk, handle = frame["regions"]["walk"], frame["handles"][0]
+        assert walk["y"] < handle["y"] - 9 and handle["y"] + 9 < walk["y"] + walk["height"]
+    labels = [
+        (y, x) for _, _, x, y, style in (c for c in phone["calls"] if c[0] == "text") if style.get("base") == "middle"
+    ]
+    assert labels and all(y != below or next_x - x > 13 for (y, x), (below, next_x) in pairwise(labels))
     for frame, place in ((start, 0), (middle, 12), (end, 24)):  # the count that the sentence speaks of
         said = [word for word in frame["words"] if word.startswith("nearest 10: ")]
         assert [int(word.split()[2]) for word in said] == [agree[place] for _, agree in bands(frame)]
