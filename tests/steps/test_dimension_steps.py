@@ -1,6 +1,7 @@
 """DimensionLab's steps keep their promises, by the numbers and pictures that the lab itself shows."""
 
 import re
+from itertools import pairwise
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def bars(frame):
     ]
     rows = {}
     for _, _, y, _, height, style in found:
-        size = DIMENSIONS[min(len(DIMENSIONS) - 1, int((y + height - units["y"] - 1) // 68))]
+        size = DIMENSIONS[min(len(DIMENSIONS) - 1, int((y + height - units["y"] - 9) // 60))]
         rows.setdefault(size, {"rate": [], "muted": []})[style["fill"]].append(height)
     return rows
 
@@ -79,8 +80,8 @@ def test_step_2_the_distortion_falls_and_the_rate_rises_on_one_scale(lab, images
     assert all(rate[0] < rate[1] < max(rate[2:]) for rate in rates)
     if images.name == "mnist":
         distortions = [distortion for distortion, _ in costs(shown[0]).values()]
-        assert distortions[0] > distortions[1] + 50 > distortions[2] + 80
-        assert rates[0] == sorted(rates[0])
+        assert all(wide < narrow - 2 for narrow, wide in pairwise(distortions))
+        assert all(wide > narrow for narrow, wide in pairwise(rates[0]))
         assert sum(costs(frame)[2][0] > costs(frame)[10][0] for frame in shown[1:]) == len(digits)
 
 
@@ -94,6 +95,7 @@ def test_step_3_fourteen_of_fifty_bars_are_not_flat_and_at_0_none_has_an_end(lab
         assert min(heights["rate"]) > 1.5
     if images.name == "mnist":
         assert used == {2: 2, 5: 5, 8: 8, 10: 10, 20: 13, 50: 14}
+    assert "50 dimensions" in begun["words"] and f"{used[50]} active" in begun["words"]
     assert all(rate == float("inf") for _, rate in costs(point).values())
     endless = [call for call in point["calls"] if call[0] == "endless"]
     assert sum(way == "up" for _, _, way, _ in endless) == sum(DIMENSIONS) and len(endless) == sum(DIMENSIONS) + 6
@@ -117,16 +119,20 @@ def test_step_4_noise_on_grey_units_costs_and_changes_no_drawing(lab, images):
     for size in (2, 5, 8, 10):  # where no unit is grey nothing happens
         assert costs(grey)[size] == costs(begun)[size] and drawings(grey)[size] == drawings(begun)[size]
     if images.name == "mnist":
-        assert costs(used)[50][0] > costs(begun)[50][0] + 20
+        for size in DIMENSIONS:
+            assert (
+                sum(costs(used)[size]) > sum(costs(begun)[size]) + 5
+                and costs(used)[size][0] > costs(begun)[size][0] + 10
+            )
 
 
-def test_step_5_a_1_gains_nothing_from_ten_dimensions_and_an_8_does(lab, images):
-    one, *eights = frames(lab, state_of(lab, 5), *(state_of(lab, 5, digit=digit) for digit in ("8", "8, another")))
-    assert same_axes(one, *eights)
+def test_step_5_a_1_gains_nothing_from_more_than_two_dimensions_and_the_second_8_does(lab, images):
+    one, eight = frames(lab, state_of(lab, 5), state_of(lab, 5, digit="8, another"))
+    assert same_axes(one, eight)
     if images.name == "mnist":
         total = {size: sum(terms) for size, terms in costs(one).items()}
-        assert abs(total[2] - total[10]) < 3
+        assert min(total, key=total.get) == 2 and total[10] - total[2] < 3
         assert all(set(by_neighbours(images, pictures)) == {1} for pictures in drawings(one).values())
-        for frame in eights:
-            total = {size: sum(terms) for size, terms in costs(frame).items()}
-            assert total[2] > total[10] + 20
+        total = {size: sum(terms) for size, terms in costs(eight).items()}
+        assert all(total[2] > total[size] + 30 for size in DIMENSIONS[1:])
+        assert {size: by_neighbours(images, drawings(eight)[size])[0] for size in (8, 20)} == {8: 8, 20: 8}

@@ -5,6 +5,7 @@ promises must be missing too.
 """
 
 import re
+from itertools import pairwise
 
 import pytest
 from drive import frames, number, state_of
@@ -55,6 +56,11 @@ def bands(frame):
     return said
 
 
+def shown(frame):
+    """The distances beside the large drawings, by model."""
+    return [float(word) for word in frame["words"] if re.fullmatch(r"\d\.\d\d", word)]
+
+
 def lengths(frame):
     """How long the codes are that are drawn, by model, in those of the ends."""
     return [float(word.split("×")[1]) for word in frame["words"] if word.startswith("code’s length")]
@@ -78,6 +84,14 @@ def test_step_1_between_the_0s_and_the_1s_the_bands_say_other_digits_and_fewer_a
         if images.name == "mnist":
             assert runs[0] == 0 and runs[-1] == 1 and set(runs[1:-1]) - {0, 1}
             assert min(agree) <= 6 and agree[0] >= 9 and agree[-1] == 10
+    (phone,) = frames(lab, state_of(lab, step), width=317)
+    for frame in (start, phone):  # what the step brings on the screen has the handle in it
+        walk, handle = frame["regions"]["walk"], frame["handles"][0]
+        assert walk["y"] < handle["y"] - 9 and handle["y"] + 9 < walk["y"] + walk["height"]
+    labels = [
+        (y, x) for _, _, x, y, style in (c for c in phone["calls"] if c[0] == "text") if style.get("base") == "middle"
+    ]
+    assert labels and all(y != below or next_x - x > 13 for (y, x), (below, next_x) in pairwise(labels))
     for frame, place in ((start, 0), (middle, 12), (end, 24)):  # the count that the sentence speaks of
         said = [word for word in frame["words"] if word.startswith("nearest 10: ")]
         assert [int(word.split()[2]) for word in said] == [agree[place] for _, agree in bands(frame)]
@@ -97,6 +111,8 @@ def test_step_2_a_blend_is_both_digits_in_grey_and_its_curve_rises_above_that_of
     assert (step is not None) <= (all(path.values()) and known)
     if step is None:
         return
+    for here, there, near, far in zip(shown(before), shown(after), distances(before), distances(after), strict=True):
+        assert (here, there) == (near, far) and far > near + 0.02  # enough to be seen in two decimals
     for one, other in zip(before["pictures"][0:3:2], after["pictures"][0:3:2], strict=True):
         assert grey(other) > grey(one) + 0.1
     dashed = [call for call in after["calls"] if call[0] == "line" and call[2].get("dash") == [3, 3]]
@@ -111,8 +127,7 @@ def test_step_3_on_the_arc_the_code_stays_as_long_and_the_drawings_are_others(la
     assert max(lengths(line)) < 0.98 and lengths(arc) == [1, 1]
     if certain:
         assert max(lengths(line)) < 0.75
-    nearer = all(there < here for there, here in zip(distances(arc), distances(line), strict=True))
-    assert nearer == ("nearer to real digits in both networks" in lab.steps[step - 1].words)
+    assert shown(line) == distances(line) != distances(arc) == shown(arc)
     for one, other in zip(line["pictures"][0:3:2], arc["pictures"][0:3:2], strict=True):
         assert max(abs(a - b) for a, b in zip(one["pixels"], other["pixels"], strict=True)) > 0.25
 
@@ -133,15 +148,13 @@ def test_step_4_from_one_digit_to_another_of_its_kind_all_are_of_that_kind(lab, 
 def test_step_5_from_a_4_to_a_9_even_the_blend_has_no_bump(lab, certain):
     step = step_of(lab, "no bump")
     state = {"from": "4", "to": "9", "path": BLEND}
-    shown = frames(lab, *(state_of(lab, t=t, **state) for t in WALK))
-    flat = all(
-        max(curve[5:16]) <= max(curve[0], curve[-1]) + 0.01 for curve in zip(*map(distances, shown), strict=True)
-    )
+    walk = frames(lab, *(state_of(lab, t=t, **state) for t in WALK))
+    flat = all(max(curve[5:16]) <= max(curve[0], curve[-1]) + 0.01 for curve in zip(*map(distances, walk), strict=True))
     assert step is not None or not certain
     assert (step is not None) <= flat
     if step:
         assert state_of(lab, step, t=WALK[-1]) == state_of(lab, t=WALK[-1], **state)
         assert (
-            all(handle["quiet"] for handle in shown[0]["handles"][1:])
-            and "pick a picture to walk from" in shown[0]["words"]
+            all(handle["quiet"] for handle in walk[0]["handles"][1:])
+            and "pick a picture to walk from" in walk[0]["words"]
         )

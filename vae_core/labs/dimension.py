@@ -51,7 +51,7 @@ class DimensionLab(Lab):
     """
 
     module = "dimension.mjs"
-    tall = (812, 806)
+    tall = (796, 722)
 
     def __init__(self, models: Models | None = None, images: ImageSet | None = None):
         lent = models is None
@@ -109,8 +109,8 @@ class DimensionLab(Lab):
         if len(models) > FIRST:
             spec["enough"] = spec["models"][FIRST]["layers"][0]["weight"]["at"]
         controls = [
-            Choice("digit", noun(images).capitalize(), names, start),
             Slider("noise", "Noise", 0, 3, 0.05, 1.0, "× std"),
+            Choice("digit", noun(images).capitalize(), names, start),
             Choice("on", "Noise on", PARTS),
             Press("draw", "Draw new ε", play=1.2),
         ]
@@ -151,21 +151,23 @@ SIZES = [
     Step(
         "Read the costs: green plus purple, so short is good. Which of the two terms falls with the dimension, and which rises? "
         "One image is no average: try others too.",
+        {"digit": "9, another", "draw": 9},  # neither turns back once; with most images one does
         watch=("costs", "digit"),
     ),
     Step(
-        "Each bar is a unit, a latent number, and what it pays. How many are not flat at 8, 10, 20 and 50 dimensions? And at *Noise* 0, "
-        "where each claims to be known exactly?",
+        "Each bar is a unit, a latent number, and what it pays. How many are not flat at 8, 10 and 20 dimensions? (For 50 the row's "
+        "label says it.) And at *Noise* 0, where each claims to be known exactly?",
         watch=("units", "noise"),
     ),
     Step(
         "The noise is on the grey units alone. Set *Noise* to 3. Do they still cost nothing? Do they change the drawings? Then set "
-        "*Noise on* to active, and watch the drawings and their costs.",
-        {"on": "grey"},
+        "*Noise on* to active: do they now?",
+        {"digit": "4", "on": "grey"},  # of which all six get dearer
         watch=("grey", "noise", "on"),
     ),
     Step(
-        "Here is a 1. Does it need ten dimensions? (On average over all 1s, five do. One image may go another way.) Then choose an 8.",
+        "Here is a 1. Does it need more than two dimensions? (The average 1 needs five; one image may go another way.) Then choose the "
+        "second 8: does it?",
         {"digit": "1"},
         watch=("drawings", "costs", "digit"),
     ),

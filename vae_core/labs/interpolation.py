@@ -41,7 +41,7 @@ class InterpolationLab(Lab):
     """
 
     module = "interpolation.mjs"
-    tall = (1081, 983)
+    tall = (1101, 1025)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         images, side, channels = square(images)
@@ -86,7 +86,7 @@ class InterpolationLab(Lab):
         codes = f"{wide.pop()} numbers a code" if len(wide) == 1 else "codes of different lengths"
         votes = ""
         if has_classes(images):
-            votes = f"Below each row of drawings: how the {NEIGHBOURS} nearest are labelled, and by its height how many of them agree. "
+            votes = f"Below each row of drawings: what most of the {NEIGHBOURS} nearest are, of a tie the nearer, and by its height how many. "
         super().__init__(
             controls,
             spec,
@@ -146,7 +146,7 @@ class InterpolationLab(Lab):
 
 def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
     """What to try on digits: of the steps those whose promise these models keep."""
-    line, arc, blend = PATHS
+    line, _, blend = PATHS
     middle = slice(PLACES // 4, -PLACES // 4)
 
     def along(start: str, end: str, path: str) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -172,30 +172,26 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
         (start + end).norm() < 0.98 * (start.norm() + end.norm())
         for start, end in (codes[[names.index("0"), names.index("1")]] for codes in lab._codes)
     )
-    helped = bool(straight) and all(
-        of[PLACES // 2] < by[PLACES // 2] for (of, *_), (by, *_) in zip(along("0", "1", arc), straight, strict=True)
-    )
-    only = " Here the arc comes nearer to real digits in both networks; one pair proves nothing." if helped else ""
     one = max(filter(steady, (name for name in names if len(name) == 1)), key=change, default=None)
     steps = [
         (
             bool(straight),
-            "Press *Play*, or move *Position t* from 0 to 1. The bands say what the ten nearest real digits are. What do they say "
-            "between the 0 and the 1, and how many agree? The count is below each large drawing.",
+            "Press *Play*, or move *Position t*. The bands say what the ten nearest real digits are, and by their height how many "
+            "agree. What do they say between the 0 and the 1?",
             {"t": 0.0},
             ("drawings", "walk", "t"),
         ),
         (
             ghost,
-            "Set *Path* to *pixels*. Now both digits are there at once, in grey. The bands, votes of ten, know 0s and 1s alone, "
-            "whatever the one nearest digit is; but in the middle the curves rise above those of lerp, which are dashed.",
+            "Set *Path* to *pixels*. Now both digits are there at once, in grey. The votes of ten say 0 or 1 all the same. But the "
+            "distance halfway has grown.",
             {},
-            ("walk", "curves", "path"),
+            ("drawings", "walk", "path"),
         ),
         (
             short,
-            "Set *Path* to *slerp*. Halfway along a line the code is shorter than its two ends on average, below ×\u00a01. On the arc it "
-            f"stays at ×\u00a01, and the drawings are others.{only}",
+            "Set *Path* to *slerp*. Halfway along the line the code is shorter than its two ends on average, below ×\u00a01. On the "
+            "arc it stays at ×\u00a01. Does the distance fall? One pair proves nothing.",
             {},
             ("drawings", "walk", "path"),
         ),
@@ -208,7 +204,7 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
         (
             flat,
             "From a 4 to a 9 even the cross-fade has no bump in its curves, for the two look much alike. One pair of digits is no "
-            "evidence: pick others below.",
+            "evidence: pick others with *From* and *To*.",
             {"from": "4", "to": "9", "path": blend},
             ("walk", "curves"),
         ),

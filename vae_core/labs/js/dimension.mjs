@@ -9,7 +9,7 @@ import { number, remember, scale, SMALL, ticks } from "./draw.mjs";
 
 /**
  * @typedef {{name: string, short: string, size: string, units: number, order: number[], active: boolean[], layers: Layer[], likelihood: LikelihoodName, mean: Ref, log_var: Ref}} Packed
- * @typedef {Named & {side: number, channels: number, draws: number, most: number, tallest: number, images: Ref, models: Packed[], controls: [Choice, Slider, Choice, Press]}} DimensionSpec
+ * @typedef {Named & {side: number, channels: number, draws: number, most: number, tallest: number, images: Ref, models: Packed[], controls: [Slider, Choice, Choice, Press]}} DimensionSpec
  * @typedef {{units: number, active: boolean[], means: Numbers, logVars: Numbers, decoder: Network} & Likelihood} Unpacked
  */
 
@@ -20,8 +20,8 @@ import { number, remember, scale, SMALL, ticks } from "./draw.mjs";
  */
 export function arrange(width, models, count, draws) {
   const narrow = width < 560;
-  const pitch = narrow ? 47 : 68; // on a phone six rows stand between the page's header and the controls
-  const cell = narrow ? 42 : width < 680 ? 48 : 58;
+  const cell = narrow ? 40 : width < 680 ? 48 : 54;
+  const pitch = cell + (narrow ? 5 : 6); // six rows stand between the page's header and the controls
   const top = arrangeChooser(width, count).bottom + 12;
   const left = narrow ? 1 : 112;
   const right = narrow ? cell + 10 : left + draws * (cell + 4) + 16;
@@ -30,17 +30,17 @@ export function arrange(width, models, count, draws) {
   const rows = Array.from({ length: models }, (_, i) => {
     const y = top + (i + 1) * pitch + (narrow ? 12 : 0);
     const small = narrow ? 22 : cell;
-    const thumb = (/** @type {number} */ k) => (narrow ? { x: width - 1 - (draws - k) * (small + 3) + 3, y: y + 21 } : { x: left + k * (cell + 4), y });
+    const thumb = (/** @type {number} */ k) => (narrow ? { x: width - 1 - (draws - k) * (small + 3) + 3, y: y + 19 } : { x: left + k * (cell + 4), y });
     return {
       y, height: cell,
       label: narrow ? { x: right, y: y + 9 } : { x: 1, y: y + 16 },
       pictures: Array.from({ length: draws }, (_, k) => (k ? { ...thumb(k), size: small } : { x: left, y, size: cell })),
-      cost: { x: right, y: narrow ? y + 13 : y + 12, width: share, height: narrow ? 6 : 12 },
+      cost: { x: right, y: y + 12, width: share, height: narrow ? 5 : 12 },
       numbers: narrow ? { x: width - 1, y: y + 9 } : { x: right, y: y + 42 },
       bars: narrow
-        ? { x: right, y: y + 24, width: across - (draws - 1) * (small + 3) - 40, height: 18 }
-        : { x: right + share + 20, y, width: across - share - 20, height: cell },
-      over: narrow ? { x: right + across - (draws - 1) * (small + 3) - 5, y: y + 34 } : { x: right + across, y: y - 2 },
+        ? { x: right, y: y + 22, width: across - (draws - 1) * (small + 3) - 40, height: 18 }
+        : { x: right + share + 20, y: y + 7, width: across - share - 20, height: cell - 7 },
+      over: narrow ? { x: right + across - (draws - 1) * (small + 3) - 5, y: y + 33 } : { x: right + across, y: y + 4 },
     };
   });
   const bottom = rows[models - 1].y + cell;
@@ -77,7 +77,7 @@ export function create(spec, read) {
   const images = Float32Array.from(read(spec.images) ?? [], (v) => v / 255);
   const count = images.length / size;
   const { noun } = wordsFor(spec);
-  const [{ options: names }, , { options: parts }] = spec.controls;
+  const [, { options: names }, { options: parts }] = spec.controls;
   let place = arrange(640, spec.models.length, count, draws);
 
   const noiseOf = remember((/** @type {number} */ draw) => models.map(({ units }) => normals(draw + 1, draws * units)));
@@ -159,8 +159,8 @@ export function create(spec, read) {
     return {
       drawings: column(input.x, narrow ? input.size : right - 20 - input.x),
       costs: { ...column(right, cost.width), ...(!narrow && { height: bottom + 20 - y }) },
-      units: column(narrow ? right : bars.x, bars.width),
-      ...(grey.length && { grey: { x: 1, y: grey[0].y, width: Math.max(bars.x + bars.width, cost.x + cost.width) - 1, height: grey[grey.length - 1].y + input.size - grey[0].y } }),
+      units: { x: narrow ? right : bars.x, y: narrow ? y : y - 8, width: narrow ? cost.width : bars.width, height: bottom - y + (narrow ? 0 : 8) },
+      ...(grey.length && { grey: { x: 1, y: grey[0].y + 2, width: Math.max(bars.x + bars.width, cost.x + cost.width) - 1, height: grey[grey.length - 1].y + input.size - grey[0].y - 2 } }),
     };
   }
 

@@ -23,20 +23,20 @@ export function arrange(width, count = 20) {
   const gap = narrow ? 3 : 5;
   const cell = Math.floor((width - 2 - (cells + 1) * gap - 2 * (narrow ? 6 : 14)) / (cells + 2));
   const column = (width - (narrow ? 12 : 24)) / 2;
-  const [large, near] = narrow ? [Math.min(72, Math.floor(column - 62)), 44] : [96, 60];
+  const [large, near] = narrow ? [Math.min(64, Math.floor(column - 62)), 44] : [96, 60];
   const frames = [0, 1].map((i) => {
     const x = 1 + i * (column + (narrow ? 12 : 24));
     return { x, y: 26, size: large, near: { x: x + large + (narrow ? 9 : 16), y: 26 + large - near, size: near } };
   });
   const first = Math.floor((width - cells * cell - (cells - 1) * gap) / 2);
   const axis = { x: first + cell / 2, width: (cells - 1) * (cell + gap) };
-  const top = 26 + large + 88;
+  const top = 26 + large + (narrow ? 78 : 88);
   const vote = narrow ? 14 : 17;
   const pitch = cell + vote + (narrow ? 7 : 10);
   const strips = [0, 1].map((i) => ({ x: first, y: top + i * pitch, cell, step: cell + gap, cells }));
   const votes = strips.map(({ y }) => ({ ...axis, y: y + cell + 3, height: vote }));
   const ends = [1, width - 1 - cell].map((x) => ({ x, y: top + (pitch - 6) / 2, size: cell }));
-  const curves = { ...axis, y: top + 2 * pitch + 62, height: narrow ? 56 : 66 };
+  const curves = { ...axis, y: top + 2 * pitch + (narrow ? 72 : 74), height: narrow ? 80 : 96 };
   const columns = narrow ? 10 : 20, thumb = (width - 2) / columns;
   const lines = Math.ceil(count / columns);
   const pick = [0, 1].map((i) => ({ x: 1, y: curves.y + curves.height + 56 + i * (lines * thumb + 24), width: thumb * Math.min(columns, count), height: lines * thumb, thumb, columns }));
@@ -194,8 +194,9 @@ export function create(spec, read) {
       pen.box(x + (k - 0.5) * cell, y + height - tall, cell, tall, { fill: mark, alpha: 0.3 });
       if (k < STEPS && places[k + 1].label === label) return;
       const [left, right] = [x + (begun - 0.5) * cell, x + (k + 0.5) * cell];
+      const size = where.narrow ? 11 : 13;
       if (k < STEPS) pen.line([[right, y], [right, y + height]], { colour: "paper", width: 2 });
-      pen.text(String(label), (left + right) / 2, y + height / 2 + 1, { size: where.narrow ? 11 : 13, weight: 700, align: "center", base: "middle" });
+      if (right - left > 1.2 * size) pen.text(String(label), (left + right) / 2, y + height / 2 + 1, { size, weight: 700, align: "center", base: "middle" }); // where two characters fit
       begun = k + 1;
     });
   }
@@ -205,8 +206,8 @@ export function create(spec, read) {
     const [above] = where.strips, heading = { ...HEADING, size: where.narrow ? 13 : 14 };
     /** @type {[string, TextStyle][]} */
     const [first, second] = models.map((model) => [titleOf(model), { ...heading, colour: model.word }]);
-    pen.words([[`by ${PATHS[values.path]}: `, heading], first, [" above, ", heading], second, [" below", heading]], 1, above.y - 28);
-    pen.text(MEANING[values.path], 1, above.y - 11, SMALL);
+    pen.words([[`by ${PATHS[values.path]}: `, heading], first, [" above, ", heading], second, [" below", heading]], 1, above.y - (where.narrow ? 10 : 28));
+    if (!where.narrow) pen.text(MEANING[values.path], 1, above.y - 11, SMALL);
     models.forEach((model, i) => {
       const { x, y, cell, step, cells } = where.strips[i];
       for (let k = 0; k < cells; k++) {
@@ -260,8 +261,14 @@ export function create(spec, read) {
         ["nearest", `real ${noun}`].forEach((line, k) => pen.text(line, near.x, near.y - 18 + 14 * k, tight));
         const length = PATHS[path] === "pixels" ? "no code" : `code’s length × ${number(lengthOf(model, values), 2)}`;
         const vote = classes ? `${verdict.votes} ${are(verdict.label, verdict.votes)}` : "";
-        if (vote) pen.text(`nearest ${NEIGHBOURS}: ${vote}`, x, y + large + 17, tight);
-        pen.text(length, x, y + large + 33, tight);
+        const away = number(verdict.distance, 2), bold = { weight: 700, colour: model.word };
+        if (where.narrow) pen.words([["distance ", tight], [away, { ...bold, size: 12 }]], x, y + large + 15);
+        else {
+          pen.text(away, near.x + near.size + 14, near.y + 36, { ...bold, size: 22 });
+          pen.text("distance", near.x + near.size + 14, near.y + 54, tight);
+        }
+        if (vote) pen.text(`nearest ${NEIGHBOURS}: ${vote}`, x, y + large + (where.narrow ? 29 : 17), tight);
+        pen.text(length, x, y + large + (where.narrow ? 43 : 33), tight);
         return { ...verdict, length, vote };
       });
       paintStrips(pen, values, walks);
@@ -272,18 +279,18 @@ export function create(spec, read) {
       const tiles = models.map(({ title, mark }, i) => ({ name: title, value: number(found[i].distance, 2), note, mark }));
       const each = models.map(({ title }, i) => [`${title}: ${number(found[i].distance, 2)} ${note}`, found[i].vote && `of the ${NEIGHBOURS} nearest, ${found[i].vote}`, found[i].length].filter(Boolean).join("; "));
       const { x: left, width: wide, y: top, height } = where.curves;
-      const [strip] = where.strips;
-      const at = left + wide * t;
-      pen.line([[at, strip.y - 4], [at, where.votes[1].y + where.votes[1].height + 4]], { colour: "ink", width: 1.5 });
+      const { narrow, strips: [strip], votes: [, band] } = where;
+      const at = left + wide * t, grip = band.y + band.height + (narrow ? 34 : 37);
+      for (const { y, cell } of where.strips) pen.line([[at, y - 4], [at, y + cell + 3]], { colour: "ink", width: 1.5 }); // not through the bands' numbers
       /** @type {Handle} strips, votes and curves are one axis of t, to drag along */
       const handle = {
-        x: at, y: where.votes[1].y + where.votes[1].height + 37, axis: "x", colour: "ink", hint: "drag me",
+        x: at, y: grip, axis: "x", colour: "ink", hint: "drag me",
         track: { x: left - strip.cell / 2, y: strip.y - 6, width: wide + strip.cell, height: top + height + 20 - strip.y },
         move: (px) => ({ t: (px - left) / wide }),
       };
       const regions = {
-        drawings: { x: 0, y: 4, width, height: where.frames[0].size + 58 },
-        walk: { x: 0, y: strip.y - 44, width, height: where.votes[1].y + where.votes[1].height + 61 - strip.y },
+        drawings: { x: 0, y: 4, width, height: where.frames[0].size + (narrow ? 68 : 58) },
+        walk: { x: 0, y: strip.y - (narrow ? 22 : 44), width, height: grip + 12 - strip.y + (narrow ? 22 : 44) },
         curves: { x: 0, y: top - 24, width, height: height + 44 },
         pictures: { x: 0, y: where.pick[0].y - 22, width, height: where.height - where.pick[0].y + 22 },
       };
