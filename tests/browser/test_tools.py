@@ -41,6 +41,7 @@ def values(page):
     )
 
 
+TALL = "document.querySelector('.vae-lab').getBoundingClientRect().height"
 PLACES = """() => [...document.querySelectorAll('.vae-lab-mark, [data-watched]')].map(element => {
   const { top, bottom } = element.getBoundingClientRect(); return [top, bottom, element.matches('.vae-lab-strip *')] })
   .concat([[...document.querySelectorAll('.vae-lab-strip')].map(strip => strip.getBoundingClientRect().top)])"""
@@ -52,12 +53,14 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
     """What is watched lies whole between the top of the screen and the controls, which stay at its foot."""
     page = open_lab(lab_class, **SIZES[size])
     told = labs[lab_class].spec["steps"]
+    tall = page.evaluate(TALL)
     assert len(told) >= 3 and steps(page).count() == len(told)
     for button, step in zip(steps(page).all(), told, strict=True):
         button.press("Enter")
         settle(page)
         assert button.get_attribute("aria-pressed") == "true"
         assert page.locator(".vae-lab-said").inner_text() == step["words"].replace("*", "")
+        assert page.evaluate(TALL) == tall, "a longer sentence moves the controls"
         *watched, (foot,) = page.evaluate(PLACES)
         assert len(watched) >= len(step["watch"]) > 0
         for top, bottom, control in watched:
@@ -70,7 +73,8 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
     steps(page).last.press("Enter")
     settle(page)
     assert (
-        page.locator(".vae-lab-said").inner_text() == "" and page.locator(".vae-lab-mark, [data-watched]").count() == 0
+        page.locator(".vae-lab-said").inner_text().startswith("Try 1 to ")
+        and page.locator(".vae-lab-mark, [data-watched]").count() == 0
     )
 
 
@@ -139,6 +143,11 @@ def test_a_bad_address_is_ignored(bad, open_lab):
 def test_an_address_brings_its_lab_into_view(open_lab):
     page = open_lab(ManifoldLab, at="#ManifoldLab~z1=1", height=600)
     page.wait_for_function("document.querySelector('.vae-lab').getBoundingClientRect().top < innerHeight - 100")
+    settle(page)
+    foot, strip = page.evaluate(
+        "['canvas', '.vae-lab-strip'].map((part, i) => document.querySelector(part).getBoundingClientRect()[i ? 'top' : 'bottom'])"
+    )
+    assert foot <= strip, "all of the picture's foot above the controls"
 
 
 def test_a_link_is_copied_or_shown_to_be_copied(open_lab):

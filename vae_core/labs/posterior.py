@@ -67,14 +67,14 @@ class PosteriorLab(Lab):
             "log_var": block.add(self._log_vars, "float32"),
             "images": block.add((255 * x).round(), "uint8"),
         }
-        units = tuple(f"{i + 1} · average {nats:.1f} nats" for i, nats in enumerate(kl))
+        units = tuple(f"{i + 1} · {nats:.1f} nats" for i, nats in enumerate(kl))
         start = names.index("9") if "9" in names else 0
         controls = [
             Choice("digit", noun(images).capitalize(), names, start, resets=("shift",)),
             Choice("unit", "Unit", ("all", *units), resets=("shift", "stretch")),
             Slider("shift", "Shift of the mean", -3, 3, 0.05, 0.0),
             Slider("stretch", "Variance ×", 0, 4, 0.05, 1.0),
-            Press("draw", "Draw new ε", play=1.2),
+            Press("draw", "New ε", play=1.2),
         ]
         super().__init__(
             controls,
@@ -119,10 +119,10 @@ class PosteriorLab(Lab):
 
 def clouds(units: tuple[str, ...]) -> list[Step]:
     """One cloud: drawn from, made a point, made large, and moved."""
-    another = {"digit": "9, another"}
+    another = {"digit": "9, another", "draw": 6}
     return [
         Step(
-            "Press *Draw new ε* a few times, or *Play*. Each press draws again from the same cloud. Is it always the same digit?",
+            "Press *New ε* a few times, or *Play*. Each press draws again from the same cloud. Is it always the same digit?",
             watch=("draws", "draw"),
         ),
         Step(
@@ -132,7 +132,7 @@ def clouds(units: tuple[str, ...]) -> list[Step]:
         Step(
             "Another 9. Set *Variance ×* to 4: a larger cloud, more like the prior. Are all eight still 9s? What do the two "
             "terms do, and their sum?",
-            {**another, "draw": 6},
+            another,
             watch=("cost", "draws", "stretch"),
         ),
         Step(

@@ -240,7 +240,7 @@ export class Pen {
   }
 
   /** A handle to drag: a knob, arrows for where it goes, and its hint while none has been used. Of a quiet one the hint alone. @param {Handle} handle @param {boolean} untouched */
-  handle({ x, y, axis, hint, quiet, room = this.width, colour = "accent" }, untouched) {
+  handle({ x, y, axis, hint, quiet, below, room = this.width, colour = "accent" }, untouched) {
     if (quiet) return hint && untouched && this.#beside(hint, x, y, room, colour);
     for (const [dx, dy] of axis === "x" ? [[1, 0], [-1, 0]] : [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
       this.#trace([[x + 18 * dx, y + 18 * dy], [x + 13 * dx + 4 * dy, y + 13 * dy + 4 * dx], [x + 13 * dx - 4 * dy, y + 13 * dy - 4 * dx]]);
@@ -250,7 +250,7 @@ export class Pen {
     this.disc(x, y, 9, { fill: colour, stroke: "paper", line: 2.5 });
     if (!hint || !untouched) return;
     const half = this.measure(hint, { size: 13, weight: 700 }) / 2 + 2;
-    this.text(hint, Math.min(this.width - half, Math.max(half, x)), y < 40 ? y + 33 : y - 22, { size: 13, weight: 700, colour, align: "center", halo: true });
+    this.text(hint, Math.min(this.width - half, Math.max(half, x)), below || y < 40 ? y + 33 : y - 22, { size: 13, weight: 700, colour, align: "center", halo: true });
   }
 
   /** A hint to the right of a quiet handle, or to its left where there is no room. @param {string} hint @param {number} x @param {number} y @param {number} room  where that ends @param {string} colour */
