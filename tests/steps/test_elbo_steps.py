@@ -88,7 +88,7 @@ def axes(frame):
 def test_step_1_where_the_red_bar_is_gone_q_lies_on_the_posterior(lab, width):
     begun, fitted = frames(lab, state_of(lab, 1), state_of(lab, 1, mean=0.8, std=0.6), width=width)
     assert red(begun) > 60 and red(fitted) == 1 and number(fitted, "KL") == 0
-    assert equation(fitted).endswith(" nats: q is the posterior") and equation(begun).endswith(" nats, least 0")
+    assert equation(fitted).endswith(" nats: q = posterior") and equation(begun).endswith(" nats, least 0")
     assert np.abs(q_of(begun)[1] - posterior_of(begun)[1]).max() > 30
     assert np.abs(q_of(fitted)[1] - posterior_of(fitted)[1]).max() < 1e-6
     assert begun["handles"][0]["to"].keys() == {"mean"} and begun["handles"][1]["to"].keys() == {"std"}
@@ -202,6 +202,8 @@ def test_a_bar_beyond_the_axis_leaves_a_stub_of_its_colour_beside_it(lab, width)
     end = axes(frame)[-1][1]["x"]
     stubs = [call for call in frame["calls"] if call[0] == "box" and call[1] + call[3] == end]
     assert [call[-1].get("fill") or call[-1]["stroke"] for call in stubs][:3] == ["ink", "ink", "gap"]
+    breaks = [call for call in frame["calls"] if call[0] == "box" and call[-1].get("fill") == "paper"]
+    assert len(breaks) == len(off(frame)) == 3 and {call[1] for call in breaks} == {end}, "a number stands on no bar"
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])

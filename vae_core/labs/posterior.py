@@ -36,7 +36,7 @@ class PosteriorLab(Lab):
     """
 
     module = "posterior.mjs"
-    tall = (1092, 899)
+    tall = (1086, 875)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None, steps: str = "clouds"):
         if steps not in STEPS:
@@ -83,7 +83,7 @@ class PosteriorLab(Lab):
             steps=STEPS[steps](units) if lent and not foreign(images) else (),
             legend=("accent", "distortion", "rate"),
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
-            caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
+            caption="Both sliders act on the chosen unit, or on all of them: who drags another bar lets the one before go back. A shift of 1 is one standard deviation of the "
             "prior. In the menu: what a unit's cloud costs on the average of the images to choose from; beside its bar: what it costs "
             f"for this image. {noun(images).capitalize()}s from the test set ({images.title})."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),

@@ -218,7 +218,7 @@ export function create(spec) {
     };
     const red = { ...HEADING, colour: "gap" };
     pen.words([["log p(x) = ELBO + ", HEADING], ["KL(q ‖ posterior)", red]], 1, y - 31);
-    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [` nats${gap < 5e-4 ? ": q is the posterior" : `, least ${number(least, least < 5e-4 ? 0 : 3)}`}`, SMALL]], 1, y - 13);
+    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [` nats${gap < 5e-4 ? ": q = posterior" : `, least ${number(least, least < 5e-4 ? 0 : 3)}`}`, SMALL]], 1, y - 13);
     pen.axes({ x, y: y - 4, width, height: height + 4 }, {
       x: { to: at, ticks: ticks(-MOST, 0), rule: () => ({}), align: (tick) => (tick === 0 ? "right" : "center") },
     });
