@@ -53,14 +53,14 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
     """What is watched lies whole between the top of the screen and the controls, which stay at its foot."""
     page = open_lab(lab_class, **SIZES[size])
     told = labs[lab_class].spec["steps"]
-    tall = page.evaluate(TALL)
     assert len(told) >= 3 and steps(page).count() == len(told)
+    heights = [page.evaluate(TALL)]
     for button, step in zip(steps(page).all(), told, strict=True):
         button.press("Enter")
         settle(page)
         assert button.get_attribute("aria-pressed") == "true"
         assert page.locator(".vae-lab-said").inner_text() == step["words"].replace("*", "")
-        assert page.evaluate(TALL) == tall, "a longer sentence moves the controls"
+        heights.append(page.evaluate(TALL))
         *watched, (foot,) = page.evaluate(PLACES)
         assert len(watched) >= len(step["watch"]) > 0
         for top, bottom, control in watched:
@@ -70,6 +70,7 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
                 bottom,
                 foot,
             )
+    assert len(set(heights[size == "phone" :])) == 1, "a longer sentence moves the controls; on a phone the first may"
     steps(page).last.press("Enter")
     settle(page)
     assert (

@@ -73,7 +73,7 @@ class ElboLab(Lab):
     """
 
     module = "elbo.mjs"
-    tall = (938, 768)
+    tall = (900, 768)
 
     def __init__(self, steps: str = "fitting") -> None:
         if steps not in STEPS:

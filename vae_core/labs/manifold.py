@@ -73,7 +73,7 @@ class ManifoldLab(Lab):
     """
 
     module = "manifold.mjs"
-    tall = (830, 746)
+    tall = (774, 746)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         lent = ae is None and vae is None

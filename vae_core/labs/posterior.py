@@ -36,7 +36,7 @@ class PosteriorLab(Lab):
     """
 
     module = "posterior.mjs"
-    tall = (1086, 875)
+    tall = (1064, 880)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None, steps: str = "clouds"):
         if steps not in STEPS:

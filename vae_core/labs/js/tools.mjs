@@ -19,9 +19,9 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
   const row = element("div", "vae-lab-tools");
   const said = element("p", "vae-lab-said");
   said.setAttribute("aria-live", "polite");
-  const idle = steps.length ? `Try 1 to ${steps.length}: each number says what to do, and outlines what to watch.` : "";
+  const idle = steps.length ? `Try 1 to ${steps.length}: what to do, and what to watch.` : "";
   said.textContent = idle;
-  // as high as the longest sentence, so that no step moves the controls
+  // as high as the longest sentence, so that no step moves the controls; on a phone once a step was taken
   const room = element("div", "vae-lab-room");
   room.append(said, ...steps.map(({ words }) => {
     const unseen = element("p");
@@ -37,6 +37,7 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
     chosen = i;
     numbers.forEach((button, k) => button.setAttribute("aria-pressed", String(k === i)));
     said.replaceChildren(...emphasised(steps[i]?.words ?? idle));
+    if (i >= 0) room.dataset.used = "";
     if (i >= 0) take({ ...home, ...steps[i].state });
     watch(i < 0 ? [] : steps[i].watch);
   }
