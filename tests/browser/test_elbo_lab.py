@@ -1,9 +1,10 @@
 """ElboLab as published, in Chromium: its numbers are PyTorch's, and everything on it can be taken hold of."""
 
 import math
+import re
 
 import pytest
-from screen import HEAD, READY, choose, drag, knob, set_slider, tile_numbers, words
+from screen import HEAD, READY, choose, drag, knob, set_slider, words
 
 from vae_core.labs.bundle import bundle
 from vae_core.labs.elbo import ElboLab
@@ -23,6 +24,13 @@ def page(labs, watched_page, tmp_path):
 
 def move(page, name, value):
     set_slider(page.get_by_role("slider", name=name), value)
+
+
+def numbers(page):
+    """log p(x), the ELBO and KL, as the lab's words have them."""
+    found = re.search(r"log p\(x\) (\S+) is the ELBO, (\S+), plus KL from q to the posterior, (\S+) nats", words(page))
+    assert found
+    return [float(text.replace("−", "-")) for text in found.groups()]
 
 
 def slider_value(page, name):
@@ -59,18 +67,16 @@ def test_the_browser_integrates_as_pytorch_does(page, decoder):
             "distortion": "distortion",
         }.items():
             assert found[there] == pytest.approx(ours[here], abs=1e-9)
-        assert tile_numbers(page) == pytest.approx([ours["log_marginal"], ours["elbo"], ours["gap"]], abs=5.1e-4)
+        assert numbers(page) == pytest.approx([ours["log_marginal"], ours["elbo"], ours["gap"]], abs=5.1e-4)
 
 
-def test_the_posterior_closes_the_gap_and_the_lab_says_so(page):
+def test_the_posterior_closes_the_gap(page):
     move(page, "q's mean", 0.8)
     move(page, "q's std", 0.6)
-    evidence, elbo, gap = tile_numbers(page)
+    evidence, elbo, gap = numbers(page)
     assert gap == 0 and elbo == evidence == pytest.approx(-0.5 * math.log(2 * math.pi) - 0.5, abs=5.1e-4)
-    last = page.locator(".vae-lab-tiles > div").last
-    assert "zero: q is the posterior" in last.inner_text() and last.get_attribute("data-mark") == "gap"
     move(page, "Observed x", 2)
-    assert tile_numbers(page)[2] > 0.5 and tile_numbers(page)[0] < evidence
+    assert numbers(page)[2] > 0.5 and numbers(page)[0] < evidence
 
 
 def test_q_and_x_can_be_dragged(page):

@@ -41,6 +41,7 @@ def values(page):
     )
 
 
+TALL = "document.querySelector('.vae-lab').getBoundingClientRect().height"
 PLACES = """() => [...document.querySelectorAll('.vae-lab-mark, [data-watched]')].map(element => {
   const { top, bottom } = element.getBoundingClientRect(); return [top, bottom, element.matches('.vae-lab-strip *')] })
   .concat([[...document.querySelectorAll('.vae-lab-strip')].map(strip => strip.getBoundingClientRect().top)])"""
@@ -53,11 +54,13 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
     page = open_lab(lab_class, **SIZES[size])
     told = labs[lab_class].spec["steps"]
     assert len(told) >= 3 and steps(page).count() == len(told)
+    heights = [page.evaluate(TALL)]
     for button, step in zip(steps(page).all(), told, strict=True):
         button.press("Enter")
         settle(page)
         assert button.get_attribute("aria-pressed") == "true"
         assert page.locator(".vae-lab-said").inner_text() == step["words"].replace("*", "")
+        heights.append(page.evaluate(TALL))
         *watched, (foot,) = page.evaluate(PLACES)
         assert len(watched) >= len(step["watch"]) > 0
         for top, bottom, control in watched:
@@ -67,6 +70,7 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
                 bottom,
                 foot,
             )
+    assert len(set(heights[size == "phone" :])) == 1, "a longer sentence moves the controls; on a phone the first may"
     begun = values(page)
     page.locator("input[type=range]").first.press("PageUp")
     settle(page)
@@ -77,7 +81,8 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
     page.get_by_role("button", name="Reset", exact=True).press("Enter")
     settle(page)
     assert (
-        page.locator(".vae-lab-said").inner_text() == "" and page.locator(".vae-lab-mark, [data-watched]").count() == 0
+        page.locator(".vae-lab-said").inner_text().startswith("Try 1 to ")
+        and page.locator(".vae-lab-mark, [data-watched]").count() == 0
     )
 
 
@@ -175,6 +180,11 @@ def test_a_bad_address_is_ignored(bad, open_lab):
 def test_an_address_brings_its_lab_into_view(open_lab):
     page = open_lab(ManifoldLab, at="#ManifoldLab~z1=1", height=600)
     page.wait_for_function("document.querySelector('.vae-lab').getBoundingClientRect().top < innerHeight - 100")
+    settle(page)
+    foot, strip = page.evaluate(
+        "['canvas', '.vae-lab-strip'].map((part, i) => document.querySelector(part).getBoundingClientRect()[i ? 'top' : 'bottom'])"
+    )
+    assert foot <= strip, "all of the picture's foot above the controls"
 
 
 def test_a_link_is_copied_or_shown_to_be_copied(open_lab):

@@ -23,10 +23,11 @@ FITTING = (
     ),
     Step(
         "Move q as you like, and watch the upper bar, log p(x). Does it ever move? Then move *Observed x*.",
-        watch=("bars",),
+        watch=("bars", "chart"),
     ),
     Step(
-        "The posterior has two bumps, and q lies over both. Make the red bar as small as you can. Does it pay to cover both?",
+        "q lies over both bumps. Set *q's std* to 0.2: the red bar grows. Then *q's mean* to 1.3, over one bump. Does it pay to cover "
+        "both?",
         {"decoder": BUMPS, "x": 2.0, "mean": 0.0, "std": 1.0},
         ("curves", "bars"),
     ),
@@ -72,7 +73,7 @@ class ElboLab(Lab):
     """
 
     module = "elbo.mjs"
-    tall = (984, 774)
+    tall = (900, 768)
 
     def __init__(self, steps: str = "fitting") -> None:
         if steps not in STEPS:
@@ -88,7 +89,8 @@ class ElboLab(Lab):
             legend=("distortion", "rate", "gap"),
             picture=draw_still(),
             caption="Drag q by its two handles, and x by its own. Every number is exact to more digits than are shown. The likelihood "
-            "is no density over z: its height is only for show.",
+            "is no density over z: its height is only for show. The two upper bars begin at −10, where the picture ends: read where "
+            "they end. Least: what these sliders reach.",
         )
 
     @property

@@ -8,7 +8,7 @@ from torch import Tensor
 from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
-from vae_core.labs.controls import Choice, Slider, Step
+from vae_core.labs.controls import Choice, Slider, State, Step
 from vae_core.labs.images import called, foreign, has_classes, legend, marks, noun, pair, square
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
@@ -20,7 +20,7 @@ REACH = 3.0  # standard deviations to either side
 HOLE = 0.25  # standard deviations; 19 of 20 codes of either model have a neighbour nearer than this
 STEP = 0.02
 DRAWS = 1000  # from a normal distribution, to see how many fall into holes
-WAY = ((-1.22, -2.16), (-1.22, -0.4))
+WAY = ((-1.22, -2.16), (-1.22, -0.04))
 """From A to B, found by a search on the shipped models and MNIST: the autoencoder leaves its codes, the VAE does not."""
 
 
@@ -73,7 +73,7 @@ class ManifoldLab(Lab):
     """
 
     module = "manifold.mjs"
-    tall = (746, 700)
+    tall = (774, 746)
 
     def __init__(self, ae: LatentModel | None = None, vae: LatentModel | None = None, images: ImageSet | None = None):
         lent = ae is None and vae is None
@@ -118,6 +118,7 @@ class ManifoldLab(Lab):
             Slider("z2", "z₂, up", -REACH, REACH, STEP, start[1], "σ", play=9),
             Choice("backdrop", "Show", ("codes", "grid", "both")),
             *menu,
+            State("path", False),  # whether the way from A to B is shown: a step does
         ]
         coloured = ", coloured by class" if classes else ""
         outside = " and ".join(str(int((plane.codes.abs().amax(1) > REACH).sum())) for plane in self.planes)
@@ -130,7 +131,7 @@ class ManifoldLab(Lab):
             steps=maps(bool(spec["way"])) if self.books else (),
             caption=f"Dots: {len(x):,} test images ({images.title}){coloured}; {outside} of them lie beyond the edges. σ: standard "
             "deviations of each model's own codes, counted from their middle. The two markers stand at the same place in σ, on two "
-            f"maps that have nothing to do with each other. The disc around a marker reaches to the nearest code. In the grid of drawings, cells "
+            f"maps that have nothing to do with each other. Where no code is near, a disc around the marker reaches to the nearest. In the grid of drawings, cells "
             f"farther than {HOLE} σ from any code are red; a normal draw is one of {DRAWS:,} with mean 0 σ and standard deviation 1 σ."
             f"{whose}",
         )
@@ -152,7 +153,8 @@ class ManifoldLab(Lab):
 def holds(planes: list[Plane]) -> bool:
     """Whether on the way from A to B the first model leaves its codes, and the second does not."""
     start, end = torch.tensor(WAY)
-    way = start + torch.linspace(0, 1, 89)[:, None] * (end - start)  # as many places as the slider has
+    places = round(((end - start).norm() / STEP).item()) + 1  # as many as the slider has
+    way = start + torch.linspace(0, 1, places)[:, None] * (end - start)
     first, second = (plane.far(way) for plane in planes)
     return bool(first.max() > HOLE >= second.max())
 
@@ -161,9 +163,9 @@ def maps(way: bool) -> list[Step]:
     """What to try with the book's own models: a hole, a way through one, all drawings, and a class."""
     (z1, z2), _ = WAY
     walk = Step(
-        "Move *z₂* up from A to B. The left network has no codes for much of the way, and between a 0 and a 2 it draws both at "
-        "once. The right one has codes all the way, from a 0 to a 6.",
-        {"z1": z1, "z2": z2},
+        "Move *z₂* up from A to B. The left network has no codes in two stretches; its drawing breaks between them too. The right one "
+        "has codes all the way, and one unclear drawing.",
+        {"z1": z1, "z2": z2, "path": True},
         ("maps", "drawings", "z2"),
     )
     return [
@@ -174,8 +176,8 @@ def maps(way: bool) -> list[Step]:
         ),
         *([walk] if way else []),
         Step(
-            "Set *Show* to *grid*. Red cells are far from any code; above each map stands how many normal draws fall into such "
-            "holes. Most drawings in them are clear digits all the same.",
+            "Set *Show* to *grid*. Red: farther than 0.25 σ from any code, a hole. Most normal draws fall in the middle, so red "
+            "cells count little. Most drawings in them are clear digits all the same.",
             watch=("maps", "backdrop"),
         ),
         Step(

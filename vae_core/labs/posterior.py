@@ -36,7 +36,7 @@ class PosteriorLab(Lab):
     """
 
     module = "posterior.mjs"
-    tall = (1092, 899)
+    tall = (1064, 880)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None, steps: str = "clouds"):
         if steps not in STEPS:
@@ -67,14 +67,14 @@ class PosteriorLab(Lab):
             "log_var": block.add(self._log_vars, "float32"),
             "images": block.add((255 * x).round(), "uint8"),
         }
-        units = tuple(f"{i + 1} · average {nats:.1f} nats" for i, nats in enumerate(kl))
+        units = tuple(f"{i + 1} · {nats:.1f} nats" for i, nats in enumerate(kl))
         start = names.index("9") if "9" in names else 0
         controls = [
             Choice("digit", noun(images).capitalize(), names, start, resets=("shift",)),
             Choice("unit", "Unit", ("all", *units), resets=("shift", "stretch")),
             Slider("shift", "Shift of the mean", -3, 3, 0.05, 0.0),
             Slider("stretch", "Variance ×", 0, 4, 0.05, 1.0),
-            Press("draw", "Draw new ε", play=1.2),
+            Press("draw", "New ε", play=1.2),
         ]
         super().__init__(
             controls,
@@ -83,7 +83,7 @@ class PosteriorLab(Lab):
             steps=STEPS[steps](units) if lent and not foreign(images) else (),
             legend=("accent", "distortion", "rate"),
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start]),
-            caption="Both sliders act on the chosen unit, or on all of them. A shift of 1 is one standard deviation of the "
+            caption="Both sliders act on the chosen unit, or on all of them: who drags another bar lets the one before go back. A shift of 1 is one standard deviation of the "
             "prior. In the menu: what a unit's cloud costs on the average of the images to choose from; beside its bar: what it costs "
             f"for this image. {noun(images).capitalize()}s from the test set ({images.title})."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),
@@ -119,10 +119,10 @@ class PosteriorLab(Lab):
 
 def clouds(units: tuple[str, ...]) -> list[Step]:
     """One cloud: drawn from, made a point, made large, and moved."""
-    another = {"digit": "9, another"}
+    another = {"digit": "9, another", "draw": 6}
     return [
         Step(
-            "Press *Draw new ε* a few times, or *Play*. Each press draws again from the same cloud. Is it always the same digit?",
+            "Press *New ε* a few times, or *Play*. Each press draws again from the same cloud. Is it always the same digit?",
             watch=("draws", "draw"),
         ),
         Step(
@@ -132,7 +132,7 @@ def clouds(units: tuple[str, ...]) -> list[Step]:
         Step(
             "Another 9. Set *Variance ×* to 4: a larger cloud, more like the prior. Are all eight still 9s? What do the two "
             "terms do, and their sum?",
-            {**another, "draw": 6},
+            another,
             watch=("cost", "draws", "stretch"),
         ),
         Step(

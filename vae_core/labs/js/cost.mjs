@@ -1,5 +1,7 @@
 // What an image costs, drawn: distortion and rate laid end to end, on an axis that stays.
 
+const STUB = 6; // pixels of the rate where all of it lies beyond the end
+
 /**
  * From 0 to `end` nats over the width of the box. What is longer is cut at its end, what is infinite has none. A distortion below 0
  * (of pixels that have a density) has no length.
@@ -9,7 +11,8 @@
 export function paintCost(pen, { distortion, rate }, { x, y, width, height }, end, alpha = 1) {
   const at = (/** @type {number} */ nats) => x + width * Math.min(1, nats / end);
   const length = Math.max(0, distortion);
-  const split = at(length), until = at(length + rate);
+  const until = at(length + rate);
+  const split = length < end || !rate ? at(length) : x + width - STUB;
   const second = { x: split + 1, y, width: Math.max(0, until - split - 1), height };
   const style = { fill: "rate", alpha };
   pen.box(x, y, split - x, height, { fill: "distortion", alpha });

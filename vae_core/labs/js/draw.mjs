@@ -240,7 +240,7 @@ export class Pen {
   }
 
   /** A handle to drag: a knob, arrows for where it goes, and its hint while none has been used. Of a quiet one the hint alone. @param {Handle} handle @param {boolean} untouched */
-  handle({ x, y, axis, hint, quiet, room, colour = "accent" }, untouched) {
+  handle({ x, y, axis, hint, quiet, below, room, colour = "accent" }, untouched) {
     if (quiet) return hint && untouched && this.#beside(hint, x, y, room ?? this.width, colour);
     for (const [dx, dy] of axis === "x" ? [[1, 0], [-1, 0]] : [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
       this.#trace([[x + 18 * dx, y + 18 * dy], [x + 13 * dx + 4 * dy, y + 13 * dy + 4 * dx], [x + 13 * dx - 4 * dy, y + 13 * dy - 4 * dx]]);
@@ -251,7 +251,7 @@ export class Pen {
     if (!hint || !untouched) return;
     if (room) return this.#beside(hint, x, y, room, colour);
     const half = this.measure(hint, { size: 13, weight: 700 }) / 2 + 2;
-    this.text(hint, Math.min(this.width - half, Math.max(half, x)), y < 40 ? y + 33 : y - 22, { size: 13, weight: 700, colour, align: "center", halo: true });
+    this.text(hint, Math.min(this.width - half, Math.max(half, x)), below || y < 40 ? y + 33 : y - 22, { size: 13, weight: 700, colour, align: "center", halo: true });
   }
 
   /** A hint to the right of a quiet handle, or to its left where there is no room. @param {string} hint @param {number} x @param {number} y @param {number} room  where that ends @param {string} colour */

@@ -74,10 +74,14 @@ const AXIS = { ...SMALL, colour: "ink", weight: 700, align: "right" };
 /** @type {TextStyle} */
 const OUTSIDE = { size: 12, weight: 700, colour: "accent", base: "middle", halo: true };
 
+/** @type {TextStyle} */
+const BESIDE = { size: 12, base: "middle" };
+const BACK = "from 0 down to the ELBO"; // what the third bar is
+
 /** Where things stand at this width: the curves over z, p(x) beside them, and the bars below; on a phone p(x) comes last. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
-  const curves = { x: 1, y: narrow ? 50 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 118 : 214 };
+  const curves = { x: 1, y: narrow ? 50 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 110 : 214 };
   const row = narrow ? 20 : 24;
   const bars = { x: 80, y: curves.y + curves.height + (narrow ? 68 : 78), width: width - 90, row, height: 3 * row };
   const foot = bars.y + bars.height + 18;
@@ -214,7 +218,7 @@ export function create(spec) {
     };
     const red = { ...HEADING, colour: "gap" };
     pen.words([["log p(x) = ELBO + ", HEADING], ["KL(q ‖ posterior)", red]], 1, y - 31);
-    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [` nats, least ${number(least, least < 5e-4 ? 0 : 3)}`, SMALL]], 1, y - 13);
+    pen.words([[`${number(evidence, 3)} = ${number(elbo, 3)} + `, HEADING], [number(gap, 3), red], [` nats${gap < 5e-4 ? ": q = posterior" : `, least ${number(least, least < 5e-4 ? 0 : 3)}`}`, SMALL]], 1, y - 13);
     pen.axes({ x, y: y - 4, width, height: height + 4 }, {
       x: { to: at, ticks: ticks(-MOST, 0), rule: () => ({}), align: (tick) => (tick === 0 ? "right" : "center") },
     });
@@ -230,10 +234,14 @@ export function create(spec) {
     ]) {
       bar(2, from, to, { fill: words, alpha: 0.4 });
       bar(2, from, to, { stroke: words });
-      if (at(to) - at(from) > 8 * words.length) pen.text(words, (at(from) + at(to)) / 2, middle(2), { size: 12, align: "center", base: "middle" });
+      const label = `${words} ${number(to - from)}`;
+      if (at(to) - at(from) > pen.measure(label, BESIDE) + (elbo < -MOST ? 60 : 8)) pen.text(label, (at(from) + at(to)) / 2, middle(2), { ...BESIDE, align: "center" });
     }
+    if (at(elbo) - x > pen.measure(BACK, BESIDE) + 10) pen.text(BACK, at(elbo) - 6, middle(2), { ...BESIDE, align: "right" });
     [evidence, elbo, -elbo].forEach((nats, i) => {
-      if (-Math.abs(nats) < -MOST) pen.beyond(number(nats), x, middle(i), -1);
+      if (-Math.abs(nats) >= -MOST) return;
+      pen.box(x, y + i * row - 1, pen.measure(`‹ ${number(nats)}`, { size: 12, weight: 700 }) + 8, row - 6, { fill: "paper" }); // a break in the bar
+      pen.beyond(number(nats), x, middle(i), -1);
     });
     if (evidence > -MOST) pen.line([[at(evidence), y - 4], [at(evidence), y + 2 * row - 4]], { colour: "ink", width: 2 });
     if (elbo > -MOST) pen.line([[at(elbo), y + row - 2], [at(elbo), y + height]], { colour: "ink", width: 1.5, dash: [3, 3] });
@@ -250,12 +258,6 @@ export function create(spec) {
       const handles = [...paintCurves(pen, values, evidence), paintChart(pen, values, evidence)];
       paintBars(pen, found, least);
 
-      const note = gap < 5e-4 ? "zero: q is the posterior" : `on these sliders at least ${number(least, least < 5e-4 ? 0 : 3)}`;
-      const tiles = [
-        { name: "log p(x)", value: number(evidence, 3), note: "the same for every q" },
-        { name: "ELBO", value: number(elbo, 3), note: `−(${number(distortion, 3)} + ${number(rate, 3)})` },
-        { name: "KL, the gap", value: number(gap, 3), note, mark: "gap" },
-      ];
       const summary =
         `Decoder ${options[values.decoder]}, observed x = ${number(values.x, 2)}, q a normal density with mean ${number(values.mean, 2)} and standard deviation ` +
         `${number(values.std, 2)}. log p(x) ${number(evidence, 3)} is the ELBO, ${number(elbo, 3)}, plus KL from q to the posterior, ${number(gap, 3)} nats; ` +
@@ -266,9 +268,9 @@ export function create(spec) {
       const regions = {
         curves: { ...curves, y: top, height: curves.y - top + curves.height + 20 },
         chart: { ...chart, height: chart.height + 20 },
-        bars: { x: 1, y: bars.y - 46, width: width - 2, height: bars.height + 62 },
+        bars: { x: 1, y: bars.y - 46, width: width - 2, height: bars.height + 66 },
       };
-      return { summary, tiles, handles, regions };
+      return { summary, handles, regions };
     },
   };
 }

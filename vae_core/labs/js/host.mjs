@@ -7,7 +7,8 @@
 //                              mark the colour of what it is drawn in
 //     handles                  what can be dragged: [{x, y, axis: "x" or "xy", move(x, y)}], `move` from where the handle is taken to new
 //                              values, {name: value}; a `box` in which it can be taken too, a `track` on which a mouse may
-//                              press for it to jump there, a `hint` until the first is used (beside a quiet one, or one that says how far there is `room`); `quiet` where the lab draws it
+//                              press for it to jump there, a `hint` until the first is used (`below` it if need be; beside a quiet one, or one that
+//                              says how far there is `room`); `quiet` where the lab draws it
 //     spots                    what can be pressed to choose an option of a Choice: [{box, choice, index}]
 //     regions                  {name: box}, the parts of the picture that a step of the lab may point out
 // Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when
@@ -107,6 +108,7 @@ function start(create, root, model, alone) {
   /** @type {string[]} */
   let watched = [];
   let pointed = true; // what is watched has been brought into view
+  let linked = false; // the picture is to come into view
   /** @type {Lab} */
   let lab;
   /** @type {Pen} */
@@ -165,6 +167,11 @@ function start(create, root, model, alone) {
     fillTiles(tiles, shown.tiles ?? []);
     if (watched.length || !pointed) pointOut(stage, canvas, pen, strip, watched, shown.regions ?? {}, !pointed);
     pointed = true;
+    if (linked) {
+      canvas.style.scrollMarginBottom = `${strip.offsetHeight + 4}px`;
+      canvas.scrollIntoView({ block: "end", behavior: "instant" });
+      linked = false;
+    }
     if (root.dataset.ready === "true" && (now !== was || summary !== canvas.getAttribute("aria-label"))) rest(summary, values);
     was = now;
     canvas.setAttribute("aria-label", summary);
@@ -226,7 +233,7 @@ function start(create, root, model, alone) {
     const values = readAddress(location.hash, key, controls);
     if (!values) return;
     take({ ...home, ...values });
-    root.scrollIntoView();
+    linked = true;
   }
 
   function make() {

@@ -142,7 +142,7 @@ export function create(spec, read) {
   return {
     height: (width) => Math.max(...arrange(width, keyed).map(({ bottom }) => bottom)),
 
-    paint(pen, { z1, z2, backdrop, highlight }, width) {
+    paint(pen, { z1, z2, backdrop, highlight, path }, width) {
       places = arrange(width, keyed);
       const chosen = highlight ? shown[highlight - 1] : undefined;
       if (keyed) paintKey(pen, width, chosen);
@@ -158,9 +158,9 @@ export function create(spec, read) {
         const { distance, hole, words } = say(pen, place, plane, [z1, z2]);
         const [px, py] = [acrossOf(place)(z1), upOf(place)(z2)];
         const colour = hole ? "gap" : mark;
-        const ends = way.map(([u, v]) => [acrossOf(place)(u), upOf(place)(v)]);
+        const ends = (path ? way : []).map(([u, v]) => [acrossOf(place)(u), upOf(place)(v)]);
         if (ends.length) pen.line(ends, { colour: "ink", width: 1.5, dash: [3, 3] });
-        ends.forEach(([u, v], k) => pen.text("AB"[k], k ? u : u - 25, k ? v - 26 : v, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
+        ends.forEach(([u, v], k) => pen.text("AB"[k], u - 27, v, { size: 15, weight: 700, align: "center", base: "middle", halo: true }));
         pen.clip(place, () => {
           pen.line([[x, py], [x + side, py]], { colour: mark, dash: [2, 4] });
           pen.line([[px, y], [px, y + side]], { colour: mark, dash: [2, 4] });
@@ -186,6 +186,6 @@ export function create(spec, read) {
   /** @param {Box} place @param {number} i @param {number} z1 @param {number} z2 @returns {Handle} */
   function handleIn(place, i, z1, z2) {
     const [back, down] = [scale([place.x, place.x + place.width], [-reach, reach]), scale([place.y, place.y + place.height], [reach, -reach])];
-    return { x: acrossOf(place)(z1), y: upOf(place)(z2), axis: "xy", track: place, hint: i ? "" : "drag me", colour: planes[i].mark, move: (px, py) => ({ z1: back(px), z2: down(py) }) };
+    return { x: acrossOf(place)(z1), y: upOf(place)(z2), axis: "xy", track: place, hint: i ? "" : "drag me", below: true, colour: planes[i].mark, move: (px, py) => ({ z1: back(px), z2: down(py) }) };
   }
 }

@@ -15,6 +15,7 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
   for (const mark of stage.querySelectorAll(".vae-lab-mark")) mark.remove();
   const small = canvas.clientWidth / size.width || 1;
   const kept = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0; // by the page, for what stays at its top
+  /** @type {HTMLElement[]} */
   const marks = names.filter((name) => name in regions).map((name) => {
     const { x, y, width, height } = regions[name];
     const mark = element("div", "vae-lab-mark");
@@ -22,7 +23,7 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
     const [top, bottom] = edges(y, height, size.height, 0);
     Object.assign(mark.style, {
       left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
-      scrollMarginTop: `${Math.max(4, HEADER - kept)}px`, scrollMarginBottom: `${strip.offsetHeight + 4}px`,
+      scrollMarginTop: `${Math.max(4, HEADER - kept)}px`,
     });
     return mark;
   });
@@ -31,7 +32,13 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
   for (const control of /** @type {NodeListOf<HTMLElement>} */ (strip.querySelectorAll("[data-control]"))) {
     control.toggleAttribute("data-watched", names.includes(control.dataset.control ?? ""));
   }
-  if (scroll) for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest", behavior: "instant" });
+  if (!scroll || !marks.length) return;
+  // on a desk the numbers below the picture too, if they fit: so the strip does not cut them
+  if (innerWidth > 560) marks.push(.../** @type {NodeListOf<HTMLElement>} */ (stage.querySelectorAll(".vae-lab-tiles")));
+  for (const part of marks.reverse()) {
+    part.style.scrollMarginBottom = `${strip.offsetHeight + 4}px`;
+    part.scrollIntoView({ block: "nearest", behavior: "instant" });
+  }
 }
 
 /** Four pixels around what goes from here for this length, but where that is at the end of the picture. @param {number} from @param {number} length @param {number} most @param {number} beyond */

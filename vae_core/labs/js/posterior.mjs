@@ -19,7 +19,7 @@ const REACH = 4; // the bars' axis, in units of the latent space, in which the p
  */
 export function arrange(width, units, count, other = false) {
   const narrow = width < 560;
-  const pitch = Math.max(13, Math.min(narrow ? 16 : 20, Math.floor(240 / units)));
+  const pitch = Math.max(13, Math.min(narrow ? 16 : 19, Math.floor(240 / units)));
   const tall = units * pitch;
   const [small, large] = narrow ? [72, 94] : [112, 168];
   const top = arrangeChooser(width, count).bottom + (narrow ? 28 : 46);
@@ -31,10 +31,10 @@ export function arrange(width, units, count, other = false) {
   const bars = { x: left, y: top + (narrow ? large + 44 : 0), pitch, width: room, height: tall, unit: room / (2 * REACH) };
   if (narrow) input.y += (large - small) / 2;
   else for (const digit of [input, decoded]) digit.y += Math.max(0, Math.floor((tall - digit.size) / 2));
-  const sum = { x: 52, y: Math.max(bars.y + tall + 16, decoded.y + large) + (other ? 58 : 40), width: width - 52 - 54, height: 36 };
+  const sum = { x: 52, y: Math.max(bars.y + tall + 16, decoded.y + large) + (other ? 54 : 34), width: width - 52 - 62, height: 36 };
   const gap = narrow ? 5 : 12;
-  const cell = Math.min(84, Math.floor((width - 2 - (DRAWS - 1) * gap) / DRAWS));
-  const draws = { y: sum.y + sum.height + (narrow ? 48 : 54), cell, step: (width - 2 - cell) / (DRAWS - 1) };
+  const cell = Math.min(80, Math.floor((width - 2 - (DRAWS - 1) * gap) / DRAWS));
+  const draws = { y: sum.y + sum.height + (narrow ? 48 : 44), cell, step: (width - 2 - cell) / (DRAWS - 1) };
   return { narrow, input, decoded, bars, draws, sum, height: draws.y + cell + 4 };
 }
 
@@ -127,7 +127,7 @@ export function create(spec, read) {
       const style = { size: 12, colour: i ? "muted" : "ink" };
       pen.text(i ? "before" : "now", 1, middle, { ...SMALL, base: "middle" });
       const end = paintCost(pen, cost, { x, y: top, width, height: 14 }, most, i ? 0.45 : 1);
-      if (-cost.elbo > most) pen.beyond(number(-cost.elbo), x + width + 54, middle, 1, style);
+      if (-cost.elbo > most) pen.beyond(number(-cost.elbo), x + width + 62, middle, 1, style);
       else pen.text(number(-cost.elbo), end + 7, middle, { ...style, base: "middle", halo: true });
     });
   }

@@ -19,12 +19,23 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
   const row = element("div", "vae-lab-tools");
   const said = element("p", "vae-lab-said");
   said.setAttribute("aria-live", "polite");
+  const idle = steps.length ? `Try 1 to ${steps.length}: what to do, and what to watch.` : "";
+  said.textContent = idle;
+  // as high as the longest sentence, so that no step moves the controls; on a phone once a step was taken
+  const room = element("div", "vae-lab-room");
+  room.append(said, ...steps.map(({ words }) => {
+    const unseen = element("p");
+    unseen.append(...emphasised(words));
+    unseen.setAttribute("aria-hidden", "true");
+    return unseen;
+  }));
 
   /** Set up a step, anew if it is the one in hand, or none. @param {number} i */
   function choose(i) {
     player?.stop();
     numbers.forEach((button, k) => button.setAttribute("aria-pressed", String(k === i)));
-    said.replaceChildren(...emphasised(i < 0 ? "" : steps[i].words));
+    said.replaceChildren(...emphasised(steps[i]?.words ?? idle));
+    if (i >= 0) room.dataset.used = "";
     if (i >= 0) take({ ...home, ...steps[i].state });
     watch(i < 0 ? [] : steps[i].watch);
   }
@@ -61,7 +72,7 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
     tell(copy, false);
     row.append(copy);
   }
-  return [said, row]; // the buttons at the foot of the screen, where they stay while the sentence above them grows
+  return [room, row]; // the buttons at the foot of the screen, where they stay while the sentence above them grows
 }
 
 /** What the button for a link says: whether it has been copied. @param {HTMLElement} button @param {boolean} done */

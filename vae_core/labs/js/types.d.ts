@@ -60,7 +60,7 @@ interface Lab {
 /** What can be dragged: where it is, and from where it is dragged to, the new values. */
 interface Handle {
   x: number; y: number; axis: "x" | "xy"; move(x: number, y: number): Values;
-  box?: Box; track?: Box; hint?: string; room?: number; colour?: string; quiet?: boolean;
+  box?: Box; track?: Box; hint?: string; room?: number; colour?: string; quiet?: boolean; below?: boolean;
 }
 /** A place on the canvas that stands for an option of a Choice, and is pressed to choose it. */
 interface Spot { box: Box; choice: string; index: number }
