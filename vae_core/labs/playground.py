@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vae_core.colours import CLASS_COLOURS
 from vae_core.data import ImageSet, load_images
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import bundle
-from vae_core.labs.controls import Control
 from vae_core.labs.pack import Block
-from vae_core.labs.picture import Sheet
+from vae_core.labs.scenarios import STEPS, draw_still, panel
 from vae_core.likelihoods import Bernoulli, Gaussian
 from vae_core.models import VAE
 
@@ -71,16 +71,14 @@ class PlaygroundLab(Lab):
         block = Block()
         spec = {
             "engine": bundle("session.mjs"),  # a text: js/trainer.mjs makes a worker of it
-            "settings": SETTINGS,
-            "code": CODE,
+            "colours": CLASS_COLOURS,
             "bugs": {name: [bug.wrong, bug.right] for name, bug in BUGS.items()},
             "train": block.add(pack_four(train), "uint8"),
             "train_labels": block.add(labels, "uint8"),
             "test": block.add(pack_four(test), "uint8"),
             "test_labels": block.add(test_labels, "uint8"),
         }
-        controls: list[Control] = []
-        super().__init__(controls, spec, block.data, (Sheet(640, 400).image, "A playground."))
+        super().__init__(panel(SETTINGS, BUGS), spec, block.data, draw_still(test), steps=STEPS)
 
 
 def small_digits(images: ImageSet | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
