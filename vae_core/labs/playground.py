@@ -13,7 +13,7 @@ from vae_core.data import ImageSet, load_images
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.pack import Block
-from vae_core.labs.scenarios import STEPS, draw_still, panel
+from vae_core.labs.scenarios import STEPS, caption, draw_still, panel
 from vae_core.likelihoods import Bernoulli, Gaussian
 from vae_core.models import VAE
 
@@ -78,7 +78,7 @@ class PlaygroundLab(Lab):
             "test": block.add(pack_four(test), "uint8"),
             "test_labels": block.add(test_labels, "uint8"),
         }
-        super().__init__(panel(SETTINGS, BUGS), spec, block.data, draw_still(test), steps=STEPS)
+        super().__init__(panel(SETTINGS, BUGS), spec, block.data, draw_still(test), caption(train, test), STEPS)
 
 
 def small_digits(images: ImageSet | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -15,6 +15,7 @@ UNITS, HIDDEN, BATCHES = (1, 2, 4, 8, 16), (0, 16, 32, 64, 128), (16, 32, 64, 12
 SIGMAS, WARM_UPS, FREE = (0.1, 0.2, 0.3, 0.5, 1), (0, 200, 500, 1000, 2000, 5000), (0, 0.1, 0.25, 0.5, 1, 2)
 ACTIVATIONS, LIKELIHOODS = ("tanh", "relu", "none"), ("bernoulli", "gaussian", "learned")
 
+SIDE = 14
 FIRST = "Press *Start*. Which digits get a place of their own first, and which lie on top of each other for long?"
 STEPS = (
     Step(FIRST, watch=("maps", "run")),
@@ -104,23 +105,23 @@ def panel(settings: Mapping[str, Any], bugs: Mapping[str, Any]) -> list[Control]
         Press("run", "Start", on="Pause", kept=False),
         Press("advance", "Step", kept=False),
         Press("again", "Start again", kept=False),
-        numbers("latent", "Latent units", UNITS, folded=True),
-        Choice("hidden", "Hidden units", hidden, HIDDEN.index(settings["hidden"]), folded=True),
+        numbers("latent", "Latent", UNITS, folded=True),
+        Choice("hidden", "Hidden", hidden, HIDDEN.index(settings["hidden"]), folded=True),
         Choice(
             "activation", "Activation", ("tanh", "ReLU", "none"), ACTIVATIONS.index(settings["activation"]), folded=True
         ),
         Choice(
             "likelihood",
-            "Pixels",
+            "Likelihood",
             ("Bernoulli", "Gaussian, σ fixed", "Gaussian, σ learned"),
             LIKELIHOODS.index(settings["likelihood"]),
             folded=True,
         ),
         numbers("sigma", "σ", SIGMAS, folded=True),
         numbers("batch", "Batch", BATCHES, folded=True),
-        numbers("warmup", "Warm-up, steps", WARM_UPS, folded=True),
-        numbers("free", "Free nats a unit", FREE, folded=True),
-        Choice("speed", "Steps a second", ("all it can", "100", "20", "4"), folded=True),
+        numbers("warmup", "Warm-up", WARM_UPS, folded=True),
+        numbers("free", "Free nats", FREE, folded=True),
+        Choice("speed", "Speed", ("fastest", "100 a second", "20 a second", "4 a second"), folded=True),
         Slider("seed", "Seed", 0, 20, 1, settings["seed"], folded=True),
     ]
 
@@ -137,4 +138,12 @@ def draw_still(test: Tensor) -> tuple[Image, str]:
     sheet.show("test digits", test[:10] / 255, 10, 334, 56)
     return sheet.image, (
         "A playground that trains a variational autoencoder: an empty plane with the rings of the prior, and the first ten test digits."
+    )
+
+
+def caption(train: Tensor, test: Tensor) -> str:
+    return (
+        f"{len(train):,} digits to train on, {len(test)} to test, of {SIDE} × {SIDE} pixels. A cloud is the posterior of a test digit, out to one standard deviation; "
+        "the rings are 1, 2 and 3 standard deviations of the prior. Beside it stands what is decoded at the same places, all other "
+        "units at 0; with more than two, the plane is that of the two with the highest rates. Nats are per image, on test digits; dashed: training digits. Grey paths are earlier runs."
     )

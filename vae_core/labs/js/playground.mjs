@@ -11,12 +11,12 @@ import { SIDE, thumbnail } from "./ink.mjs";
  * @typedef {import("./session.mjs").State} State
  * @typedef {{engine: string, colours: string[], train: Ref, test: Ref, test_labels: Ref, bugs: Record<string, string[]>}} PlaygroundSpec  a bug's
  *   lines: wrong, right
- * @typedef {{name: string, terms: number[][], turns: number[]}} Path  [rate, distortion] of test digits, and at which of them β was moved
+ * @typedef {{name: string, terms: number[][], from: number}} Path  [rate, distortion] of test digits, and from where on it is no longer a fall
  */
 
 const ACROSS = 13; // decoded images along each side of the grid
 const SHOWN = 10; // test digits in a row
-const REACHES = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
+const REACHES = [3.5, 8, 16, 32, 64, 128, 256, 512, 1024];
 const KEPT = 4; // earlier runs
 const MOST = 400; // points of a curve: when there are more, every second goes
 const ACTIVE = 0.05; // nats: a unit with less carries nothing
@@ -33,20 +33,20 @@ const SHAPE = /** @type {const} */ (["latent", "hidden", "activation", "likeliho
 export function arrange(width) {
   const narrow = width < 560;
   const gap = narrow ? 10 : 18;
-  const column = Math.floor((width - (narrow ? 1 : 2) * gap) / (narrow ? 2 : 3));
+  const column = narrow ? Math.floor((width - gap) / 2) : Math.min(218, Math.floor((width - 2 * gap) / 3));
   const top = 22;
   const plane = { x: 1, y: top, width: column - 2, height: column - 2 };
   const grid = { ...plane, x: column + gap + 1 };
   const below = top + column + 20;
   const across = narrow ? width : 2 * column + gap;
-  const label = narrow ? 50 : 58;
+  const label = narrow ? 52 : 64;
   const cell = Math.floor((across - label - (narrow ? 0 : 26)) / (narrow ? SHOWN : SHOWN + 3.2));
   const rows = { x: label, y: narrow ? below + 152 : below + 12, width: SHOWN * cell, height: 3 * (cell + 3) - 3 };
   const pad = narrow ? { x: 1, y: rows.y + rows.height + 34, width: 104, height: 104 } : { x: across - rows.height - 1, y: rows.y, width: rows.height, height: rows.height };
   const height = narrow ? pad.y + pad.height + 6 : rows.y + rows.height + 6;
   const right = 2 * (column + gap), gutter = 30;
   /** @param {number} y @param {number} tall @returns {Box} */
-  const panel = (y, tall) => ({ x: right + gutter, y, width: column - gutter - 2, height: tall });
+  const panel = (y, tall) => ({ x: right + gutter, y, width: width - right - gutter - 2, height: tall });
   const room = height - 3 * 22 - 2 * 32 - 18;
   const [first, second] = [Math.round(0.36 * room), Math.round(0.4 * room)];
   const plots = narrow
@@ -86,14 +86,20 @@ export function reachFor(codes, now) {
   return REACHES.find((reach) => far <= reach) ?? REACHES[REACHES.length - 1];
 }
 
-/** Round ends for an axis that shows these, but for the wildest of them. @param {number[]} values @param {boolean} zero  whether it begins at 0 where none is below */
-export function ends(values, zero) {
+/** Round ends for an axis that shows these, but for the wildest of them. @param {number[]} values @param {boolean} zero  whether it begins at 0 where none is below @param {number} least  it spans */
+export function ends(values, zero, least = 1e-3) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   if (!sorted.length) return [0, 1];
   const low = sorted[0], high = sorted[Math.floor(0.96 * (sorted.length - 1))];
   const from = zero && low >= 0 ? 0 : low;
-  const step = roundUp(Math.max(high - from, 1e-3) / 4);
+  const step = roundUp(Math.max(high - from, least) / 4);
   return [Math.floor(from / step) * step, Math.max(Math.ceil(high / step), Math.floor(from / step) + 1) * step];
+}
+
+/** From which point on a curve is drawn for its own sake: what comes before is the fall from an untrained network. @param {number[][]} curve */
+export function begun(curve) {
+  const last = curve[curve.length - 1]?.[0] ?? 0;
+  return Math.max(0, Math.min(curve.length - 2, curve.findIndex(([step]) => step >= 0.05 * last)));
 }
 
 /** Every second of them where there are too many, the last always. @template T @param {T[]} points */
@@ -166,7 +172,7 @@ export function create(spec, read, host = NOBODY) {
 
   /** The run so far joins those before it. */
   function shelve() {
-    if (curve.length > 2) past = [...past, { name: nameOf(settings, home), terms: curve.map(([, , , rate, distortion]) => [rate, distortion]), turns: [] }].slice(-KEPT);
+    if (curve.length > 2) past = [...past, { name: nameOf(settings, home), terms: curve.map(([, , , rate, distortion]) => [rate, distortion]), from: begun(curve) }].slice(-KEPT);
     curve = [];
     turns = [];
   }
@@ -234,11 +240,13 @@ export function create(spec, read, host = NOBODY) {
       };
       ofClass.forEach((members, label) => pen.ellipses(members.map(ellipse), { fill: colours[label], alpha: single ? 0.2 : 0.28 }));
       ofClass.forEach((members, label) => pen.ellipses(members.map((i) => [...ellipse(i).slice(0, 2), 1.3, 1.3]), { fill: colours[label] }));
-      ofClass.forEach((members, label) => {
-        if (!members.length) return;
-        const x = members.reduce((sum, i) => sum + mean[2 * i], 0) / members.length, y = members.reduce((sum, i) => sum + mean[2 * i + 1], 0) / members.length;
-        const at = single ? [box.x + 9, box.y + (label + 0.5) * lane] : [toX(x), toY(y)];
-        pen.text(String(label), at[0], at[1], { size: single ? 12 : 14, weight: 700, align: "center", base: "middle", halo: true });
+      const middles = ofClass.map((members, label) => (single ? [box.x + 9, box.y + (label + 0.5) * lane] : [0, 1].map((axis) => {
+        const mean0 = members.reduce((sum, i) => sum + mean[2 * i + axis], 0) / members.length;
+        return axis ? toY(mean0) : toX(mean0);
+      })));
+      const spread = [0, 1].map((axis) => Math.max(...middles.map((at) => at[axis])) - Math.min(...middles.map((at) => at[axis])));
+      if (Math.max(...spread) > 12) apart(middles, 15).forEach(([x, y], label) => {
+        if (ofClass[label].length) pen.text(String(label), x, y, { size: single ? 12 : 14, weight: 700, align: "center", base: "middle", halo: true });
       });
     });
   }
@@ -279,10 +287,9 @@ export function create(spec, read, host = NOBODY) {
 
   /** Test digits, drawn again, and draws from the prior. @param {Pen} pen @param {ReturnType<typeof arrange>} place */
   function paintRows(pen, { rows, cell, narrow }) {
-    const names = ["test", narrow ? "decoded" : "decoded", narrow ? "invented" : "invented"];
-    names.forEach((name, row) => {
+    ["test", "decoded", "invented"].forEach((name, row) => {
       const y = rows.y + row * (cell + 3);
-      pen.text(name, 1, y + cell / 2, { size: 12, weight: 600, base: "middle" });
+      pen.text(name, 1, y + cell / 2, { size: narrow ? 11 : 12, weight: 600, base: "middle" });
       for (let k = 0; k < SHOWN; k++) {
         const style = { side: SIDE, pixel: shade, frame: null };
         const x = rows.x + k * cell;
@@ -295,12 +302,11 @@ export function create(spec, read, host = NOBODY) {
   /** Rate, distortion and their sum over the steps. @param {Pen} pen @param {Box} box */
   function paintCurves(pen, box) {
     const last = Math.max(100, roundUp(curve[curve.length - 1]?.[0] ?? 1));
-    const late = curve.filter(([step]) => step >= 0.02 * last);
-    const [low, high] = ends((late.length > 2 ? late : curve).flatMap(([, a, b, c, d]) => [a, b, c, d, a + b, c + d]), true);
+    const [low, high] = ends(curve.slice(begun(curve)).flatMap(([, a, b, c, d]) => [a, b, c, d, a + b, c + d]), true);
     const [toX, toY] = [scale([0, last], [box.x, box.x + box.width]), scale([low, high], [box.y + box.height, box.y])];
     pen.axes(box, {
-      x: { to: toX, ticks: [0, last / 2, last], words: (tick) => (tick >= 10000 ? `${tick / 1000}k` : String(tick)), align: (tick) => (tick ? (tick === last ? "right" : "center") : "left") },
-      y: { to: toY, ticks: ticks(low, high, 3), rule: () => ({ colour: "line" }) },
+      x: { to: toX, ticks: [0, last / 2, last], words: plain, align: (tick) => (tick ? (tick === last ? "right" : "center") : "left") },
+      y: { to: toY, ticks: ticks(low, high, 3), words: plain, rule: () => ({ colour: "line" }) },
     });
     pen.clip({ x: box.x, y: box.y - 1, width: box.width + 2, height: box.height + 2 }, () => {
       /** @param {string} colour @param {(point: number[]) => number} of @param {LineStyle} style */
@@ -315,10 +321,10 @@ export function create(spec, read, host = NOBODY) {
   /** This run and those before it in the plane of rate and distortion. @param {Pen} pen @param {Box} box */
   function paintPaths(pen, box) {
     const now = curve.map(([, , , rate, distortion]) => [rate, distortion]);
-    const settled = [...past.map(({ terms }) => terms), now].flatMap((terms) => terms.slice(Math.floor(terms.length / 10)));
-    const across = ends(settled.map(([rate]) => rate), true), up = ends(settled.map(([, distortion]) => distortion), false);
+    const settled = [...past.map(({ terms, from }) => terms.slice(from)), now.slice(begun(curve))].flat();
+    const across = ends([...settled.map(([rate]) => rate), 1], true), up = ends(settled.map(([, distortion]) => distortion), false, 2);
     const [toX, toY] = [scale(across, [box.x, box.x + box.width]), scale(up, [box.y + box.height, box.y])];
-    pen.axes(box, { x: { to: toX, ticks: ticks(across[0], across[1], 3), words: plain }, y: { to: toY, ticks: ticks(up[0], up[1], 3), words: plain } });
+    pen.axes(box, { x: { to: toX, ticks: ticks(across[0], across[1], 3), words: plain, align: (tick) => (tick > across[1] - 1e-9 ? "right" : "center") }, y: { to: toY, ticks: ticks(up[0], up[1], 3), words: plain } });
     pen.clip(box, () => {
       const step = ticks(up[0], up[1], 3)[1] - ticks(up[0], up[1], 3)[0];
       for (let sum = up[0]; sum <= up[1] + across[1]; sum += step) pen.line([[toX(across[0]), toY(sum - across[0])], [toX(across[1]), toY(sum - across[1])]], { colour: "line" }); // equal −ELBO
@@ -417,9 +423,9 @@ export function create(spec, read, host = NOBODY) {
       pen.layer("grid", `${stamp} ${reach}`, grid.x, grid.y, grid.width, grid.height, () => paintGrid(pen, grid));
       if (!single) pen.frame(grid, "muted");
       for (const box of single ? [plane] : [plane, grid]) {
-        pen.axes(box, { x: { to: scale([-reach, reach], [box.x, box.x + box.width]), ticks: [-reach, -reach / 2, 0, reach / 2, reach], words: (tick) => plain(tick), align: (tick) => (Math.abs(tick) === reach ? (tick > 0 ? "right" : "left") : "center") } });
+        pen.axes(box, { x: { to: scale([-reach, reach], [box.x, box.x + box.width]), ticks: ticks(-reach, reach, 4), words: plain, align: (tick) => (Math.abs(tick) === reach ? (tick > 0 ? "right" : "left") : "center") } });
       }
-      pen.layer("rows", stamp, 0, rows.y - 1, rows.x + rows.width, rows.height + 2, () => paintRows(pen, place));
+      pen.layer("rows", stamp, 0, rows.y - 2, rows.x + rows.width, rows.height + 4, () => paintRows(pen, place));
       paintPad(pen, pad);
 
       const [curves, paths, units] = plots;
@@ -456,12 +462,13 @@ export function create(spec, read, host = NOBODY) {
     const { latent, hidden, activation, beta } = settings;
     const network = `196–${hidden ? `${hidden}–` : ""}${latent}–${hidden ? `${hidden}–` : ""}196${hidden ? ` ${activation === "none" ? "linear" : activation}` : ""}`;
     const bug = bugs[settings.bug];
+    const labelOf = (/** @type {string} */ wanted) => /** @type {Choice} */ (controls.find(({ name }) => name === wanted))?.label.toLowerCase() ?? wanted;
     /** @type {Note[]} */
     const notes = bug ? [{ name: "wrong", words: bug[0], mark: "gap", code: true }, { name: "right", words: bug[1], mark: "distortion", code: true }] : [];
     if (!state) return { summary: "A variational autoencoder, about to be set up.", notes };
     const { step, test: { rate, distortion }, train, failed, reported } = state;
     const loss = rate + distortion;
-    if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. Lower ${failed.lower}, then press Start again.`, mark: "gap" });
+    if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. Lower the ${labelOf(failed.lower)}, then press Start again.`, mark: "gap" });
     const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${number(reported.rate + reported.distortion)}` : "";
     const tiles = [
       { name: "Step", value: String(step), note: network },
@@ -476,7 +483,22 @@ export function create(spec, read, host = NOBODY) {
   }
 }
 
+/** Places moved off each other until they are so far apart, or nearly. @param {number[][]} places @param {number} least */
+export function apart(places, least) {
+  let moved = places;
+  for (let round = 0; round < 40; round++) {
+    moved = moved.map(([x, y], i) => moved.reduce((at, [u, v], j) => {
+      const away = Math.hypot(x - u, y - v) || 1e-3;
+      if (i === j || !(away < least)) return at;
+      const push = (least - away) / away / 4;
+      return [at[0] + push * (x - u || (i < j ? -1e-3 : 1e-3)), at[1] + push * (y - v)];
+    }, [x, y]));
+  }
+  return moved;
+}
+
 const shade = (/** @type {number} */ v) => v / 255;
-const plain = (/** @type {number} */ tick) => String(Number(tick.toPrecision(6))).replace("-", "−");
+/** A tick's number, short. @param {number} tick @returns {string} */
+const plain = (tick) => (Math.abs(tick) >= 1000 ? `${plain(tick / 1000)}k` : String(Number(tick.toPrecision(6))).replace("-", "−"));
 /** Also of what is no number. @param {number} value */
 const safe = (value) => (Number.isFinite(value) ? (Math.abs(value) >= 1e5 ? value.toExponential(1) : number(value, Math.abs(value) < 1 ? 2 : 1)) : "—");
