@@ -352,10 +352,10 @@ def test_units_die_in_the_order_that_beta_predicts():
     x, settings = images.double() / 255, linear(latent=4, sigma=0.05)
     spectrum, variance = variances(x), settings["sigma"] ** 2
     first, second, third, fourth = (spectrum[:4] / variance).tolist()
-    betas = [1.0, *(math.sqrt(a * b) for a, b in ((third, fourth), (second, third), (first, second))), 1.5 * first]
+    betas = [fourth / 2, *(math.sqrt(a * b) for a, b in ((third, fourth), (second, third), (first, second))), 2 * first]
     stages = []
     for beta in betas:
-        stages += [{"steps": 1000, "lr": 0.02, "beta": beta}, {"steps": 500, "lr": 0.002}]
+        stages += [{"steps": 3000, "lr": 0.05, "beta": beta}, {"steps": 1000, "lr": 0.005}]
     end = engine("run", images=pack(images), pixels=16, settings=settings, stages=stages)
     found = [exact_terms(settings, doubles(weights), x)[1] for weights in end["ends"][1::2]]
     order = found[0].argsort(descending=True)
