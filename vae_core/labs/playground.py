@@ -25,7 +25,7 @@ SETTINGS = {
 }  # fmt: skip
 """Where a run begins. The first row starts it again when it changes, the second changes while it trains."""
 
-CODE = (
+CODE: tuple[str, ...] = (
     "x = images.float() / 255",
     "mean, log_var = encoder(x).chunk(2, dim=-1)",
     "z = mean + torch.exp(0.5 * log_var) * epsilon",
