@@ -16,7 +16,7 @@ from torch import nn
 
 from vae_core import VAE
 from vae_core.labs.noise import normals
-from vae_core.labs.playground import BUGS, CODE, SETTINGS, from_model, small_digits, to_model
+from vae_core.labs.playground import BUGS, CODE, SETTINGS, PlaygroundLab, from_model, small_digits, to_model
 from vae_core.likelihoods import Gaussian
 
 ENGINE = Path(__file__).parent / "js" / "engine.mjs"
@@ -367,3 +367,27 @@ def test_units_die_in_the_order_that_beta_predicts():
         _, known = optimum(spectrum, 4, variance, beta)
         assert (known > 0.1).sum() == (known > 0).sum() == alive
         np.testing.assert_allclose(rates[order], known, atol=0.05)
+
+
+def test_the_lab_gives_and_takes_a_model():
+    lab = PlaygroundLab()
+    with pytest.raises(ValueError, match="press Start in the lab, and then Pause"):
+        lab.model()
+    torch.manual_seed(0)
+    model = VAE(196, (32,), 4, Gaussian(0.37))
+    lab.load(model)
+    assert lab.values["latent"] == "4" and lab.values["hidden"] == "32" and lab.values["activation"] == "ReLU"
+    assert lab.values["likelihood"] == "Gaussian, σ learned"  # where it stands is none of the σ that are offered
+    again = lab.model()
+    assert again.config == model.config | {
+        "likelihood": {"name": "Gaussian", "std": pytest.approx(0.37), "squash": False}
+    }
+    for mine, theirs in zip(again.parameters(), model.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    lab.load(VAE(196, (), 2, Gaussian(0.3)))
+    assert lab.values["hidden"] == "0 (linear)" and lab.values["likelihood"] == "Gaussian, σ fixed"
+    assert lab.values["sigma"] == "0.3" and lab.model().config["hidden_dims"] == []
+    with pytest.raises(ValueError, match="hidden is 48, and the playground offers 0, 16, 32, 64, 128"):
+        lab.load(VAE(196, (48,), 2))
+    assert lab.model().latent_dim == 2  # as before
+    lab.close()

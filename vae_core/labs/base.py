@@ -233,7 +233,7 @@ class Lab(widgets.VBox):
             display_in_ipywidgets_7(self, **kwargs)
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        settings = ", ".join(f"{name}={self.values[name]!r}" for name in self.controls)  # a State may be long
         return f"{type(self).__name__}({settings})"
 
 

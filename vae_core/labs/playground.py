@@ -1,5 +1,6 @@
 """`PlaygroundLab`: train a VAE in the page: every setting a control, the field's classic bugs one switch each."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_core.colours import CLASS_COLOURS
-from vae_core.data import ImageSet, load_images
+from vae_core.data import ImageSet
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import bundle
+from vae_core.labs.controls import State
+from vae_core.labs.images import square
 from vae_core.labs.pack import Block
-from vae_core.labs.scenarios import STEPS, caption, draw_still, panel
+from vae_core.labs.scenarios import ACTIVATIONS, HIDDEN, LIKELIHOODS, SIGMAS, STEPS, UNITS, caption, draw_still, panel
 from vae_core.likelihoods import Bernoulli, Gaussian
 from vae_core.models import VAE
 
@@ -24,6 +27,10 @@ SETTINGS = {
     "beta": 1.0, "lr": 0.003, "sample": True, "warmup": 0, "free": 0.0, "bug": "",
 }  # fmt: skip
 """Where a run begins. The first row starts it again when it changes, the second changes while it trains."""
+OFFERED: dict[str, tuple[Any, ...]] = {
+    "latent": UNITS, "hidden": HIDDEN, "activation": ACTIVATIONS, "likelihood": LIKELIHOODS, "sigma": SIGMAS,
+}  # fmt: skip
+"""What the controls of a network offer, in their order."""
 
 CODE: tuple[str, ...] = (
     "x = images.float() / 255",
@@ -78,15 +85,51 @@ class PlaygroundLab(Lab):
             "test": block.add(pack_four(test), "uint8"),
             "test_labels": block.add(test_labels, "uint8"),
         }
-        super().__init__(panel(SETTINGS, BUGS), spec, block.data, draw_still(test), caption(train, test), STEPS)
+        controls = [*panel(SETTINGS, BUGS), State("network")]
+        super().__init__(controls, spec, block.data, draw_still(test), caption(train, test), STEPS)
+
+    def model(self) -> VAE:
+        """The network that the browser trained, as it was when the run last stood still.
+
+        Raises:
+            ValueError: nothing has been trained yet.
+        """
+        network = self.canvas.network  # pyright: ignore[reportAttributeAccessIssue]
+        if not network:
+            raise ValueError("nothing has been trained here yet: press Start in the lab, and then Pause")
+        return to_model(network, np.frombuffer(base64.b64decode(network["weights"]), "<f4"))
+
+    def load(self, model: VAE) -> None:
+        """Put a VAE into the browser, to be looked at and trained on. A σ that is none of the control's is learned on.
+
+        Raises:
+            ValueError: a model of a kind, or of a size, that the playground has no settings for.
+        """
+        settings, weights = from_model(model)
+        if settings.get("sigma") not in (None, *SIGMAS):
+            settings["likelihood"] = "learned"
+            del settings["sigma"]
+        for name, value in settings.items():
+            if value not in OFFERED[name]:
+                offered = ", ".join(map(str, OFFERED[name]))
+                raise ValueError(f"the model's {name} is {value}, and the playground offers {offered}")
+        for name, value in settings.items():
+            self.controls[name].index = OFFERED[name].index(value)
+        packed = base64.b64encode(weights.astype("<f4").tobytes()).decode()
+        self.canvas.set_trait("network", {**settings, "weights": packed})
 
 
 def small_digits(images: ImageSet | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Images and labels to train on, images and labels to test: uint8 (N, 196) in sixteen steps of grey, int64 (N,).
 
     2,048 and 512 of them, or as many as there are; class after class in turn, so that any ten in a row are all ten digits.
+
+    Raises:
+        ValueError: images that are not square, or not grey.
     """
-    images = images or load_images("mnist", fallback="digits")
+    images, _, channels = square(images)
+    if channels != 1:
+        raise ValueError(f"the playground takes grey images, not of {channels} channels: keep one, as images[:, :1]")
     train, train_labels = _in_turn(images.train, images.train_labels, TRAINING)
     test, test_labels = _in_turn(images.test, images.test_labels, TEST)
     return train, train_labels, test, test_labels

@@ -23,6 +23,15 @@ export function unpackFour(packed) {
   return pixels;
 }
 
+/** Weights as JSON can hold them. @param {Float32Array} weights */
+export function toBase64(weights) {
+  const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+/** The weights again. @param {string} text */
+export const floatsOf = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+
 /** @param {string} engine  its text @param {Settings} settings @param {Data} data @param {(state: State) => void} onState */
 export function createTrainer(engine, settings, data, onState) {
   /** @type {Map<number, (value: any) => void>} */
