@@ -61,9 +61,9 @@ BUGS = {
     "reconstruction averaged over pixels": Bug("distortion = -log_prob(x, outputs).mean(-1).mean()", CODE[4]),
     "sign of the KL": Bug("loss = distortion - beta * rate", CODE[7]),
     "sigmoid twice": Bug("outputs = torch.sigmoid(decoder(z))", CODE[3]),
-    "ELBO at the mean": Bug("z = mean  # model.eval()", CODE[2]),
     "images in 0…255": Bug("x = images.float()", CODE[0]),
     "learning rate too high": Bug("optimizer = torch.optim.Adam(parameters, lr=100 * lr)", CODE[8]),
+    "ELBO at the mean": Bug("z = mean  # model.eval()", CODE[2]),
 }
 """By the names that js/train.mjs knows. "ELBO at the mean" is wrong where a run is measured, and trains as it should."""
 

@@ -47,12 +47,12 @@ export function arrange(width) {
   const right = 2 * (column + gap), gutter = 30;
   /** @param {number} y @param {number} tall @returns {Box} */
   const panel = (y, tall) => ({ x: right + gutter, y, width: width - right - gutter - 2, height: tall });
-  const room = height - 3 * 22 - 2 * 32 - 18;
+  const room = height - 3 * 26 - 2 * 32 - 18;
   const [first, second] = [Math.round(0.36 * room), Math.round(0.4 * room)];
   const plots = narrow
-    ? [{ x: 28, y: below + 22, width: column - 30, height: 92 }, { x: column + gap + 30, y: below + 22, width: column - 32, height: 92 },
+    ? [{ x: 28, y: below + 26, width: column - 30, height: 88 }, { x: column + gap + 30, y: below + 26, width: column - 32, height: 88 },
       { x: 150, y: pad.y, width: width - 152, height: pad.height - 16 }]
-    : [panel(22, first), panel(22 + first + 54, second), panel(22 + first + second + 108, room - first - second)];
+    : [panel(26, first), panel(26 + first + 58, second), panel(26 + first + second + 116, room - first - second)];
   return { narrow, plane, grid, cell, rows, pad, plots, height };
 }
 
@@ -78,6 +78,18 @@ export function nameOf(settings, home) {
   return words.find(([name]) => settings[name] !== home[name])?.[1] ?? `β ${settings.beta}`;
 }
 
+/** The settings that are folded away and not as they were at first, in words. @param {Settings} settings @param {Settings} home @param {number} speed  steps a second, at most */
+export function wordsOf(settings, home, speed) {
+  const { likelihood, sigma, batch, warmup, free, seed } = settings;
+  const pixels = { bernoulli: "Bernoulli pixels", gaussian: `Gaussian pixels with σ ${sigma}`, learned: `Gaussian pixels with a learned σ from ${sigma} on` };
+  return [
+    likelihood !== home.likelihood ? pixels[likelihood] : sigma !== home.sigma ? `σ ${sigma} (Gaussian pixels would have it)` : "",
+    batch !== home.batch ? `batches of ${batch}` : "", warmup !== home.warmup ? `β reached after ${warmup} steps` : "",
+    free !== home.free ? `${free} nats of every unit free` : "", seed !== home.seed ? `seed ${seed}` : "",
+    speed < Infinity ? `at most ${speed} steps a second` : "",
+  ].filter(Boolean);
+}
+
 /** How far the plane must reach for nearly all of these, and no farther than it must. @param {ArrayLike<number>} codes @param {number} now  how far it reaches */
 export function reachFor(codes, now) {
   const sizes = Float64Array.from(codes, (code) => (Number.isFinite(code) ? Math.abs(code) : 0)).sort();
@@ -93,7 +105,7 @@ export function ends(values, zero, least = 1e-3) {
   const low = sorted[0], high = sorted[Math.floor(0.96 * (sorted.length - 1))];
   const from = zero && low >= 0 ? 0 : low;
   const step = roundUp(Math.max(high - from, least) / 4);
-  return [Math.floor(from / step) * step, Math.max(Math.ceil(high / step), Math.floor(from / step) + 1) * step];
+  return [Math.floor(from / step) * step, Math.ceil(Math.max(high, from + least) / step - 1e-9) * step];
 }
 
 /** From which point on a curve is drawn for its own sake: what comes before is the fall from an untrained network. @param {number[][]} curve */
@@ -322,7 +334,7 @@ export function create(spec, read, host = NOBODY) {
   function paintPaths(pen, box) {
     const now = curve.map(([, , , rate, distortion]) => [rate, distortion]);
     const settled = [...past.map(({ terms, from }) => terms.slice(from)), now.slice(begun(curve))].flat();
-    const across = ends([...settled.map(([rate]) => rate), 1], true), up = ends(settled.map(([, distortion]) => distortion), false, 2);
+    const across = ends(settled.map(([rate]) => rate), true, 1), up = ends(settled.map(([, distortion]) => distortion), false, 2);
     const [toX, toY] = [scale(across, [box.x, box.x + box.width]), scale(up, [box.y + box.height, box.y])];
     pen.axes(box, { x: { to: toX, ticks: ticks(across[0], across[1], 3), words: plain, align: (tick) => (tick > across[1] - 1e-9 ? "right" : "center") }, y: { to: toY, ticks: ticks(up[0], up[1], 3), words: plain } });
     pen.clip(box, () => {
@@ -415,7 +427,8 @@ export function create(spec, read, host = NOBODY) {
       const many = settings.latent > 2, single = settings.latent === 1;
       const small = { ...HEADING, size: narrow ? 12 : 13 };
 
-      pen.text(narrow ? (many ? `codes, units ${i + 1}, ${j + 1}` : "codes") : many ? `codes: units ${i + 1} and ${j + 1}` : "codes of test digits", plane.x, 14, small);
+      const which = many ? (narrow ? `, units ${i + 1}, ${j + 1}` : `: units ${i + 1} and ${j + 1}`) : narrow ? "" : " of test digits";
+      pen.text(settings.sample ? `codes${which}` : many ? `no noise${which}` : "codes, no noise", plane.x, 14, small);
       pen.layer("plane", `${stamp} ${reach}`, plane.x, plane.y, plane.width, plane.height, () => paintPlane(pen, plane));
       paintCloud(pen, plane);
       pen.frame(plane, "muted");
@@ -431,12 +444,12 @@ export function create(spec, read, host = NOBODY) {
       const [curves, paths, units] = plots;
       /** @param {Box} box */
       const heading = ({ x }) => x - (narrow ? 27 : 29);
-      pen.words([["nats: ", small], ["−ELBO", small], [" distortion", { ...small, colour: "distortion" }], [" rate", { ...small, colour: "rate" }]].slice(narrow ? 1 : 0).map(([words, style]) => /** @type {[string, TextStyle]} */ ([words, style])), heading(curves), curves.y - 8);
+      pen.words([["nats: ", small], ["−ELBO", small], [" distortion", { ...small, colour: "distortion" }], [" rate", { ...small, colour: "rate" }]].slice(narrow ? 1 : 0).map(([words, style]) => /** @type {[string, TextStyle]} */ ([words, style])), heading(curves), curves.y - 12);
       pen.layer("curves", stamp, heading(curves) - 2, curves.y - 8, curves.width + 34, curves.height + 30, () => paintCurves(pen, curves));
-      pen.words([["distortion", { ...small, colour: "distortion" }], [narrow ? " by " : " against ", small], ["rate", { ...small, colour: "rate" }]], heading(paths), paths.y - 8);
+      pen.words([["distortion", { ...small, colour: "distortion" }], [narrow ? " by " : " against ", small], ["rate", { ...small, colour: "rate" }]], heading(paths), paths.y - 12);
       pen.layer("paths", `${stamp} ${past.length} ${turns.length}`, heading(paths) - 2, paths.y - 8, paths.width + 38, paths.height + 30, () => paintPaths(pen, paths));
       const active = paintUnits(pen, units);
-      pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${active} active`, small]], heading(units), units.y - 8);
+      pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${active} active`, small]], heading(units), units.y - 12);
 
       return { ...said(active), pads: [padOf(pad)], waiting: asked, regions: regionsOf(place) };
     },
@@ -465,9 +478,11 @@ export function create(spec, read, host = NOBODY) {
     const labelOf = (/** @type {string} */ wanted) => /** @type {Choice} */ (controls.find(({ name }) => name === wanted))?.label.toLowerCase() ?? wanted;
     /** @type {Note[]} */
     const notes = bug ? [{ name: "wrong", words: bug[0], mark: "gap", code: true }, { name: "right", words: bug[1], mark: "distortion", code: true }] : [];
+    const apartFrom = wordsOf(settings, home, speed);
     if (!state) return { summary: "A variational autoencoder, about to be set up.", notes };
     const { step, test: { rate, distortion }, train, failed, reported } = state;
     const loss = rate + distortion;
+    if (apartFrom.length) notes.push({ name: "set", words: apartFrom.join(", ") });
     if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. Lower the ${labelOf(failed.lower)}, then press Start again.`, mark: "gap" });
     const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${number(reported.rate + reported.distortion)}` : "";
     const tiles = [
