@@ -275,7 +275,7 @@ function start(create, root, model, alone) {
     const read = tensorReader(model.get("data"), spec.bytes, spec.enough);
     checkArrays(spec, spec.bytes);
     lab?.close?.();
-    return create(spec, /** @type {Read} */ (read), { redraw, take, root }); // what can be null is for those who said `enough`
+    return create(spec, /** @type {Read} */ (read), { redraw, take, root, live: !alone }); // what can be null is for those who said `enough`
   }
 
   /** The lab again, from more of its numbers. */

@@ -2,7 +2,7 @@
 // is decoded at every place, digits drawn again and drawn from the prior, and its rate and distortion, step by step and against
 // each other, beside those of the runs before it.
 
-import { createTrainer, unpackFour } from "./trainer.mjs";
+import { createTrainer, floatsOf, toBase64, unpackFour } from "./trainer.mjs";
 import { HEADING, number, roundUp, scale, SMALL, ticks } from "./draw.mjs";
 import { SIDE, thumbnail } from "./ink.mjs";
 
@@ -151,6 +151,7 @@ export function create(spec, read, host = NOBODY) {
   /** @type {{mean: Float32Array, logVar: Float32Array} | null} */
   let cloud = null; // of what was drawn
   let encoding = false;
+  let sent = ""; // the weights that Python has, or gave
 
   const trainer = createTrainer(spec.engine, home, { train, test }, (next) => {
     if (asked && (next.step > 0 || next.kl.length !== settings.latent)) return; // of the run before
@@ -165,8 +166,18 @@ export function create(spec, read, host = NOBODY) {
     }
     stamp++;
     encode();
+    if (host.live && next.step > 0 && !next.running) tell();
     host.redraw();
   });
+
+  /** The network as it stands, for Python: `lab.model()`. */
+  async function tell() {
+    const { latent, hidden, activation, likelihood, sigma } = settings;
+    const weights = toBase64(await trainer.weights());
+    if (asked || weights === sent) return;
+    sent = weights;
+    host.take({ network: { latent, hidden, activation, likelihood, sigma, weights } });
+  }
 
   /** The middles of the grid's cells, for the whole of it to reach as far as the plane. */
   const look = () => trainer.look({ grid: (reach * (ACROSS - 1)) / ACROSS });
@@ -206,6 +217,13 @@ export function create(spec, read, host = NOBODY) {
     presses = values;
     const again = values.again > before.again;
     if (again || SHAPE.some((name) => next[name] !== settings[name])) restart(next);
+    const network = /** @type {(Partial<Settings> & {weights: string}) | null} */ (/** @type {unknown} */ (values.network));
+    if (network && network.weights !== sent) { // from Python: `lab.load(model)`
+      const { weights, ...shape } = network;
+      restart({ ...settings, ...shape });
+      sent = weights;
+      trainer.load(floatsOf(weights), settings);
+    }
     const changes = Object.fromEntries(KNOBS.filter((name) => next[name] !== settings[name]).map((name) => [name, next[name]]));
     if (Object.keys(changes).length) {
       if ("beta" in changes && curve.length) turns.push(curve.length - 1);

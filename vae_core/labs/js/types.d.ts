@@ -64,8 +64,8 @@ interface Lab {
   begin?(): void;
   close?(): void;
 }
-/** What a lab may ask of its host that moves by itself: to be painted anew, to set values; and where it stands on the page. */
-interface Host { redraw(): void; take(values: Record<string, unknown>): void; root?: HTMLElement }
+/** What a lab that moves by itself may ask of its host: to be painted anew, to set values; where it stands, and whether Python listens. */
+interface Host { redraw(): void; take(values: Record<string, unknown>): void; root?: HTMLElement; live?: boolean }
 /** What can be dragged: where it is, and from where it is dragged to, the new values. */
 interface Handle {
   x: number; y: number; axis: "x" | "xy"; move(x: number, y: number): Values;
