@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { multiply, multiplyFew, Random, Run, Vae } from "../../vae_core/labs/js/train.mjs";
+import { multiply, multiplyFew } from "../../vae_core/labs/js/tiles.mjs";
+import { Random, Run, Vae } from "../../vae_core/labs/js/train.mjs";
 import { Session } from "../../vae_core/labs/js/session.mjs";
 import { createTrainer, floatsOf, toBase64, unpackFour } from "../../vae_core/labs/js/trainer.mjs";
 import { normals } from "../../vae_core/labs/js/vae.mjs";
@@ -20,11 +21,11 @@ const trained = (settings, steps) => {
   return run;
 };
 
-test("blocks of nine sums give what one sum after another gives, at every remainder of three, turned or not", () => {
+test("tiles give what one sum after another gives, to the bit, at every remainder of four, turned or not", () => {
   const random = new Random(2);
   const numbers = (count) => random.normals(new Float64Array(count));
-  for (let m = 1; m <= 7; m++) {
-    for (let n = 1; n <= 7; n++) {
+  for (let m = 1; m <= 9; m++) {
+    for (let n = 1; n <= 9; n++) {
       const depth = 5, a = numbers(m * depth), b = numbers(n * depth);
       for (const [down, along] of [[depth, 1], [1, m]]) {
         for (const [across, beside] of [[depth, 1], [1, n]]) {
@@ -36,6 +37,16 @@ test("blocks of nine sums give what one sum after another gives, at every remain
       }
     }
   }
+});
+
+test("where WebAssembly is refused a run is the same, to the bit", async () => {
+  const build = new Function("WebAssembly", `${await engineText()}\nreturn Run;`);
+  const weights = [globalThis.WebAssembly, undefined].map((offered) => {
+    const run = new (build(offered))({ ...SETTINGS, latent: 5, batch: 30 }, images(64, 1));
+    for (let i = 0; i < 5; i++) run.advance();
+    return run.model.weights;
+  });
+  assert.deepEqual(weights[0], weights[1]);
 });
 
 test("the noise is that of the other labs, and of Python", () => {
@@ -193,7 +204,7 @@ test("a run that fails stops by itself and says so", async () => {
 const engineText = async () => {
   const { readFileSync } = await import("node:fs");
   const text = (name) => readFileSync(new URL(`../../vae_core/labs/js/${name}.mjs`, import.meta.url), "utf8");
-  return (text("train") + text("session")).replace(/^import .*\n/gm, "").replace(/^export /gm, "");
+  return (text("tiles") + text("train") + text("session")).replace(/^import .*\n/gm, "").replace(/^export /gm, "");
 };
 
 /** A worker of this process, as a page has it, or one that a page is refused. */

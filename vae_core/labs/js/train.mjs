@@ -1,6 +1,8 @@
-// A variational autoencoder that trains in plain JavaScript: no page and no library, the same in a worker, a page and Node.
+// A variational autoencoder that trains in a browser: no page and no library, the same in a worker, a page and Node.
 // Networks, losses and Adam are those of vae_core (models.py, likelihoods.py, losses.py, adam.py), a bug included where one is
-// switched on. Numbers have 64 bits: here they are multiplied as fast as numbers of 32, and what is computed is exact.
+// switched on. Numbers have 64 bits, so that nothing hides behind rounding.
+
+import { multiply } from "./tiles.mjs";
 
 /**
  * @typedef {"tanh" | "relu" | "none"} Activation
@@ -15,7 +17,6 @@
  */
 
 const [LOWEST, HIGHEST] = [-30, 20]; // where a log variance is believed: LOG_VAR_RANGE of losses.py
-const SIDE = 3; // of a block of products: nine sums and what they need fit into a processor's registers
 
 /** Numbers that depend on the seed alone: mulberry32, and Box and Muller's pairs. */
 export class Random {
@@ -54,67 +55,6 @@ export class Random {
     for (let i = values.length - 1; i > 0; i--) {
       const j = Math.floor(this.uniform() * (i + 1));
       [values[i], values[j]] = [values[j], values[i]];
-    }
-  }
-}
-
-/**
- * The one product that everything is made of: c[i, j] = Σ a[i, k] b[j, k] for i < m, j < n, k < depth. In `a`, i takes steps of
- * `down` and k of `along`; in `b`, j of `across` and k of `beside`; so any of them may be turned. Nine sums at a time: each
- * number that is fetched is used three times. The last blocks overlap those before them.
- * @param {Float64Array} c @param {Float64Array} a @param {Float64Array} b @param {number} m @param {number} n @param {number} depth
- * @param {number} down @param {number} along @param {number} across @param {number} beside
- */
-export function multiply(c, a, b, m, n, depth, down, along, across, beside) {
-  if (m < SIDE || n < SIDE) return multiplyFew(c, a, b, m, n, depth, down, along, across, beside);
-  const [down2, across2] = [2 * down, 2 * across];
-  for (let row = 0; row < m; row += SIDE) {
-    const i = Math.min(row, m - SIDE);
-    for (let column = 0; column < n; column += SIDE) {
-      const j = Math.min(column, n - SIDE);
-      let c00 = 0, c01 = 0, c02 = 0, c10 = 0, c11 = 0, c12 = 0, c20 = 0, c21 = 0, c22 = 0;
-      for (let k = 0, p = i * down, q = j * across; k < depth; k++, p += along, q += beside) {
-        const u = b[q], v = b[q + across], w = b[q + across2];
-        let x = a[p];
-        c00 += x * u;
-        c01 += x * v;
-        c02 += x * w;
-        x = a[p + down];
-        c10 += x * u;
-        c11 += x * v;
-        c12 += x * w;
-        x = a[p + down2];
-        c20 += x * u;
-        c21 += x * v;
-        c22 += x * w;
-      }
-      let at = i * n + j;
-      c[at] = c00;
-      c[at + 1] = c01;
-      c[at + 2] = c02;
-      at += n;
-      c[at] = c10;
-      c[at + 1] = c11;
-      c[at + 2] = c12;
-      at += n;
-      c[at] = c20;
-      c[at + 1] = c21;
-      c[at + 2] = c22;
-    }
-  }
-}
-
-/**
- * The same, one sum after another, for what is smaller than a block.
- * @param {Float64Array} c @param {Float64Array} a @param {Float64Array} b @param {number} m @param {number} n @param {number} depth
- * @param {number} down @param {number} along @param {number} across @param {number} beside
- */
-export function multiplyFew(c, a, b, m, n, depth, down, along, across, beside) {
-  for (let i = 0; i < m; i++) {
-    for (let j = 0; j < n; j++) {
-      let sum = 0;
-      for (let k = 0, p = i * down, q = j * across; k < depth; k++, p += along, q += beside) sum += a[p] * b[q];
-      c[i * n + j] = sum;
     }
   }
 }
@@ -318,7 +258,7 @@ export class Vae {
       // free bits: where the batch's rate is below them, it pulls no more
       const pull = kl[j] < free ? 0 : (beta * rateWeight(bug, latent)) / count;
       for (let i = 0; i < count; i++) {
-        const [at, above] = [2 * i * latent + j, (2 * i + 1) * latent + j];
+        const at = 2 * i * latent + j, above = at + latent;
         const raw = codes[above], believed = raw >= LOWEST && raw <= HIGHEST;
         const dz = zGradient[i * latent + j];
         into[at] = dz + pull * codes[at];
