@@ -13,7 +13,8 @@ import { multiply } from "./tiles.mjs";
  *   trains: `warmup` in steps, `free` in nats per unit, `bug` the name of one or ""
  * @typedef {Shape & Knobs} Settings
  * @typedef {{rate: number, distortion: number}} Terms  nats per image
- * @typedef {{name: string, step: number, lower: string}} Failure  which number left its range, after which step, which setting to lower
+ * @typedef {{name: string, step: number, lower: string}} Failure  which number left its range, at which step, which
+ *   setting to lower: "lr", or "bug" where one is on
  */
 
 const [LOWEST, HIGHEST] = [-30, 20]; // where a log variance is believed: LOG_VAR_RANGE of losses.py
@@ -390,7 +391,7 @@ export class Run {
     const parts = { distortion: Math.max(distortion, 0), rate: Math.min(beta, 1) * Math.abs(rate) };
     const loss = parts.distortion + parts.rate;
     if (this.step === 1) this.limit = 10 * Math.max(loss, this.model.pixels);
-    const fail = (/** @type {string} */ name) => ({ name, step: this.step, lower: "lr" });
+    const fail = (/** @type {string} */ name) => ({ name, step: this.step, lower: this.settings.bug ? "bug" : "lr" });
     if (!Number.isFinite(rate)) return fail("rate");
     if (!Number.isFinite(distortion)) return fail("distortion");
     if (!(loss <= this.limit)) return fail(parts.rate > parts.distortion ? "rate" : "distortion");
