@@ -79,6 +79,12 @@ test("a seed says everything, to the last bit; another says something else", () 
   assert.deepEqual(watched.run.model.weights, one.model.weights);
 });
 
+test("a batch larger than all images is all of them", () => {
+  const run = new Run({ ...SETTINGS, batch: 256 }, images(20, 1));
+  for (let i = 0; i < 3; i++) run.advance();
+  assert.deepEqual([run.batch, run.failed], [20, null]);
+});
+
 test("warm-up raises β step by step", () => {
   const asked = [];
   const run = new Run({ ...SETTINGS, warmup: 4, beta: 2 }, images(64, 1));

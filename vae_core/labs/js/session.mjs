@@ -42,7 +42,9 @@ export class Session {
     this.slice = slice;
     this.rest = rest;
     this.running = false;
-    this.speed = Infinity;
+    this.speed = Infinity; // steps a second, at most
+    this.since = 0; // when it began to count them
+    this.taken = 0;
     this.looked = 0; // when, and how long it took
     this.cost = 0;
     /** @type {number[] | null} */
@@ -113,7 +115,7 @@ export class Session {
   set(changes) {
     if (!this.run) return;
     Object.assign(this.run.settings, changes);
-    if (!this.running) this.show(false);
+    if (!this.running && ("bug" in changes || "sample" in changes)) this.show(false); // nothing else is seen at once
   }
 
   /** @param {{units?: number[] | null, grid?: number}} what  the units to show, null for those of the highest rate; how far the grid reaches */
@@ -128,16 +130,16 @@ export class Session {
     const run = /** @type {Run} */ (this.run);
     const begun = performance.now();
     let now = begun;
-    if (now - /** @type {number} */ (this.since) > 1000) this.start(this.speed); // what was missed while others had the processor is not made up for
-    const due = () => /** @type {number} */ (this.taken) < (this.speed * (now - /** @type {number} */ (this.since))) / 1000;
-    while (now - begun < this.slice && !run.failed && (this.speed === Infinity || due())) {
+    if (now - this.since > 1000) this.start(this.speed); // what was missed while others had the processor is not made up for
+    const due = () => this.since + (1000 * this.taken) / this.speed;
+    while (now - begun < this.slice && now >= due() && !run.failed) {
       run.advance();
-      /** @type {number} */ (this.taken)++;
+      this.taken++;
       now = performance.now();
     }
     if (run.failed) return this.pause();
     if (now - this.looked > Math.max(APART, SHARE * this.cost)) this.show(true);
-    this.timer = setTimeout(() => this.tick(), this.rest);
+    this.timer = setTimeout(() => this.tick(), Math.max(this.rest, due() - performance.now()));
   }
 
   /** Send what there is to see, with a point for the curves. @param {boolean} point */

@@ -38,7 +38,7 @@ export class Random {
   /** Standard normal numbers into `values`. @param {Float64Array} values @param {number} count */
   normals(values, count = values.length) {
     for (let i = 0; i < count; i++) {
-      if (this.spare === this.spare) {
+      if (!Number.isNaN(this.spare)) {
         values[i] = this.spare;
         this.spare = NaN;
         continue;
@@ -327,14 +327,15 @@ export class Run {
   constructor(settings, images, pixels = 196) {
     this.settings = { ...settings };
     this.images = images;
+    this.batch = Math.min(settings.batch, images.length / pixels);
     this.random = new Random(settings.seed);
-    this.model = new Vae(settings, pixels, Math.max(settings.batch, 64));
+    this.model = new Vae(settings, pixels, Math.max(this.batch, 64));
     this.model.begin(this.random);
     this.adam = new Adam(this.model.weights.length);
     this.order = Uint32Array.from({ length: images.length / pixels }, (_, i) => i);
     this.next = this.order.length; // none is left: the first step shuffles
-    this.x = new Float64Array(settings.batch * pixels);
-    this.epsilon = new Float64Array(settings.batch * settings.latent);
+    this.x = new Float64Array(this.batch * pixels);
+    this.epsilon = new Float64Array(this.batch * settings.latent);
     this.step = 0;
     this.limit = NaN; // what the loss must stay below, known after the first step
     /** @type {Failure | null} */
@@ -357,7 +358,7 @@ export class Run {
 
   /** The next batch and its noise. */
   draw() {
-    const { order, images, x, model: { pixels }, settings: { batch }, scale } = this;
+    const { order, images, x, model: { pixels }, batch, scale } = this;
     if (this.next + batch > order.length) {
       this.random.shuffle(order);
       this.next = 0;
@@ -376,7 +377,7 @@ export class Run {
     const { warmup, bug } = settings;
     this.step++;
     const beta = settings.beta * (warmup ? Math.min(1, this.step / warmup) : 1);
-    this.terms = model.learn(this.x, this.epsilon, settings.batch, { ...settings, beta });
+    this.terms = model.learn(this.x, this.epsilon, this.batch, { ...settings, beta });
     this.failed = this.judge(beta);
     if (!this.failed) adam.step(model.weights, model.gradient, (bug === "learning rate too high" ? 100 : 1) * settings.lr);
   }
