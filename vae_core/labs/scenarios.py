@@ -29,7 +29,7 @@ STEPS = (
         "β is 0: a code may cost what it likes. Press *Start*. How far out do the codes go, and what do numbers drawn from the prior "
         "become (bottom row)?",
         {"beta": "0"},
-        ("map", "rows", "beta"),
+        ("map", "beta"),
     ),
     Step(
         "β is 20. Press *Start*. What is every picture of, and what is the rate? Then move *β* down until the clouds part.",

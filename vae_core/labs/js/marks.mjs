@@ -27,11 +27,14 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
     return mark;
   });
   stage.append(...marks);
-  for (const tile of stage.querySelectorAll(".vae-lab-tiles > *")) tile.toggleAttribute("data-watched", names.includes(tile.children[0].textContent ?? ""));
+  const tiles = /** @type {HTMLElement[]} */ ([...stage.querySelectorAll(".vae-lab-tiles > *")]).filter((tile) => {
+    tile.style.scrollMarginBottom = `${strip.offsetHeight + 8}px`;
+    return tile.toggleAttribute("data-watched", names.includes(tile.children[0].textContent ?? ""));
+  });
   for (const control of /** @type {NodeListOf<HTMLElement>} */ (strip.querySelectorAll("[data-control]"))) {
     control.toggleAttribute("data-watched", names.includes(control.dataset.control ?? ""));
   }
-  if (scroll) for (const mark of marks.reverse()) mark.scrollIntoView({ block: "nearest", behavior: "instant" });
+  if (scroll) for (const mark of [...tiles, ...marks.reverse()]) mark.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
 /** Four pixels around what goes from here for this length, but where that is at the end of the picture. @param {number} from @param {number} length @param {number} most @param {number} beyond */
