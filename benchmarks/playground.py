@@ -3,8 +3,9 @@
 python benchmarks/playground.py                   # a quarter of a minute
 python benchmarks/playground.py --out again.json  # to compare
 
-The network is that with which the playground begins, 196–64–2–64–196, on one core of Node. Both take turns, round by round; naive is
-the same engine whose products are made in three plain loops, one sum after another.
+The network is that with which the playground begins, 196–64–2–64–196, in Node. Both take turns, round by round; naive is
+the same engine whose products are made in three plain loops, one sum after another. A second is one of a processor's time, so
+that whoever else uses the machine is not counted.
 """
 
 import argparse
@@ -56,7 +57,7 @@ def main() -> None:
     print(f"tiles {in_words(speeds['tiles'])} steps a second; naive {in_words(speeds['naive'])}; {in_words(ratios)} ×")
     record: dict[str, Any] = {
         "command": "python benchmarks/playground.py",
-        "protocol": f"{args.rounds} rounds of {args.steps} steps each, in turn, after one that is not counted; one core of Node",
+        "protocol": f"{args.rounds} rounds of {args.steps} steps each, in turn, after one that is not counted; seconds of processor time",
         "steps a second": {name: [round(speed, 1) for speed in values] for name, values in speeds.items()},
         "median": {name: round(statistics.median(values), 1) for name, values in speeds.items()},
         "times as fast": round(statistics.median(ratios), 2),
