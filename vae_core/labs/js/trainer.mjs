@@ -1,6 +1,6 @@
-// The page's side of a training run. The engine (session.mjs and train.mjs, one text) works in a worker made from that text, which
-// a page opened from a folder may do too; where a browser refuses, in slices of four milliseconds on the page. Nothing starts by
-// itself: the first state, untrained, comes at once; `start` or `step` make others.
+// The page's side of a training run. The engine (session.mjs, train.mjs, tiles.mjs: one text) works in a worker made from that text,
+// which a page opened from a folder may do too; where a browser refuses, in slices of four milliseconds on the page. Nothing starts
+// by itself: the first state, untrained, comes at once; `start` or `step` make others.
 //   Python: spec["engine"] = bundle("session.mjs")
 //   trainer = createTrainer(spec.engine, settings, { train, test }, onState)   what a State holds, session.mjs says
 // Bugs and their lines of PyTorch are BUGS in playground.py; the engine knows them by these names.
