@@ -18,6 +18,7 @@ from vae_core import VAE
 from vae_core.labs.noise import normals
 from vae_core.labs.playground import BUGS, CODE, SETTINGS, PlaygroundLab, from_model, small_digits, to_model
 from vae_core.likelihoods import Gaussian
+from vae_core.metrics import evaluate
 
 ENGINE = Path(__file__).parent / "js" / "engine.mjs"
 TRAINING_BUGS = ["", *BUGS]
@@ -391,3 +392,19 @@ def test_the_lab_gives_and_takes_a_model():
         lab.load(VAE(196, (48,), 2))
     assert lab.model().latent_dim == 2  # as before
     lab.close()
+
+
+def test_a_run_learns_as_well_as_vae_core_does():
+    """Each with its own initial weights, batches and noise: after 800 steps they are within two nats of each other."""
+    train, _, test, _ = small_digits()
+    state = engine("session", train=pack(train), test=pack(test), settings=SETTINGS, steps=800)
+    torch.manual_seed(0)
+    model = VAE(196, (64,), 2, activation="tanh")
+    optimizer = torch.optim.Adam(model.parameters(), lr=SETTINGS["lr"])
+    for _ in range(800):
+        batch = train[torch.randint(len(train), (64,))].float() / 255
+        optimizer.zero_grad()
+        model(batch).loss().mean().backward()
+        optimizer.step()
+    theirs = -evaluate(model, test).elbo.item()
+    assert state["test"]["rate"] + state["test"]["distortion"] == pytest.approx(theirs, abs=2)
