@@ -497,11 +497,12 @@ export function create(spec, read, host = NOBODY) {
     /** @type {Note[]} */
     const notes = bug ? [{ name: "wrong", words: bug[0], mark: "gap", code: true }, { name: "right", words: bug[1], mark: "distortion", code: true }] : [];
     const apartFrom = wordsOf(settings, home, speed);
+    if (host.live && settings.lr !== home.lr) apartFrom.push(`learning rate ${settings.lr}`); // in Jupyter its slider stands apart
     if (!state) return { summary: "A variational autoencoder, about to be set up.", notes };
     const { step, test: { rate, distortion }, train, failed, reported } = state;
     const loss = rate + distortion;
     if (apartFrom.length) notes.push({ name: "set", words: apartFrom.join(", ") });
-    if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. Lower the ${labelOf(failed.lower)}, then press Start again.`, mark: "gap" });
+    if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${failed.lower === "bug" ? "Set Bug to none" : `Lower the ${labelOf(failed.lower)}`}, then press Start again.`, mark: "gap" });
     const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${number(reported.rate + reported.distortion)}` : "";
     const tiles = [
       { name: "Step", value: String(step), note: network },
