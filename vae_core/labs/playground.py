@@ -72,6 +72,7 @@ class PlaygroundLab(Lab):
     """Train a VAE on small digits, here and now, with every setting at hand."""
 
     module = "playground.mjs"
+    tall = (1104, 718)
 
     def __init__(self, images: ImageSet | None = None):
         train, labels, test, test_labels = small_digits(images)

@@ -173,6 +173,7 @@ function start(create, root, model, alone) {
       end(error);
     }
     frame = 0;
+    if (patch && !signal.aborted) schedule(); // what the lab itself asked for while it painted
   }
 
   function paint() {

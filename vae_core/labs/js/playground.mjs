@@ -100,8 +100,8 @@ export function reachFor(codes, now) {
 
 /** Round ends for an axis that shows these, but for the wildest of them. @param {number[]} values @param {boolean} zero  whether it begins at 0 where none is below @param {number} least  it spans */
 export function ends(values, zero, least = 1e-3) {
-  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
-  if (!sorted.length) return [0, 1];
+  const sorted = values.filter((value) => Math.abs(value) < 1e9).sort((a, b) => a - b); // nor those of a run that has diverged
+  if (!sorted.length) return [0, Math.max(1, least)];
   const low = sorted[0], high = sorted[Math.floor(0.96 * (sorted.length - 1))];
   const from = zero && low >= 0 ? 0 : low;
   const step = roundUp(Math.max(high - from, least) / 4);
@@ -357,7 +357,10 @@ export function create(spec, read, host = NOBODY) {
     pen.axes(box, { x: { to: toX, ticks: ticks(across[0], across[1], 3), words: plain, align: (tick) => (tick > across[1] - 1e-9 ? "right" : "center") }, y: { to: toY, ticks: ticks(up[0], up[1], 3), words: plain } });
     pen.clip(box, () => {
       const step = ticks(up[0], up[1], 3)[1] - ticks(up[0], up[1], 3)[0];
-      for (let sum = up[0]; sum <= up[1] + across[1]; sum += step) pen.line([[toX(across[0]), toY(sum - across[0])], [toX(across[1]), toY(sum - across[1])]], { colour: "line" }); // equal −ELBO
+      for (let k = 0; k < 40; k++) {
+        const sum = up[0] + k * step;
+        pen.line([[toX(across[0]), toY(sum - across[0])], [toX(across[1]), toY(sum - across[1])]], { colour: "line" }); // equal −ELBO
+      }
     });
     pen.line([[box.x, box.y], [box.x, box.y + box.height], [box.x + box.width, box.y + box.height]], { colour: "muted" });
     /** @param {number[][]} terms */
@@ -381,7 +384,7 @@ export function create(spec, read, host = NOBODY) {
   /** @param {Pen} pen @param {Box} box */
   function paintUnits(pen, box) {
     const kl = state ? [...state.kl] : [];
-    const most = roundUp(Math.max(1, ...kl.filter(Number.isFinite)));
+    const most = roundUp(Math.max(1, ...kl.filter((nats) => nats < 1e9)));
     const toY = scale([0, most], [box.y + box.height, box.y]);
     const pitch = box.width / Math.max(kl.length, 2), wide = Math.min(26, 0.72 * pitch);
     pen.axes(box, { y: { to: toY, ticks: [0, most], words: plain, rule: () => ({ colour: "line" }) } });
