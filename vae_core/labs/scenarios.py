@@ -32,12 +32,12 @@ STEPS = (
         ("map", "beta"),
     ),
     Step(
-        "β is 20. Press *Start*. What is every picture of, and what is the rate? Then move *β* down until the clouds part.",
+        "β is 20. Press *Start*. What is every picture of, and what is the rate? Then move *KL weight β* down until the clouds part.",
         {"beta": "20"},
         ("maps", "beta"),
     ),
     Step(
-        "Eight units. Press *Start*, wait a few seconds, then raise *β* slowly. Which unit dies first? Is it the one with the lowest rate?",
+        "Eight units. Press *Start*, wait a few seconds, then raise *KL weight β* slowly. Which unit dies first? Is it the one with the lowest rate?",
         {"latent": "8"},
         ("units", "beta"),
     ),
@@ -52,7 +52,7 @@ STEPS = (
         ("maps", "run"),
     ),
     Step(
-        "A linear VAE, of Gaussian pixels. Press *Start*: its units find the plane of the principal components. Raise *β*: the rates "
+        "A linear VAE, of Gaussian pixels. Press *Start*: its units find the plane of the principal components. Raise *KL weight β*: the rates "
         "fall one after another, in the order of the variances.",
         {"hidden": "0 (linear)", "latent": "8", "likelihood": "Gaussian, σ fixed", "sigma": "0.3"},
         ("units", "beta"),
@@ -98,7 +98,7 @@ def panel(settings: Mapping[str, Any], bugs: Mapping[str, Any]) -> list[Control]
 
     hidden = tuple("0 (linear)" if count == 0 else str(count) for count in HIDDEN)
     return [
-        numbers("beta", "β", BETAS, slid=True),
+        numbers("beta", "KL weight β", BETAS, slid=True),
         numbers("lr", "Learning rate", RATES, slid=True),
         Choice("noise", "Noise", ("on", "off"), int(not settings["sample"])),
         Choice("bug", "Bug", ("none", *bugs)),
@@ -117,7 +117,7 @@ def panel(settings: Mapping[str, Any], bugs: Mapping[str, Any]) -> list[Control]
             LIKELIHOODS.index(settings["likelihood"]),
             folded=True,
         ),
-        numbers("sigma", "σ", SIGMAS, folded=True),
+        numbers("sigma", "Fixed σ", SIGMAS, folded=True),
         numbers("batch", "Batch", BATCHES, folded=True),
         numbers("warmup", "Warm-up", WARM_UPS, folded=True),
         numbers("free", "Free nats", FREE, folded=True),

@@ -192,6 +192,7 @@ function start(create, root, model, alone) {
     for (const handle of handles) pen.handle(handle, untouched);
     canvas.dataset.hint = (untouched && handles.find(({ hint }) => hint)?.hint) || "";
     canvas.dataset.knobs = [...handles].sort((a, b) => Number(!!a.quiet) - Number(!!b.quiet)).map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
+    if (pads.length) canvas.dataset.pads = pads.map(({ box }) => [box.x, box.y, box.width].map(Math.round).join()).join(" ");
     fillTiles(tiles, shown.tiles ?? []);
     fillNotes(notes, shown.notes ?? []);
     for (const [name, value] of Object.entries(shown.data ?? {})) root.dataset[name] = String(value);

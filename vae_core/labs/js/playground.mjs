@@ -515,6 +515,7 @@ export function create(spec, read, host = NOBODY) {
     ];
     const summary = `Step ${step}, ${failed ? "stopped" : running ? "training" : "at rest"}. Rate ${safe(rate)}, distortion ${safe(distortion)}, minus ELBO on test digits ${safe(loss)} nats; ` +
       `${active} of ${latent} units active, β = ${beta}, learning rate ${settings.lr}${settings.sample ? "" : ", without noise"}${bug ? `, with a bug: ${settings.bug}` : ""}.` +
+      (cloud && strokes.length ? ` Your digit lies at ${(latent === 1 ? [0] : state.units).map((unit) => safe(/** @type {typeof cloud & {}} */ (cloud).mean[unit])).join(", ")}.` : "") +
       (past.length ? ` The run before ended at a rate of ${safe(past[past.length - 1].terms.slice(-1)[0][0])} and a distortion of ${safe(past[past.length - 1].terms.slice(-1)[0][1])}.` : "");
     return { summary, tiles, notes, data: { step, rate, distortion, testElbo: -loss } };
   }
