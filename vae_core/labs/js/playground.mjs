@@ -16,6 +16,7 @@ import { SIDE, thumbnail } from "./ink.mjs";
 
 const ACROSS = 13; // decoded images along each side of the grid
 const SHOWN = 10; // test digits in a row
+const PITCH = SIDE + 1; // of these, in pixels of theirs
 const REACHES = [3.5, 8, 16, 32, 64, 128, 256, 512, 1024];
 const KEPT = 4; // earlier runs
 const MOST = 400; // points of a curve: when there are more, every second goes
@@ -41,7 +42,7 @@ export function arrange(width) {
   const across = narrow ? width : 2 * column + gap;
   const label = narrow ? 52 : 64;
   const cell = Math.floor((across - label - (narrow ? 0 : 26)) / (narrow ? SHOWN : SHOWN + 3.2));
-  const rows = { x: label, y: narrow ? below + 152 : below + 12, width: SHOWN * cell, height: 3 * (cell + 3) - 3 };
+  const rows = { x: label, y: narrow ? below + 152 : below + 12, width: SHOWN * cell, height: 3 * cell };
   const pad = narrow ? { x: 1, y: rows.y + rows.height + 34, width: 104, height: 104 } : { x: across - rows.height - 1, y: rows.y, width: rows.height, height: rows.height };
   const height = narrow ? pad.y + pad.height + 6 : rows.y + rows.height + 6;
   const right = 2 * (column + gap), gutter = 30;
@@ -128,7 +129,8 @@ export function create(spec, read, host = NOBODY) {
   const labels = read(spec.test_labels), train = unpackFour(read(spec.train)), test = unpackFour(read(spec.test));
   const home = settingsOf(Object.fromEntries(controls.map(({ name, value }) => [name, /** @type {number} */ (value)])), controls);
   const ofClass = Array.from({ length: 10 }, (_, label) => [...labels.keys()].filter((i) => labels[i] === label));
-  const mosaic = new Uint8Array((ACROSS * SIDE) ** 2);
+  const mosaic = new Uint8Array((ACROSS * SIDE) ** 2); // one picture of many: each that is put on a canvas costs
+  const strip = new Uint8Array((SHOWN * PITCH) ** 2);
 
   /** @type {State | null} */
   let state = null;
@@ -318,15 +320,16 @@ export function create(spec, read, host = NOBODY) {
   /** Test digits, drawn again, and draws from the prior. @param {Pen} pen @param {ReturnType<typeof arrange>} place */
   function paintRows(pen, { rows, cell, narrow }) {
     ["test", "decoded", "invented"].forEach((name, row) => {
-      const y = rows.y + row * (cell + 3);
-      pen.text(name, 1, y + cell / 2, { size: narrow ? 11 : 12, weight: 600, base: "middle" });
-      for (let k = 0; k < SHOWN; k++) {
-        const style = { side: SIDE, pixel: shade, frame: null };
-        const x = rows.x + k * cell;
-        if (row === 0) pen.digit(test, x, y, cell - 2, { ...style, at: k * SIDE * SIDE });
-        else if (state) pen.digit(row === 1 ? state.reconstructions : state.draws, x, y, cell - 2, { ...style, at: k * SIDE * SIDE });
+      pen.text(name, 1, rows.y + (row + 0.5) * cell, { size: narrow ? 11 : 12, weight: 600, base: "middle" });
+      const pictures = [test, state?.reconstructions, state?.draws][row];
+      for (let k = 0; pictures && k < SHOWN; k++) {
+        for (let line = 0; line < SIDE; line++) {
+          const from = (k * SIDE + line) * SIDE;
+          strip.set(pictures.subarray(from, from + SIDE), (row * PITCH + line) * SHOWN * PITCH + k * PITCH);
+        }
       }
     });
+    pen.clip(rows, () => pen.digit(strip, rows.x, rows.y, SHOWN * cell, { side: SHOWN * PITCH, pixel: shade, frame: null }));
   }
 
   /** Rate, distortion and their sum over the steps. @param {Pen} pen @param {Box} box */
@@ -429,6 +432,9 @@ export function create(spec, read, host = NOBODY) {
     },
   });
 
+  /** What changes with each state is kept for the next frame where there may be one that shows the same. @param {Pen} pen @param {string} name @param {unknown} key @param {Box} box @param {() => void} paint */
+  const keep = (pen, name, key, { x, y, width, height }, paint) => (running ? paint() : pen.layer(name, key, x, y, width, height, paint));
+
   return {
     height: (width) => arrange(width).height,
     begin() {
@@ -450,25 +456,25 @@ export function create(spec, read, host = NOBODY) {
 
       const which = many ? (narrow ? `, units ${i + 1}, ${j + 1}` : `: units ${i + 1} and ${j + 1}`) : narrow ? "" : " of test digits";
       pen.text(settings.sample ? `codes${which}` : many ? `no noise${which}` : "codes, no noise", plane.x, 14, small);
-      pen.layer("plane", `${stamp} ${reach}`, plane.x, plane.y, plane.width, plane.height, () => paintPlane(pen, plane));
+      keep(pen, "plane", stamp, plane, () => paintPlane(pen, plane));
       paintCloud(pen, plane);
       pen.frame(plane, "muted");
       pen.text(single ? "decoded along z" : "decoded there", grid.x, 14, small);
-      pen.layer("grid", `${stamp} ${reach}`, grid.x, grid.y, grid.width, grid.height, () => paintGrid(pen, grid));
+      keep(pen, "grid", stamp, grid, () => paintGrid(pen, grid));
       if (!single) pen.frame(grid, "muted");
       for (const box of single ? [plane] : [plane, grid]) {
         pen.axes(box, { x: { to: scale([-reach, reach], [box.x, box.x + box.width]), ticks: ticks(-reach, reach, 4), words: plain, align: (tick) => (Math.abs(tick) === reach ? (tick > 0 ? "right" : "left") : "center") } });
       }
-      pen.layer("rows", stamp, 0, rows.y - 2, rows.x + rows.width, rows.height + 4, () => paintRows(pen, place));
+      keep(pen, "rows", stamp, { x: 0, y: rows.y - 2, width: rows.x + rows.width, height: rows.height + 4 }, () => paintRows(pen, place));
       paintPad(pen, pad);
 
       const [curves, paths, units] = plots;
       /** @param {Box} box */
       const heading = ({ x }) => x - (narrow ? 27 : 29);
       pen.words([["nats: ", small], ["−ELBO", small], [" distortion", { ...small, colour: "distortion" }], [" rate", { ...small, colour: "rate" }]].slice(narrow ? 1 : 0).map(([words, style]) => /** @type {[string, TextStyle]} */ ([words, style])), heading(curves), curves.y - 12);
-      pen.layer("curves", stamp, heading(curves) - 2, curves.y - 8, curves.width + 34, curves.height + 30, () => paintCurves(pen, curves));
+      keep(pen, "curves", stamp, { x: heading(curves) - 2, y: curves.y - 8, width: curves.width + 34, height: curves.height + 30 }, () => paintCurves(pen, curves));
       pen.words([["distortion", { ...small, colour: "distortion" }], [narrow ? " by " : " against ", small], ["rate", { ...small, colour: "rate" }]], heading(paths), paths.y - 12);
-      pen.layer("paths", `${stamp} ${past.length} ${turns.length}`, heading(paths) - 2, paths.y - 8, paths.width + 38, paths.height + 30, () => paintPaths(pen, paths));
+      keep(pen, "paths", `${stamp} ${past.length} ${turns.length}`, { x: heading(paths) - 2, y: paths.y - 8, width: paths.width + 38, height: paths.height + 30 }, () => paintPaths(pen, paths));
       const active = paintUnits(pen, units);
       pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${active} active`, small]], heading(units), units.y - 12);
 
