@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Run } from "../../vae_core/labs/js/train.mjs";
 import { Session } from "../../vae_core/labs/js/session.mjs";
+import { settingsOf } from "../../vae_core/labs/js/playground.mjs";
 
 /** @param {ArrayBufferView} array */
 const packed = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
@@ -52,6 +53,24 @@ const tasks = {
     tell("weights");
     const { test: terms, train: training, reported, kl, units, failed, sigma } = state;
     return { test: terms, train: training, reported, kl: [...kl], units, failed, sigma, mean: [...state.mean], std: [...state.std], weights: packed(last.value) };
+  },
+
+  /** The lab's run where its controls stand at these values, one after another: what is seen after so many steps at each. */
+  lab: ({ train, test, controls, stages }) => {
+    let state;
+    const session = new Session((message) => (state = message.state ?? state), 40, 0);
+    const tell = (call, ...values) => session.receive({ call, values, id: 1 });
+    let before = null;
+    return stages.map(({ steps, again, values }) => {
+      const settings = settingsOf(values, controls);
+      if (!before) tell("begin", settings, { train: bytes(train), test: bytes(test) });
+      else if (again) tell("restart", settings);
+      else tell("set", settings);
+      before = settings;
+      tell("step", steps);
+      const arrays = Object.fromEntries(["kl", "mean", "std", "grid", "draws", "reconstructions"].map((name) => [name, [...state[name]]]));
+      return { ...state, ...arrays, weights: packed(session.weights()) };
+    });
   },
 };
 process.stdout.write(JSON.stringify(tasks[task](given)));
