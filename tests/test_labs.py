@@ -329,9 +329,7 @@ def test_controls_are_ordinary_ipywidgets_linked_in_the_browser(lab):
         assert lab.canvas.has_trait(control["name"])
     linked = {link.target[1]: link.source for link in lab.links}
     for name, (widget, trait) in linked.items():
-        assert widget is lab.controls[name] and trait == (
-            "index" if isinstance(widget, kinds["choice"]) else "value"
-        )
+        assert widget is lab.controls[name] and trait == ("index" if isinstance(widget, kinds["choice"]) else "value")
     buttons = {name for name, widget in lab.controls.items() if isinstance(widget, ipywidgets.Button)}
     assert linked.keys() | buttons == lab.controls.keys()
 

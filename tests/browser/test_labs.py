@@ -79,7 +79,9 @@ def test_every_control_changes_its_canvas(lab_class, width, labs, open_page):
             last = len(control.locator("option").all()) - 1
             control.select_option(index=0 if control.evaluate("e => e.selectedIndex") == last else last)
         else:
-            control = page.locator(f"button[data-control={control['name']}]")  # one may be called otherwise once it is pressed
+            control = page.locator(
+                f"button[data-control={control['name']}]"
+            )  # one may be called otherwise once it is pressed
             control.press("Enter")
         wait_for_change(only_lab(page), before)
         assert control.bounding_box()["height"] >= 40

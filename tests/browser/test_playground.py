@@ -1,6 +1,7 @@
 """The playground as published, from a folder and with no network: it trains, obeys, and shows what each bug does."""
 
 import gzip
+import itertools
 import re
 import time
 
@@ -131,8 +132,12 @@ def test_each_bug_shows_its_symptom(open_lab, record_property):
         settle(page)
         assert page.locator(".vae-lab-notes code").all_text_contents() == [BUGS[name].wrong, BUGS[name].right]
         seen[name] = {**train(page, 300), "said": words(page), "notes": page.locator(".vae-lab-notes").inner_text()}
-        seen[name]["printed"] = printed(page) if "this code prints" in page.locator(".vae-lab-tiles").inner_text() else None
-        record_property("playground: what each bug does in 300 steps", f"{name}: {seen[name] | {'said': '', 'notes': ''}}")
+        seen[name]["printed"] = (
+            printed(page) if "this code prints" in page.locator(".vae-lab-tiles").inner_text() else None
+        )
+        record_property(
+            "playground: what each bug does in 300 steps", f"{name}: {seen[name] | {'said': '', 'notes': ''}}"
+        )
     losses = {name: -each["testElbo"] for name, each in seen.items()}
     assert losses["log variance taken for σ"] > loss + 1
     assert losses["no ½"] > loss + 0.2
@@ -159,7 +164,10 @@ def test_the_address_restores_the_settings_and_starts_nothing(open_lab):
     again = open_lab(address)
     unfold(again)
     assert again.get_by_role("combobox", name="Latent").evaluate("e => e.selectedIndex") == 3
-    assert "of 8 units active, β = 4" in words(again) and "after 2000 steps" in again.locator(".vae-lab-notes").inner_text()
+    assert (
+        "of 8 units active, β = 4" in words(again)
+        and "after 2000 steps" in again.locator(".vae-lab-notes").inner_text()
+    )
     assert shown(again)["step"] == 0 and button(again, "run").inner_text() == "Start"
 
 
@@ -213,8 +221,8 @@ def test_a_screen_reader_hears_it_now_and_then(open_lab, record_property):
     button(page, "run").press("Enter")
     page.wait_for_function("heard.length >= 3")
     times = page.evaluate("heard")[1:]  # the first tells of the press
-    record_property("playground: ms between two reports", str([round(b - a) for a, b in zip(times, times[1:], strict=False)]))
-    assert all(b - a > 1900 for a, b in zip(times, times[1:], strict=False))
+    record_property("playground: ms between two reports", str([round(b - a) for a, b in itertools.pairwise(times)]))
+    assert all(b - a > 1900 for a, b in itertools.pairwise(times))
 
 
 COUNT = """() => { window.paints = []; const clear = CanvasRenderingContext2D.prototype.clearRect
@@ -227,7 +235,7 @@ def test_who_wants_no_motion_sees_it_twice_a_second(open_lab):
     button(page, "run").press("Enter")
     page.wait_for_function("paints.length >= 6")
     times = page.evaluate("paints")[2:]
-    assert all(b - a > 400 for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a > 400 for a, b in itertools.pairwise(times))
 
 
 # what script a frame takes, and a bare one beside it
@@ -252,7 +260,9 @@ def test_a_frame_is_cheap(open_lab, record_property):
 def test_what_is_drawn_by_hand_gets_a_cloud(open_lab):
     page = open_lab()
     train(page, 100)
-    pad = page.evaluate("""() => { const box = document.querySelector('.vae-lab canvas').getBoundingClientRect(); return [box.x, box.y] }""")
+    pad = page.evaluate(
+        """() => { const box = document.querySelector('.vae-lab canvas').getBoundingClientRect(); return [box.x, box.y] }"""
+    )
     frame = page.locator("canvas")
     at = frame.evaluate("canvas => canvas.dataset.pads").split(",")
     x, y, size = pad[0] + float(at[0]), pad[1] + float(at[1]), float(at[2])

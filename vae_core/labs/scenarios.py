@@ -20,9 +20,9 @@ FIRST = "Press *Start*. Which digits get a place of their own first, and which l
 STEPS = (
     Step(FIRST, watch=("maps", "run")),
     Step(
-        "The noise is off: this is an autoencoder. Press *Start*. What does the network draw in the empty places? Then set *Noise* to "
-        "on. What happens to them?",
-        {"noise": "off"},
+        "No noise, and β at 0: this is an autoencoder. Press *Start*. What does it draw in the empty places? Then set *Noise* to "
+        "on and *KL weight β* to 1. What becomes of them?",
+        {"noise": "off", "beta": "0"},
         ("maps", "noise"),
     ),
     Step(
@@ -52,8 +52,8 @@ STEPS = (
         ("maps", "run"),
     ),
     Step(
-        "A linear VAE, of Gaussian pixels. Press *Start*: its units find the plane of the principal components. Raise *KL weight β*: the rates "
-        "fall one after another, in the order of the variances.",
+        "A linear VAE of Gaussian pixels: the best that it can do is known, and is made of the principal components. Press *Start*, wait for the "
+        "rates to rest, then raise *KL weight β*. Do all units fade at once?",
         {"hidden": "0 (linear)", "latent": "8", "likelihood": "Gaussian, σ fixed", "sigma": "0.3"},
         ("units", "beta"),
     ),

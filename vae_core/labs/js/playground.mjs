@@ -40,7 +40,7 @@ export function arrange(width) {
   const grid = { ...plane, x: column + gap + 1 };
   const below = top + column + 20;
   const across = narrow ? width : 2 * column + gap;
-  const label = narrow ? 52 : 64;
+  const label = narrow ? 58 : 64;
   const cell = Math.floor((across - label - (narrow ? 0 : 26)) / (narrow ? SHOWN : SHOWN + 3.2));
   const rows = { x: label, y: narrow ? below + 152 : below + 12, width: SHOWN * cell, height: 3 * cell };
   const pad = narrow ? { x: 1, y: rows.y + rows.height + 34, width: 104, height: 104 } : { x: across - rows.height - 1, y: rows.y, width: rows.height, height: rows.height };
@@ -99,11 +99,11 @@ export function reachFor(codes, now) {
   return REACHES.find((reach) => far <= reach) ?? REACHES[REACHES.length - 1];
 }
 
-/** Round ends for an axis that shows these, but for the wildest of them. @param {number[]} values @param {boolean} zero  whether it begins at 0 where none is below @param {number} least  it spans */
-export function ends(values, zero, least = 1e-3) {
+/** Round ends for an axis that shows these, but for the wildest of them. @param {number[]} values @param {boolean} zero  whether it begins at 0 where none is below @param {number} least  it spans @param {number[]} must  be seen */
+export function ends(values, zero, least = 1e-3, must = /** @type {number[]} */ ([])) {
   const sorted = values.filter((value) => Math.abs(value) < 1e9).sort((a, b) => a - b); // nor those of a run that has diverged
   if (!sorted.length) return [0, Math.max(1, least)];
-  const low = sorted[0], high = sorted[Math.floor(0.96 * (sorted.length - 1))];
+  const low = sorted[0], high = Math.max(sorted[Math.floor(0.96 * (sorted.length - 1))], ...must.filter((value) => Math.abs(value) < 1e9));
   const from = zero && low >= 0 ? 0 : low;
   const step = roundUp(Math.max(high - from, least) / 4);
   return [Math.floor(from / step) * step, Math.ceil(Math.max(high, from + least) / step - 1e-9) * step];
@@ -272,13 +272,14 @@ export function create(spec, read, host = NOBODY) {
       };
       ofClass.forEach((members, label) => pen.ellipses(members.map(ellipse), { fill: colours[label], alpha: single ? 0.2 : 0.28 }));
       ofClass.forEach((members, label) => pen.ellipses(members.map((i) => [...ellipse(i).slice(0, 2), 1.3, 1.3]), { fill: colours[label] }));
-      const middles = ofClass.map((members, label) => (single ? [box.x + 9, box.y + (label + 0.5) * lane] : [0, 1].map((axis) => {
-        const mean0 = members.reduce((sum, i) => sum + mean[2 * i + axis], 0) / members.length;
-        return axis ? toY(mean0) : toX(mean0);
+      const there = [...ofClass.keys()].filter((label) => ofClass[label].length);
+      const middles = there.map((label) => (single ? [box.x + 9, box.y + (label + 0.5) * lane] : [0, 1].map((axis) => {
+        const members = ofClass[label], middle = members.reduce((sum, i) => sum + mean[2 * i + axis], 0) / members.length;
+        return axis ? toY(middle) : toX(middle);
       })));
       const spread = [0, 1].map((axis) => Math.max(...middles.map((at) => at[axis])) - Math.min(...middles.map((at) => at[axis])));
-      if (Math.max(...spread) > 12) apart(middles, 15).forEach(([x, y], label) => {
-        if (ofClass[label].length) pen.text(String(label), x, y, { size: single ? 12 : 14, weight: 700, align: "center", base: "middle", halo: true });
+      if (Math.max(...spread) > 12) apart(middles, 15).forEach(([x, y], k) => {
+        pen.text(String(there[k]), x, y, { size: single ? 12 : 14, weight: 700, align: "center", base: "middle", halo: true });
       });
     });
   }
@@ -355,7 +356,9 @@ export function create(spec, read, host = NOBODY) {
   function paintPaths(pen, box) {
     const now = curve.map(([, , , rate, distortion]) => [rate, distortion]);
     const settled = [...past.map(({ terms, from }) => terms.slice(from)), now.slice(begun(curve))].flat();
-    const across = ends(settled.map(([rate]) => rate), true, 1), up = ends(settled.map(([, distortion]) => distortion), false, 2);
+    const last = [...past.map(({ terms }) => terms), now].flatMap((terms) => terms.slice(-1));
+    const across = ends(settled.map(([rate]) => rate), true, 1, last.map(([rate]) => 1.04 * rate));
+    const up = ends(settled.map(([, distortion]) => distortion), false, 2, last.map(([, distortion]) => distortion));
     const [toX, toY] = [scale(across, [box.x, box.x + box.width]), scale(up, [box.y + box.height, box.y])];
     pen.axes(box, { x: { to: toX, ticks: ticks(across[0], across[1], 3), words: plain, align: (tick) => (tick > across[1] - 1e-9 ? "right" : "center") }, y: { to: toY, ticks: ticks(up[0], up[1], 3), words: plain } });
     pen.clip(box, () => {
@@ -510,7 +513,7 @@ export function create(spec, read, host = NOBODY) {
     if (!state) return { summary: "A variational autoencoder, about to be set up.", notes };
     const { step, test: { rate, distortion }, train, failed, reported } = state;
     const loss = rate + distortion;
-    if (apartFrom.length) notes.push({ name: "set", words: apartFrom.join(", ") });
+    if (apartFrom.length) notes.push({ name: "also set", words: apartFrom.join(", ") });
     if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${failed.lower === "bug" ? "Set Bug to none" : `Lower the ${labelOf(failed.lower)}`}, then press Start again.`, mark: "gap" });
     const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${number(reported.rate + reported.distortion)}` : "";
     const tiles = [
