@@ -109,7 +109,7 @@ browser: $(READY) $(if $(BUILT),,site-anew)
 
 notebooks: $(READY)
 	$(call say,Every notebook from top to bottom: what it prints must be what is committed)
-	$(PY) -m pytest $(NBVAL) $(TWO) $(REPORT) $(or $(ONLY),intro.ipynb chapters)
+	$(PY) -m pytest $(NBVAL) $(TWO) $(REPORT) $(or $(ONLY),intro.ipynb playground.ipynb chapters)
 
 links: $(READY)
 	$(call say,Following every link to another site)
@@ -128,7 +128,7 @@ lab: $(READY)
 
 chapters: $(READY)
 	$(call say,Re-executing in place the notebooks that changed)
-	$(PY) tools/run_notebooks.py $(if $(ALL)$(ONLY),--all) $(or $(ONLY),intro.ipynb chapters)
+	$(PY) tools/run_notebooks.py $(if $(ALL)$(ONLY),--all) $(or $(ONLY),intro.ipynb playground.ipynb chapters)
 
 weights: $(READY)
 	$(PY) -m vae_core weights $(ONLY) $(if $(EPOCHS),--epochs $(EPOCHS))

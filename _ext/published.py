@@ -173,7 +173,9 @@ def main() -> int:
     folder = parser.parse_args().folder
     if not (slug := find_slug()):
         parser.error("no slug: set GITHUB_REPOSITORY=OWNER/NAME, or give the repository a remote `origin` on GitHub")
-    names = [path.relative_to(ROOT) for path in [ROOT / "intro.ipynb", *sorted((ROOT / "chapters").glob("*.ipynb"))]]
+    names = [
+        path.relative_to(ROOT) for path in [*sorted(ROOT.glob("*.ipynb")), *sorted((ROOT / "chapters").glob("*.ipynb"))]
+    ]
     lines = ["# The notebooks, as Colab opens them", ""]
     for name in names:
         target = folder / name

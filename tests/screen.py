@@ -18,8 +18,11 @@ LOOKS = """root => [...root.querySelectorAll('canvas')].map(canvas => {
   for (let i = 0; i < words.length; i++) hash = (Math.imul(hash, 31) + words[i]) | 0
   return hash
 }).join() + [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText).replaceAll(/\\s+/gu, ' ').trim()"""
-# two frames: one that paints what has changed, one to be past it
-FRAMES = "count => new Promise(done => { const next = left => left ? requestAnimationFrame(() => next(left - 1)) : done(); next(count) })"
+# two frames: one that paints what has changed, one to be past it; and what a lab still computes is waited for
+FRAMES = """count => new Promise(done => {
+  const next = left => left > 0 || document.querySelector('[data-waiting]') ? requestAnimationFrame(() => next(left - 1)) : done()
+  next(count)
+})"""
 # looked at frame by frame: where nothing else asks for one, none may come, and an animation's `finished` waits for ever
 STILL = """() => new Promise(done => {
   const moves = () => document.getAnimations().some(animation => animation.playState === 'running')
@@ -31,6 +34,13 @@ STILL = """() => new Promise(done => {
 def settle(page):
     """Let the page paint what has been asked of it."""
     page.evaluate(FRAMES, 2)
+
+
+def unfold(page):
+    """Show the settings that labs keep out of sight at first."""
+    for button in page.locator(".vae-lab-fold[aria-expanded=false]").all():
+        button.press("Enter")
+    settle(page)
 
 
 def rest(page):

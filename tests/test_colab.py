@@ -19,7 +19,7 @@ from vae_core import __version__
 from vae_core.colab import welcome
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = [ROOT / "intro.ipynb", *sorted((ROOT / "chapters").glob("*.ipynb"))]
+NOTEBOOKS = [*sorted(ROOT.glob("*.ipynb")), *sorted((ROOT / "chapters").glob("*.ipynb"))]
 MINUTES = re.compile(r"cpu_minutes=([1-9]\d*)\)")
 PIP = r'install --quiet --no-deps "vae-core @ git\+https://github\.com/[\w.-]+/[\w.-]+"'
 

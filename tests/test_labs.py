@@ -318,7 +318,11 @@ def test_ipywidgets_7_shows_the_same(lab, monkeypatch):
 
 
 def test_controls_are_ordinary_ipywidgets_linked_in_the_browser(lab):
-    kinds = {"slider": ipywidgets.FloatSlider, "choice": ipywidgets.Dropdown, "press": ipywidgets.Button}
+    kinds = {
+        "slider": ipywidgets.FloatSlider,
+        "choice": (ipywidgets.Dropdown, ipywidgets.SelectionSlider),
+        "press": ipywidgets.Button,
+    }
     for control in lab.canvas.spec["controls"]:
         if control["kind"] == "state":
             continue
@@ -326,9 +330,7 @@ def test_controls_are_ordinary_ipywidgets_linked_in_the_browser(lab):
         assert lab.canvas.has_trait(control["name"])
     linked = {link.target[1]: link.source for link in lab.links}
     for name, (widget, trait) in linked.items():
-        assert widget is lab.controls[name] and trait == (
-            "index" if isinstance(widget, ipywidgets.Dropdown) else "value"
-        )
+        assert widget is lab.controls[name] and trait == ("index" if isinstance(widget, kinds["choice"]) else "value")
     buttons = {name for name, widget in lab.controls.items() if isinstance(widget, ipywidgets.Button)}
     assert linked.keys() | buttons == lab.controls.keys()
 

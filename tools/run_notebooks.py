@@ -1,6 +1,6 @@
 """Re-execute notebooks in place, those that changed, so that running twice changes nothing.
 
-    python tools/run_notebooks.py intro.ipynb chapters        add --all to run the others as well
+    python tools/run_notebooks.py intro.ipynb playground.ipynb chapters        add --all to run the others as well
 
 A notebook is left alone when its code, its outputs and every file of the package are what they were after its last run;
 `chapters/executed.json` remembers that, in a line each. Prose and the versions of libraries do not count.

@@ -17,7 +17,7 @@ from notebook_server import moves_one_value, running, until
 from screen import READY, drag, knob, looks, press, settle, wait_for_change
 from traitlets.config import Config
 
-from vae_core.labs import LABS, ElboLab, ManifoldLab
+from vae_core.labs import LABS, ElboLab, ManifoldLab, PlaygroundLab
 
 MAKE = """
 import json
@@ -69,6 +69,19 @@ for lab in made.values():
     for damage in (cut_short, not_a_number, unknown_layer):
         damaged.append(twin(lab, damage if refs(lab.canvas.spec) else added_to))  # formulas alone have no arrays
 display(*damaged, made["PosteriorLab"])
+"""
+TERMS = """
+import torch
+from vae_core import VAE
+from vae_core.labs.noise import normals
+from vae_core.labs.playground import small_digits
+
+def terms(model):
+    "Rate and distortion of the test digits, z drawn with the noise that the browser draws."
+    x = small_digits()[2].float() / 255
+    with torch.no_grad():
+        found = model(x, torch.from_numpy(normals(0, len(x) * model.latent_dim)).float().view(len(x), -1))
+    return found.rate.mean().item(), found.distortion.mean().item()
 """
 TWICE = "display(made['ManifoldLab'], made['ManifoldLab'])"
 AGAIN = """
@@ -174,7 +187,7 @@ def test_each_control_moves_the_canvas_and_python_reads_it_back(lab_class, noteb
     notebook.run(1 + LABS.index(lab_class))
     lab = notebook.lab(lab_class)
     lab.locator(READY).wait_for()
-    count = len(notebook.values(lab_class))
+    count = notebook.ask(f"len(made['{lab_class.__name__}'].controls)")
     controls = lab.locator(".noUi-handle, select, button.jupyter-button")
     until(controls.count, lambda found: found == count)
     for control in controls.all():
@@ -210,6 +223,27 @@ def test_a_value_set_in_python_reaches_the_canvas(notebook):
     for value, words in ((-1.5, "z₁ = −1.50"), (2.0, "z₁ = 2.00")):
         notebook.kernel.execute(f"made['ManifoldLab'].controls['z1'].value = {value}")
         until(lambda: canvas.get_attribute("aria-label"), lambda said, words=words: words in said)
+
+
+def test_the_playground_gives_python_its_network_and_takes_one(notebook):
+    notebook.run(1 + LABS.index(PlaygroundLab))
+    lab = notebook.lab(PlaygroundLab)
+    lab.locator(READY).wait_for()
+    mine, root = "made['PlaygroundLab']", lab.locator(".vae-lab")
+    notebook.kernel.execute(f"{mine}.canvas.network = None")  # whatever was trained before
+    lab.get_by_role("button", name="Step", exact=True).click()
+    until(lambda: notebook.ask(f"{mine}.canvas.network is not None"), bool)
+    notebook.kernel.execute(TERMS)
+    rate, distortion = notebook.ask(f"terms({mine}.model())")
+    assert float(root.get_attribute("data-rate")) == pytest.approx(rate, abs=1e-3)
+    assert float(root.get_attribute("data-distortion")) == pytest.approx(distortion, abs=1e-3)
+    notebook.kernel.execute(f"other = VAE(196, (16,), 4); {mine}.load(other)")
+    rate, distortion = notebook.ask("terms(other)")
+    until(
+        lambda: float(root.get_attribute("data-distortion")), lambda shown: shown == pytest.approx(distortion, abs=1e-3)
+    )
+    assert float(root.get_attribute("data-rate")) == pytest.approx(rate, abs=1e-3)
+    assert root.get_attribute("data-step") == "0"
 
 
 def test_bad_weights_leave_the_picture_and_one_sentence(notebook):

@@ -23,7 +23,7 @@ export function scribe() {
     layer: (/** @type {Parameters<Pen["layer"]>} */ ...given) => given[6](),
     clip: (/** @type {Parameters<Pen["clip"]>} */ ...given) => given[1](),
   };
-  for (const name of ["words", "line", "box", "disc", "area", "frame", "handle", "beyond", "endless"]) noted[name] = (/** @type {unknown[]} */ ...rest) => calls.push([name, ...rest]);
+  for (const name of ["words", "line", "box", "disc", "ellipses", "area", "frame", "handle", "beyond", "endless"]) noted[name] = (/** @type {unknown[]} */ ...rest) => calls.push([name, ...rest]);
   /** @type {Pen["axes"]} */
   noted.axes = (box, axes) => Object.values(axes).forEach(({ ticks, to }) => calls.push(["axis", box, ...[...ticks].map(to)]));
   return { pen: /** @type {Pen} */ (/** @type {unknown} */ (noted)), calls, digits, words };

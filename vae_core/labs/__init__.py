@@ -8,10 +8,20 @@ from vae_core.labs.elbo import ElboLab
 from vae_core.labs.gradient import GradientLab
 from vae_core.labs.interpolation import InterpolationLab
 from vae_core.labs.manifold import ManifoldLab
+from vae_core.labs.playground import PlaygroundLab
 from vae_core.labs.posterior import PosteriorLab
 from vae_core.labs.training import TrainingLab
 
-LABS: tuple[Any, ...] = (DimensionLab, ElboLab, GradientLab, InterpolationLab, ManifoldLab, PosteriorLab, TrainingLab)
+LABS: tuple[Any, ...] = (
+    DimensionLab,
+    ElboLab,
+    GradientLab,
+    InterpolationLab,
+    ManifoldLab,
+    PlaygroundLab,
+    PosteriorLab,
+    TrainingLab,
+)
 
 __all__ = [
     "LABS",
@@ -21,6 +31,7 @@ __all__ = [
     "InterpolationLab",
     "Lab",
     "ManifoldLab",
+    "PlaygroundLab",
     "PosteriorLab",
     "TrainingLab",
 ]

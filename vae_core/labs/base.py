@@ -153,10 +153,15 @@ class Lab(widgets.VBox):
             return
         if isinstance(control, Press):
             self.controls[control.name].on_click(lambda _: self._press(control.name))
+            if control.on:
+                self.canvas.observe(lambda change: self._call(control, change.new), control.name)
         self.canvas.observe(self._follow, control.name)
 
     def _press(self, name: str) -> None:
         setattr(self.canvas, name, getattr(self.canvas, name) + 1)
+
+    def _call(self, control: Press, value: int) -> None:
+        self.controls[control.name].description = control.called(value)
 
     def close(self) -> None:
         """Close all that the lab opened, and tell nobody anything any more: controls, canvas and numbers, links, looks."""
@@ -228,7 +233,7 @@ class Lab(widgets.VBox):
             display_in_ipywidgets_7(self, **kwargs)
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={self.values[name]!r}" for name in self.controls)
+        settings = ", ".join(f"{name}={self.values[name]!r}" for name in self.controls)  # a State may be long
         return f"{type(self).__name__}({settings})"
 
 

@@ -14,7 +14,10 @@ NAMED = {"description_width": "initial"}
 
 @dataclass(frozen=True)
 class Slider:
-    """A number between two ends. `unit` is shown behind it, as in "0.40 σ"; `play`: seconds from end to end, by itself."""
+    """A number between two ends. `unit` is shown behind it, as in "0.40 σ"; `play`: seconds from end to end, by itself.
+
+    What is `folded` a page keeps out of sight until its reader asks for more settings.
+    """
 
     kind: ClassVar[str] = "slider"
     linked: ClassVar[str] = "value"
@@ -27,6 +30,7 @@ class Slider:
     value: float
     unit: str = ""
     play: float = 0
+    folded: bool = False
 
     def __post_init__(self) -> None:
         if not self.min < self.max or self.step <= 0:
@@ -50,7 +54,8 @@ class Slider:
 class Choice:
     """One of several words. The canvas sees its index, Python the word.
 
-    `resets` names controls that go back to their beginning when a reader of a page chooses anew.
+    `resets` names controls that go back to their beginning when a reader of a page chooses anew. What is `slid` is a slider
+    that stands at one word after another, as at numbers that are no even steps apart.
     """
 
     kind: ClassVar[str] = "choice"
@@ -61,14 +66,17 @@ class Choice:
     options: tuple[str, ...]
     value: int = 0
     resets: tuple[str, ...] = ()
+    slid: bool = False
+    folded: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.value < len(self.options):
             raise ValueError(f"{self.name}: there is no option {self.value} among {len(self.options)}")
 
     def widget(self) -> widgets.Widget:
-        return widgets.Dropdown(
-            options=self.options, index=self.value, description=self.label, layout=widgets.Layout(**THIRD), style=NAMED
+        kind, room = (widgets.SelectionSlider, HALF) if self.slid else (widgets.Dropdown, THIRD)
+        return kind(
+            options=self.options, index=self.value, description=self.label, layout=widgets.Layout(**room), style=NAMED
         )
 
     def trait(self) -> traitlets.TraitType:
@@ -79,7 +87,8 @@ class Choice:
 class Press:
     """A button; its value counts the presses. A Button has nothing to link: in Jupyter a press goes through Python.
 
-    `play`: seconds between presses that come by themselves, where the lab can play.
+    `play`: seconds between presses that come by themselves, where the lab can play. `on`: what it is called after every odd
+    press, as one that starts and pauses. What is not `kept` is no part of the state that an address holds.
     """
 
     kind: ClassVar[str] = "press"
@@ -88,9 +97,14 @@ class Press:
     label: str
     value: int = 0
     play: float = 0
+    on: str = ""
+    kept: bool = True
 
     def widget(self) -> widgets.Widget:
-        return widgets.Button(description=self.label, layout=widgets.Layout(**THIRD))
+        return widgets.Button(description=self.called(self.value), layout=widgets.Layout(**THIRD))
+
+    def called(self, value: int) -> str:
+        return self.on if self.on and value % 2 else self.label
 
     def trait(self) -> traitlets.TraitType:
         return traitlets.Int(self.value).tag(sync=True)

@@ -19,7 +19,8 @@ export function buildControls(controls, model) {
   const panel = element("div", "vae-lab-controls");
   panel.append(...controls.flatMap((control) => {
     if (control.kind === "slider") return sliderFor(control, model);
-    return control.kind === "choice" ? menuFor(control, model, controls) : [];
+    if (control.kind === "choice") return control.slid ? scaleFor(control, model) : menuFor(control, model, controls);
+    return [];
   }));
   return panel;
 }
@@ -27,13 +28,7 @@ export function buildControls(controls, model) {
 /** @param {Slider} control @param {Model} model */
 function sliderFor(control, model) {
   const { name, label, min, max, step } = control;
-  const row = element("label", "vae-lab-slider");
-  const value = element("span", "vae-lab-value");
-  value.style.minWidth = `${Math.max(...[min, max].map((end) => show(control, end).length))}ch`; // else the slider would jump
-  const input = element("input");
-  Object.assign(input, { type: "range", min, max, step });
-  input.setAttribute("aria-label", label);
-  value.setAttribute("aria-hidden", "true"); // the range announces its own value, unit and all
+  const { row, value, input } = rowFor(name, label, min, max, step, Math.max(...[min, max].map((end) => show(control, end).length)));
   const follow = () => {
     input.value = String(model.get(name));
     value.textContent = show(control, model.get(name));
@@ -45,9 +40,35 @@ function sliderFor(control, model) {
   input.addEventListener("pointercancel", () => put(model, { [name]: before }));
   model.on(`change:${name}`, follow);
   follow();
+  return row;
+}
+
+/** A slider that stands at one word after another. @param {Choice} control @param {Model} model */
+function scaleFor({ name, label, options }, model) {
+  const { row, value, input } = rowFor(name, label, 0, options.length - 1, 1, Math.max(...options.map(({ length }) => length)));
+  const follow = () => {
+    input.value = String(model.get(name));
+    value.textContent = options[model.get(name)];
+    input.setAttribute("aria-valuetext", value.textContent);
+  };
+  input.addEventListener("input", () => put(model, { [name]: Number(input.value) }));
+  model.on(`change:${name}`, follow);
+  follow();
+  return row;
+}
+
+/** A slider's name, value and range, in a row. @param {string} name @param {string} label @param {number} min @param {number} max @param {number} step @param {number} wide  letters of its longest value, else it would jump */
+function rowFor(name, label, min, max, step, wide) {
+  const row = element("label", "vae-lab-slider");
+  const value = element("span", "vae-lab-value");
+  value.style.minWidth = `${wide}ch`;
+  const input = element("input");
+  Object.assign(input, { type: "range", min, max, step });
+  input.setAttribute("aria-label", label);
+  value.setAttribute("aria-hidden", "true"); // the range announces its own value, unit and all
   row.dataset.control = name;
   row.append(element("span", "vae-lab-name", label), value, input);
-  return row;
+  return { row, value, input };
 }
 
 /** What it sets to choose an option: the choice, and what begins anew with it. @param {Control[]} controls @param {string} name @param {number} index @returns {Values} */
@@ -74,10 +95,13 @@ function menuFor({ name, label, options }, model, controls) {
 }
 
 /** @param {Press} control @param {Model} model */
-export function buttonFor({ name, label }, model) {
-  const button = element("button", "vae-lab-tool vae-lab-press", label);
+export function buttonFor({ name, label, on }, model) {
+  const button = element("button", `vae-lab-tool vae-lab-press${on ? " vae-lab-play vae-lab-first" : ""}`, label);
   button.dataset.control = name;
   button.type = "button";
+  const follow = () => (button.textContent = on && model.get(name) % 2 ? on : label);
+  if (on) model.on(`change:${name}`, follow);
+  follow();
   button.addEventListener("click", () => put(model, { [name]: model.get(name) + 1 }));
   return button;
 }

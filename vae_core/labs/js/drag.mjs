@@ -46,6 +46,37 @@ export function followPresses(canvas, size, spots, choose, signal) {
 }
 
 /**
+ * Draw by mouse, pen or finger on a pad, which is told each place of it.
+ * @param {HTMLCanvasElement} canvas @param {() => number[]} size @param {() => Pad[]} pads @param {AbortSignal} signal
+ */
+export function followInk(canvas, size, pads, signal) {
+  let held = -1;
+  const on = (/** @type {{clientX: number, clientY: number}} */ event) => {
+    const { x, y } = placeOn(canvas, size(), event);
+    return { x, y, pad: pads().find(({ box }) => inside(box, x, y)) };
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    const { x, y, pad } = on(event);
+    if (!pad || !event.isPrimary || event.button !== 0) return;
+    held = event.pointerId;
+    canvas.setPointerCapture(held);
+    pad.ink(x, y, true);
+  }, { signal });
+  canvas.addEventListener("pointermove", (event) => {
+    const inked = event.pointerId === held ? (event.getCoalescedEvents?.() ?? []) : [];
+    for (const each of inked.length ? inked : [event]) {
+      const { x, y, pad } = on(each);
+      if (each.pointerId === held) pad?.ink(x, y, false);
+      else if (pad) canvas.style.cursor = "crosshair";
+    }
+  }, { signal });
+  for (const end of /** @type {const} */ (["pointerup", "pointercancel", "lostpointercapture"])) {
+    canvas.addEventListener(end, (event) => event.pointerId === held && (held = -1), { signal });
+  }
+  canvas.addEventListener("touchstart", (event) => event.touches.length === 1 && on(event.touches[0]).pad && event.preventDefault(), { signal, passive: false });
+}
+
+/**
  * @param {HTMLCanvasElement} canvas
  * @param {() => number[]} size  of the picture on the canvas, which may be shown smaller: [width, height]
  * @param {() => Handle[]} handles  where they are now

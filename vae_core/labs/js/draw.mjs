@@ -1,6 +1,6 @@
 // A pen for one canvas: sharp on every screen, in the colours of the page it stands on. And what is needed to place things.
 //   words       text, words (of several styles on one line)
-//   lines       line, area (below a line), box, frame (around a box), disc, axes (numbers and rules beside a box)
+//   lines       line, area (below a line), box, frame (around a box), disc, ellipses, axes (numbers and rules beside a box)
 //   signs       handle (what can be dragged), beyond (an arrow and a number at the edge, for what does not fit), endless (a bar
 //               that goes on for ever)
 //   pictures    digit: a square of numbers, from paper to ink or through any `colours` (a scale of two, or of three for ±);
@@ -236,6 +236,16 @@ export class Pen {
   disc(x, y, radius, style) {
     this.context.beginPath();
     this.context.arc(x, y, radius, 0, 2 * Math.PI);
+    this.#finish(style);
+  }
+
+  /** Ellipses of one style, and as one: where two overlap they are no darker. @param {number[][]} all  [x, y, half a width, half a height] @param {FillStyle} style */
+  ellipses(all, style) {
+    this.context.beginPath();
+    for (const [x, y, across, up] of all) {
+      this.context.moveTo(x + across, y);
+      this.context.ellipse(x, y, across, up, 0, 0, 2 * Math.PI);
+    }
     this.#finish(style);
   }
 

@@ -10,14 +10,22 @@
 //                              press for it to jump there, a `hint` until the first is used (`below` it if need be; beside a quiet one, or one that
 //                              says how far there is `room`); `quiet` where the lab draws it
 //     spots                    what can be pressed to choose an option of a Choice: [{box, choice, index}]
+//     pads                     what can be drawn on: [{box, ink(x, y, begins)}]
 //     regions                  {name: box}, the parts of the picture that a step of the lab may point out
+//     notes                    lines below the picture: [{name, words, mark, code}]
+//     data                     {name: number}, what the root carries as data-name, for whoever would test it
+//     waiting                  true while what was asked for is still being computed: `data-waiting` says so
+//   begin()                    a step, an address or *Reset* takes all values back to where they began
+//   close()                    the end
+// A lab that moves by itself is given as a third argument what it may ask for (`Host` in types.d.ts): where a reader wants no
+// motion it is painted twice a second, and it is heard every two seconds at most.
 // Where `spec` says `enough`, that many bytes may come alone: `read` returns null for an array that lies beyond them, and when
 // the rest has come the lab is created again.
 
 import { checkArrays, fromBase64, joined, tensorReader } from "./tensors.mjs";
 import { Pen, threeDigits } from "./draw.mjs";
 import { buildControls, buttonFor, chosen, element, snap } from "./controls.mjs";
-import { followDrags, followPresses } from "./drag.mjs";
+import { followDrags, followInk, followPresses } from "./drag.mjs";
 import { buildTools } from "./tools.mjs";
 import { buildPlayer } from "./play.mjs";
 import { keyOf, readAddress, writeAddress } from "./address.mjs";
@@ -53,6 +61,9 @@ export function mountAll(create, hash) {
   }
 }
 
+const CALM = 500; // ms between two frames of what moves by itself, where a reader wants no motion
+const HEARD = 2000; // ms between two reports of it
+
 /** Where every control begins. @param {Spec} spec @returns {Values} */
 const homeOf = ({ controls }) => Object.fromEntries(controls.map(({ name, value }) => [name, /** @type {number} */ (value)]));
 
@@ -82,11 +93,12 @@ function start(create, root, model, alone) {
   const stage = element("div", "vae-lab-stage");
   const canvas = element("canvas");
   const tiles = element("div", "vae-lab-tiles");
+  const notes = element("div", "vae-lab-notes");
   const status = element("p", "vae-lab-status");
   const strip = element("div", "vae-lab-strip");
   canvas.setAttribute("role", "img");
   status.setAttribute("role", "status");
-  stage.append(canvas, tiles, status);
+  stage.append(canvas, tiles, notes, status);
 
   const spec = model.get("spec");
   const { controls } = spec;
@@ -98,6 +110,9 @@ function start(create, root, model, alone) {
   let frame = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let speaking;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let waiting;
+  let said = ""; // what is to be heard next
   /** @type {Values | null} */
   let patch = null;
   let was = ""; // the values of the frame before
@@ -105,6 +120,8 @@ function start(create, root, model, alone) {
   let handles = [];
   /** @type {Spot[]} */
   let spots = [];
+  /** @type {Pad[]} */
+  let pads = [];
   /** @type {string[]} */
   let watched = [];
   let pointed = true; // what is watched has been brought into view
@@ -117,10 +134,21 @@ function start(create, root, model, alone) {
   const schedule = () => {
     frame ||= requestAnimationFrame(tick);
   };
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  /** A frame for what moves by itself. */
+  const redraw = () => {
+    if (!calm.matches) return schedule();
+    waiting ??= setTimeout(() => {
+      waiting = undefined;
+      schedule();
+    }, root.dataset.ready === "true" && !("waiting" in root.dataset) ? CALM : 0);
+  };
   const stop = () => {
     stopping.abort();
     cancelAnimationFrame(frame);
     clearTimeout(speaking);
+    clearTimeout(waiting);
+    lab?.close?.();
     for (const { name } of controls) model.off(`change:${name}`, schedule);
     model.off("change:data", remake);
     resizes.disconnect();
@@ -147,6 +175,7 @@ function start(create, root, model, alone) {
       end(error);
     }
     frame = 0;
+    if (patch && !signal.aborted) schedule(); // what the lab itself asked for while it painted
   }
 
   function paint() {
@@ -159,12 +188,16 @@ function start(create, root, model, alone) {
     const { summary } = shown;
     handles = shown.handles ?? [];
     spots = shown.spots ?? [];
+    pads = shown.pads ?? [];
     const now = JSON.stringify(values);
     const untouched = Object.entries(values).every(([name, value]) => Object.is(value, settled(name, home[name]))); // then hints say what to drag
     for (const handle of handles) pen.handle(handle, untouched);
     canvas.dataset.hint = (untouched && handles.find(({ hint }) => hint)?.hint) || "";
     canvas.dataset.knobs = [...handles].sort((a, b) => Number(!!a.quiet) - Number(!!b.quiet)).map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
+    if (pads.length) canvas.dataset.pads = pads.map(({ box }) => [box.x, box.y, box.width].map(Math.round).join()).join(" ");
     fillTiles(tiles, shown.tiles ?? []);
+    fillNotes(notes, shown.notes ?? []);
+    for (const [name, value] of Object.entries(shown.data ?? {})) root.dataset[name] = String(value);
     if (watched.length || !pointed) pointOut(stage, canvas, pen, strip, watched, shown.regions ?? {}, !pointed);
     pointed = true;
     if (linked) {
@@ -172,10 +205,14 @@ function start(create, root, model, alone) {
       canvas.scrollIntoView({ block: "end", behavior: "instant" });
       linked = false;
     }
-    if (root.dataset.ready === "true" && (now !== was || summary !== canvas.getAttribute("aria-label"))) rest(summary, values);
+    if (root.dataset.ready === "true" && (now !== was || summary !== canvas.getAttribute("aria-label"))) rest(summary, values, now !== was);
     was = now;
     canvas.setAttribute("aria-label", summary);
-    root.dataset.ready = "true";
+    if (shown.waiting) root.dataset.waiting = "";
+    else {
+      delete root.dataset.waiting;
+      root.dataset.ready = "true";
+    }
   }
 
   function show() {
@@ -185,7 +222,8 @@ function start(create, root, model, alone) {
     const tools = buildTools({
       steps: spec.steps ?? [],
       home,
-      take,
+      take: begin,
+      folded: alone && controls.some(isFolded) ? buildControls(controls.filter(isFolded), model) : null,
       watch(names) {
         watched = names;
         pointed = false;
@@ -195,7 +233,7 @@ function start(create, root, model, alone) {
       player: playing ? buildPlayer(playing, model, take, root, signal) : null,
       link: alone ? () => address(Object.fromEntries(controls.map(({ name }) => [name, model.get(name)]))) : null,
     });
-    strip.append(...(alone ? [buildControls(controls, model)] : []), ...tools);
+    strip.append(...(alone ? [buildControls(controls.filter((control) => !isFolded(control)), model)] : []), ...tools);
     stage.after(strip);
     if (spec.legend?.length) strip.after(legendOf(spec.legend));
     if (spec.caption) root.append(element("p", "vae-lab-caption", spec.caption));
@@ -217,29 +255,36 @@ function start(create, root, model, alone) {
     model.save_changes();
   }
 
-  /** Only where the hand has come to rest: say what is seen, and put it into the address. @param {string} summary @param {Values} values */
-  function rest(summary, values) {
+  /** Only where the hand has come to rest: say what is seen, and put it into the address. What moves by itself is heard now and then. @param {string} summary @param {Values} values @param {boolean} moved  by hand */
+  function rest(summary, values, moved) {
+    said = summary;
+    if (!moved && speaking) return;
     clearTimeout(speaking);
     speaking = setTimeout(() => {
-      status.textContent = summary;
-      if (alone) history.replaceState(history.state, "", address(values));
-    }, 700);
+      speaking = undefined;
+      status.textContent = said;
+      if (alone && moved) history.replaceState(history.state, "", address(values));
+    }, moved ? 700 : HEARD);
   }
 
-  const address = (/** @type {Values} */ values) => new URL(writeAddress(location.hash, key, values, home), location.href).href;
+  const address = (/** @type {Values} */ values) => {
+    const kept = Object.fromEntries(Object.entries(values).filter(([name]) => /** @type {Press} */ (specOf[name]).kept !== false));
+    return new URL(writeAddress(location.hash, key, kept, home), location.href).href;
+  };
 
   /** What the address says of this lab, and the lab into view, for a browser looks for a heading of that name. */
   function follow() {
     const values = readAddress(location.hash, key, controls);
     if (!values) return;
-    take({ ...home, ...values });
+    begin({ ...home, ...values });
     linked = true;
   }
 
   function make() {
     const read = tensorReader(model.get("data"), spec.bytes, spec.enough);
     checkArrays(spec, spec.bytes);
-    return create(spec, /** @type {Read} */ (read)); // what can be null is for those who said `enough`
+    lab?.close?.();
+    return create(spec, /** @type {Read} */ (read), { redraw, take, root, live: !alone }); // what can be null is for those who said `enough`
   }
 
   /** The lab again, from more of its numbers. */
@@ -253,9 +298,13 @@ function start(create, root, model, alone) {
     }
   }
 
-  const take = (/** @type {Values} */ values) => {
-    patch = { ...patch, ...values };
+  const take = (/** @type {Record<string, unknown>} */ values) => {
+    patch = { ...patch, .../** @type {Values} */ (values) };
     schedule();
+  };
+  const begin = (/** @type {Values} */ values) => {
+    lab.begin?.();
+    take(values);
   };
 
   try {
@@ -263,6 +312,7 @@ function start(create, root, model, alone) {
     pen = new Pen(canvas, root);
     const size = () => [pen.width, pen.height];
     followDrags(canvas, size, () => handles, take, signal);
+    followInk(canvas, size, () => pads, signal);
     followPresses(canvas, size, () => spots, ({ choice, index }) => take(chosen(controls, choice, index)), signal);
   } catch (error) {
     fail(root, error);
@@ -303,6 +353,22 @@ function fillTiles(list, contents) {
     tile.dataset.mark = mark;
   });
 }
+
+/** Lines below the picture. @param {HTMLElement} list @param {Note[]} lines */
+function fillNotes(list, lines) {
+  const now = JSON.stringify(lines);
+  if (list.dataset.now === now) return;
+  list.dataset.now = now;
+  list.replaceChildren(...lines.map(({ name, words, mark = "", code }) => {
+    const line = element("p");
+    line.dataset.mark = mark;
+    line.append(element("span", "vae-lab-note-name", name), element(code ? "code" : "span", "", words));
+    return line;
+  }));
+}
+
+/** What a page keeps out of sight at first. @param {Control} control */
+const isFolded = (control) => "folded" in control && control.folded === true;
 
 /** What the colours mean. @param {[string, string][]} entries  a colour's name, and words */
 function legendOf(entries) {

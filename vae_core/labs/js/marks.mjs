@@ -28,15 +28,16 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
     return mark;
   });
   stage.append(...marks);
-  for (const tile of stage.querySelectorAll(".vae-lab-tiles > *")) tile.toggleAttribute("data-watched", names.includes(tile.children[0].textContent ?? ""));
+  const tiles = /** @type {HTMLElement[]} */ ([...stage.querySelectorAll(".vae-lab-tiles > *")]).filter((tile) =>
+    tile.toggleAttribute("data-watched", names.includes(tile.children[0].textContent ?? "")));
   for (const control of /** @type {NodeListOf<HTMLElement>} */ (strip.querySelectorAll("[data-control]"))) {
     control.toggleAttribute("data-watched", names.includes(control.dataset.control ?? ""));
   }
-  if (!scroll || !marks.length) return;
-  // on a desk the numbers below the picture too, if they fit: so the strip does not cut them
-  if (innerWidth > 560) marks.push(.../** @type {NodeListOf<HTMLElement>} */ (stage.querySelectorAll(".vae-lab-tiles")));
-  for (const part of marks.reverse()) {
-    part.style.scrollMarginBottom = `${strip.offsetHeight + 4}px`;
+  if (!scroll || !(marks.length || tiles.length)) return;
+  // on a desk all numbers below the picture, if they fit: so the strip does not cut them
+  const numbers = innerWidth > 560 ? /** @type {HTMLElement[]} */ ([...stage.querySelectorAll(".vae-lab-tiles")]) : tiles;
+  for (const part of [...numbers, ...marks.reverse()]) {
+    part.style.scrollMarginBottom = `${strip.offsetHeight + (numbers.includes(part) ? 8 : 4)}px`;
     part.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 }

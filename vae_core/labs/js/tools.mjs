@@ -8,15 +8,19 @@ import { element } from "./controls.mjs";
  *   take: (values: Values) => void,
  *   watch: (names: string[]) => void,
  *   presses: HTMLElement[],
+ *   folded: HTMLElement | null,
  *   player: {button: HTMLElement, stop: () => void} | null,
  *   link: (() => string) | null,
  * }} Bench  the values to begin with; what sets values, points out parts of the picture;
- *   the lab's own buttons; what plays; what to send
+ *   the lab's own buttons; settings that are out of sight at first; what plays; what to send
  */
 
+const MANY = 6; // steps: more have a line of their own
+
 /** @param {Bench} bench */
-export function buildTools({ steps, home, take, watch, presses, player, link }) {
-  const row = element("div", "vae-lab-tools");
+export function buildTools({ steps, home, take, watch, presses, folded, player, link }) {
+  const row = element("div", "vae-lab-tools"), tries = element("div", "vae-lab-tries");
+  const many = steps.length > MANY;
   const said = element("p", "vae-lab-said");
   said.setAttribute("aria-live", "polite");
   const idle = steps.length ? `Try 1 to ${steps.length}: what to do, and what to watch.` : "";
@@ -62,8 +66,11 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
     button.setAttribute("aria-pressed", "false");
     return button;
   });
-  if (steps.length) row.append(element("span", "vae-lab-name", "Try"), ...numbers);
-  row.append(element("span", "vae-lab-space"), ...presses);
+  if (many) tries.append(element("span", "vae-lab-name", "Try"), ...numbers);
+  else if (steps.length) row.append(element("span", "vae-lab-name", "Try"), ...numbers);
+  const space = element("span", "vae-lab-space");
+  row.append(...(many ? [...presses, space] : [space, ...presses]));
+  if (folded) row.append(folding(folded));
   if (player) row.append(player.button);
   row.append(tool(["↺", " Reset"], reset));
   if (link) {
@@ -72,7 +79,20 @@ export function buildTools({ steps, home, take, watch, presses, player, link }) 
     tell(copy, false);
     row.append(copy);
   }
-  return [room, row]; // the buttons at the foot of the screen, where they stay while the sentence above them grows
+  if (many) row.append(tries);
+  return [...(folded ? [folded] : []), room, row]; // the buttons at the foot of the screen, where they stay while the sentence above them grows
+}
+
+/** A button that shows what is out of sight, and hides it again. @param {HTMLElement} panel */
+function folding(panel) {
+  panel.hidden = true;
+  const button = tool(["⚙", " Settings"], () => {
+    panel.hidden = !panel.hidden;
+    button.setAttribute("aria-expanded", String(!panel.hidden));
+  });
+  button.classList.add("vae-lab-fold");
+  button.setAttribute("aria-expanded", "false");
+  return button;
 }
 
 /** What the button for a link says: whether it has been copied. @param {HTMLElement} button @param {boolean} done */

@@ -16,11 +16,11 @@ type Read = (ref: Ref) => Numbers;
 /** While a part of the block is on its way (`enough`): null for what lies there. */
 type ReadSome = (ref: Ref) => Numbers | null;
 
-interface Slider { kind: "slider"; name: string; label: string; min: number; max: number; step: number; value: number; unit: string; play: number }
+interface Slider { kind: "slider"; name: string; label: string; min: number; max: number; step: number; value: number; unit: string; play: number; folded?: boolean }
 /** `value` is an index. */
-interface Choice { kind: "choice"; name: string; label: string; options: string[]; value: number; resets?: string[] }
-/** `value` counts the presses. */
-interface Press { kind: "press"; name: string; label: string; value: number; play: number }
+interface Choice { kind: "choice"; name: string; label: string; options: string[]; value: number; resets?: string[]; slid?: boolean; folded?: boolean }
+/** `value` counts the presses; after an odd one it is called `on`. What is not `kept` stands in no address. */
+interface Press { kind: "press"; name: string; label: string; value: number; play: number; on?: string; kept?: boolean }
 /** What only the canvas sets: no control. */
 interface State { kind: "state"; name: string; value: unknown }
 type Control = Slider | Choice | Press | State;
@@ -52,11 +52,20 @@ interface Model {
 type Values = Record<string, number>;
 /** A number is shown with three digits that count; words of one's own as they are. */
 interface Tile { name: string; value: string | number; note?: string; mark?: string }
-interface Shown { summary: string; tiles?: Tile[]; handles?: Handle[]; spots?: Spot[]; regions?: Record<string, Box> }
+interface Shown {
+  summary: string; tiles?: Tile[]; handles?: Handle[]; spots?: Spot[]; pads?: Pad[]; regions?: Record<string, Box>;
+  notes?: Note[]; data?: Record<string, number>; waiting?: boolean;
+}
+/** A line below the picture, of code or of words. */
+interface Note { name: string; words: string; mark?: string; code?: boolean }
 interface Lab {
   height(width: number): number;
   paint(pen: Pen, values: Values, width: number): Shown;
+  begin?(): void;
+  close?(): void;
 }
+/** What a lab that moves by itself may ask of its host: to be painted anew, to set values; where it stands, and whether Python listens. */
+interface Host { redraw(): void; take(values: Record<string, unknown>): void; root?: HTMLElement; live?: boolean }
 /** What can be dragged: where it is, and from where it is dragged to, the new values. */
 interface Handle {
   x: number; y: number; axis: "x" | "xy"; move(x: number, y: number): Values;
@@ -64,7 +73,9 @@ interface Handle {
 }
 /** A place on the canvas that stands for an option of a Choice, and is pressed to choose it. */
 interface Spot { box: Box; choice: string; index: number }
-type Create<S = Spec, R = Read> = (spec: Spec & S, read: R) => Lab;
+/** A place on the canvas to draw on: is told where a pointer is, and whether a line begins there. */
+interface Pad { box: Box; ink(x: number, y: number, begins: boolean): void }
+type Create<S = Spec, R = Read> = (spec: Spec & S, read: R, host?: Host) => Lab;
 
 // --- drawing; colours are names of draw.mjs or CSS ---
 

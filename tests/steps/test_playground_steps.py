@@ -1,0 +1,169 @@
+"""Each step of PlaygroundLab does what its sentence says: the controls at what it sets, and the engine run as a reader would."""
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from drive import state_of
+from test_playground_engine import engine, pack
+
+from vae_core.labs.playground import PlaygroundLab, small_digits
+from vae_core.labs.scenarios import STEPS
+
+DATA = small_digits()
+LABELS = DATA[3].numpy()
+ACTIVE = 0.05  # nats: what js/playground.mjs calls an active unit
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return PlaygroundLab()
+
+
+def run(lab: PlaygroundLab, step: int, *stages: dict[str, Any]) -> list[dict[str, Any]]:
+    """Press a step, then train at each stage `steps` steps with these controls moved; `again` starts again before it.
+
+    What is seen after each: a state of js/session.mjs, with `loss` and arrays of the pictures.
+    """
+    given, moved = [], {}
+    for stage in stages:
+        controls = {name: value for name, value in stage.items() if name not in ("steps", "again")}
+        moved |= controls
+        values = {name: value for name, value in state_of(lab, step, **moved).items() if name != "network"}
+        given.append({"steps": stage["steps"], "again": stage.get("again", False), "values": values})
+    train, _, test, _ = DATA
+    controls = lab.canvas.spec["controls"]
+    states = engine("lab", train=pack(train), test=pack(test), controls=controls, stages=given)
+    for state in states:
+        assert not state["failed"]
+        state["loss"] = state["test"]["rate"] + state["test"]["distortion"]
+        state["printed"] = state["reported"]["rate"] + state["reported"]["distortion"]
+        state["kl"], state["mean"] = np.array(state["kl"]), np.array(state["mean"]).reshape(-1, 2)
+        for name in ("grid", "draws", "reconstructions"):
+            state[name] = np.array(state[name]).reshape(-1, 196)
+    return states
+
+
+def apart(codes: np.ndarray) -> float:
+    """How far the digits' middles lie from each other, against how far each digit's codes lie from their middle."""
+    middles = np.stack([codes[LABELS == digit].mean(0) for digit in range(10)])
+    return float(middles.var(0).sum() / (codes - middles[LABELS]).var(0).sum())
+
+
+def variety(pictures: np.ndarray) -> float:
+    """How much pictures differ: the standard deviation of a pixel of 0 to 255, averaged over pixels."""
+    return float(pictures.std(0).mean())
+
+
+def test_every_step_has_its_test_here():
+    assert len(STEPS) == 13
+
+
+def test_1_digits_get_places_of_their_own(lab):
+    start, end = run(lab, 1, {"steps": 1}, {"steps": 600})
+    assert apart(end["mean"]) > 0.5 > apart(start["mean"])
+    shown = DATA[2][:10].numpy().astype(float)
+    alike = [np.corrcoef(shown.ravel(), state["reconstructions"].ravel())[0, 1] for state in (start, end)]
+    assert alike[1] > 0.6 > 0.3 > alike[0]
+
+
+def test_2_without_noise_the_places_between_are_nothing_to_the_network(lab):
+    """What is drawn beside a code is bad, and the noise brings it in order."""
+    off, on = run(lab, 2, {"steps": 600}, {"steps": 600, "noise": "on"})
+    assert off["test"]["distortion"] > off["reported"]["distortion"] + 20  # a step of the prior's size beside the mean
+    assert on["test"]["distortion"] == on["reported"]["distortion"] < off["test"]["distortion"] - 20
+
+
+def test_3_codes_go_far_out_and_draws_from_the_prior_are_worse(lab):
+    (free,), (paid,) = run(lab, 3, {"steps": 800}), run(lab, 1, {"steps": 800})
+    assert free["test"]["rate"] > 5 * paid["test"]["rate"] and np.abs(free["mean"]).mean() > 3
+    assert np.abs(paid["mean"]).mean() < 1.5
+    assert free["loss"] > paid["loss"] + 5
+
+
+def test_4_at_20_all_is_one_picture_and_further_down_the_clouds_part(lab):
+    collapsed, *down = run(lab, 4, {"steps": 500}, *({"steps": 400, "beta": beta} for beta in ("5", "2", "1")))
+    assert collapsed["test"]["rate"] < 0.1 and variety(collapsed["reconstructions"]) < 5
+    assert down[-1]["test"]["rate"] > 1 and variety(down[-1]["reconstructions"]) > 10
+
+
+def test_5_as_beta_rises_units_die_and_the_first_is_that_of_the_lowest_rate(lab):
+    stages = [{"steps": 250, "beta": beta} for beta in ("2", "3", "4", "5", "7", "10")]
+    before, *after = run(lab, 5, {"steps": 1000}, *stages)
+    alive = [int((state["kl"] > ACTIVE).sum()) for state in (before, *after)]
+    assert alive[0] >= 5 and alive[-1] <= 1 and alive == sorted(alive, reverse=True)
+    order = before["kl"].argsort()
+    lived = before["kl"] > ACTIVE
+    first = next(state for state in after if (state["kl"] < ACTIVE)[lived].any())
+    lowest = next(unit for unit in order if lived[unit])
+    assert first["kl"][lowest] < ACTIVE
+
+
+def test_6_the_ends_of_the_paths_lie_on_one_curve(lab):
+    """From β to β the rate falls and the distortion rises, ever more for a nat of rate: a curve that is bent one way."""
+    betas = ("0.1", "1", "4", "10")
+    ends = run(lab, 6, *({"steps": 800, "beta": beta, "again": True} for beta in betas))
+    rates = np.array([end["test"]["rate"] for end in ends])
+    distortions = np.array([end["test"]["distortion"] for end in ends])
+    slopes = np.diff(distortions) / -np.diff(rates)
+    assert (np.diff(rates) < 0).all() and (np.diff(distortions) > 0).all() and (np.diff(slopes) > 0).all()
+
+
+def test_7_one_unit_is_a_line_on_which_neighbours_look_alike(lab):
+    (line,) = run(lab, 7, {"steps": 1000})
+    assert line["units"] == [0] and len(line["grid"]) == 13 and line["test"]["rate"] > 1
+    steps = np.abs(np.diff(line["grid"].astype(float), axis=0)).mean(1)
+    assert steps.max() < np.abs(line["grid"][0].astype(float) - line["grid"][-1]).mean()
+
+
+def test_8_a_linear_vae_finds_the_principal_components_and_its_rates_fall_in_the_order_of_their_variances(lab):
+    low, _, middle, high = run(lab, 8, {"steps": 1500}, *({"steps": 500, "beta": beta} for beta in ("4", "7", "10")))
+    x = DATA[0].double() / 255
+    covariance = torch.cov(x.T, correction=0)
+    spectrum = torch.linalg.eigvalsh(covariance)
+    weights = torch.from_numpy(np.frombuffer(base64.b64decode(low["weights"]), np.float32).copy()).double()
+    decoder = weights[16 * 197 : 16 * 197 + 196 * 8].view(196, 8)  # after the encoder's sixteen rows and biases
+    plane = torch.linalg.qr(decoder).Q
+    assert (plane.T @ covariance @ plane).trace() > 0.98 * spectrum[-8:].sum()  # no plane holds more of the variance
+    for state, beta in ((middle, 7), (high, 10)):
+        known = (0.5 * (spectrum.flip(0)[:8] / (beta * 0.3**2)).log()).clamp(min=0)
+        np.testing.assert_allclose(np.sort(state["kl"])[::-1], known, atol=0.1)
+    assert (high["kl"] > ACTIVE).sum() < (middle["kl"] > ACTIVE).sum()
+
+
+def test_9_with_and_without_a_warm_up_runs_end_near_each_other(lab):
+    """The way differs: with the warm-up the rate is higher at first. The end does not, to a nat."""
+    early, warm = run(lab, 9, {"steps": 400}, {"steps": 2100})
+    early_cold, cold = run(lab, 9, {"steps": 400, "warmup": "0"}, {"steps": 1600})
+    assert early["test"]["rate"] > early_cold["test"]["rate"] + 1
+    ends = [end["test"]["distortion"] + 2 * end["test"]["rate"] for end in (warm, cold)]
+    assert ends[0] == pytest.approx(ends[1], abs=1.5)
+
+
+def test_10_units_stop_at_the_half_nat_that_is_free(lab):
+    (end,) = run(lab, 10, {"steps": 1200})
+    assert (np.abs(end["kl"] - 0.5) < 0.15).sum() >= 6
+
+
+def test_11_an_average_over_eight_units_is_a_beta_of_an_eighth(lab):
+    """The slider's nearest is 0.1: the ends are close, and far from that of β = 1."""
+    bug, tenth, whole = run(
+        lab, 11, {"steps": 800}, {"steps": 800, "again": True, "bug": "none", "beta": "0.1"}, {"steps": 800, "again": True, "beta": "1"}
+    )  # fmt: skip
+    assert bug["reported"]["rate"] == pytest.approx(bug["test"]["rate"] / 8)
+    assert bug["test"]["rate"] == pytest.approx(tenth["test"]["rate"], rel=0.15)
+    assert bug["test"]["rate"] > 2 * whole["test"]["rate"]
+
+
+def test_12_an_average_over_pixels_is_a_beta_of_196_and_collapses(lab):
+    (end,) = run(lab, 12, {"steps": 500})
+    assert end["test"]["rate"] < 0.1 and variety(end["reconstructions"]) < 5
+    assert end["reported"]["distortion"] == pytest.approx(end["test"]["distortion"] / 196, rel=0.01)
+
+
+def test_13_at_the_mean_the_code_prints_too_little_and_trains_as_it_should(lab):
+    (bug,), (right,) = run(lab, 13, {"steps": 400}), run(lab, 1, {"steps": 400})
+    assert bug["loss"] == right["loss"] and bug["weights"] == right["weights"]
+    assert 0.3 < bug["loss"] - bug["printed"] < 3
