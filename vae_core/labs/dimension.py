@@ -24,7 +24,7 @@ from vae_core.saving import load_pretrained
 DIMENSIONS = (2, 5, 8, 10, 20, 50)
 """The latent dimensions that are compared, each a shipped model "vae-…"."""
 
-FIRST = 3  # models that a page shows while the others are on their way
+FIRST = 2  # models that a page shows while the others are on their way
 DRAWS = 4  # of each posterior
 PRACTICE = 4000  # codes from the prior, at which the rounded decoders must be true to their models
 
