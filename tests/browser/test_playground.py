@@ -259,7 +259,11 @@ def test_a_frame_is_cheap(open_lab, record_property):
 
 REFUSED = {
     "no workers": "<script>delete window.Worker</script>",
-    "none by the page's rules": """<meta http-equiv="Content-Security-Policy" content="worker-src 'none'">""",
+    "one that fails, as where a page's rules forbid it": """<script>window.Worker = class {
+        constructor() { setTimeout(() => this.onerror()) }
+        postMessage() {}
+        terminate() {}
+    }</script>""",
     "no WebAssembly either": "<script>delete window.Worker; delete window.WebAssembly</script>",
 }
 

@@ -235,7 +235,7 @@ export function create(spec, read, host = NOBODY) {
     const wanted = values.run % 2 === 1, pace = [Infinity, 100, 20, 4][values.speed];
     if (values.advance > before.advance) {
       if (wanted) host.take({ run: values.run + 1 });
-      trainer.step(1);
+      trainer.step(values.advance - before.advance);
     } else if (wanted !== running || (wanted && pace !== speed)) {
       if (wanted && state?.failed && !asked) host.take({ run: values.run + 1 });
       else if (wanted) trainer.start(pace);
