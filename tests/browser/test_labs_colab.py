@@ -101,6 +101,7 @@ def test_sliders_are_floatsliders_joined_in_the_browser(page):
     assert set(kinds.values()) <= {
         "ipywidgets.widgets.widget_float.FloatSlider",
         "ipywidgets.widgets.widget_selection.Dropdown",
+        "ipywidgets.widgets.widget_selection.SelectionSlider",
         "ipywidgets.widgets.widget_button.Button",
     }
     sliders = [name for name, kind in kinds.items() if kind.endswith("FloatSlider")]

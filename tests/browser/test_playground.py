@@ -145,7 +145,7 @@ def test_each_bug_shows_its_symptom(open_lab, record_property):
     assert seen["reconstruction averaged over pixels"]["rate"] < 0.1  # as with β = 196
     assert seen["sign of the KL"]["rate"] > 10 * sound["rate"] or "Stopped" in seen["sign of the KL"]["notes"]
     assert losses["sigmoid twice"] > loss + 20  # no pixel can be darker than e / (1 + e) or lighter than a half
-    assert seen["ELBO at the mean"]["printed"] < losses["ELBO at the mean"] - 1
+    assert seen["ELBO at the mean"]["printed"] < losses["ELBO at the mean"] - 0.3
     assert losses["ELBO at the mean"] == pytest.approx(loss, abs=1.5)  # it trains as it should
     assert losses["images in 0…255"] > loss + 5
     assert "Stopped" in seen["learning rate too high"]["notes"] or losses["learning rate too high"] > loss + 5
@@ -255,6 +255,31 @@ def test_a_frame_is_cheap(open_lab, record_property):
     spent = open_lab().evaluate(SPENT)
     record_property("playground: ms of script a frame", str(spent))
     assert spent["frames"] >= 40
+
+
+REFUSED = {
+    "no workers": "<script>delete window.Worker</script>",
+    "one that fails, as where a page's rules forbid it": """<script>window.Worker = class {
+        constructor() { setTimeout(() => this.onerror()) }
+        postMessage() {}
+        terminate() {}
+    }</script>""",
+    "no WebAssembly either": "<script>delete window.Worker; delete window.WebAssembly</script>",
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+def test_where_a_worker_is_refused_it_trains_on_the_page_all_the_same(refused, open_lab):
+    """And to the bit as in a worker: what it shows after three steps is the same."""
+    found = []
+    for above in ("", REFUSED[refused]):
+        page = open_lab(above=above)
+        for _ in range(3):
+            button(page, "advance").press("Enter")
+        page.wait_for_function("document.querySelector('.vae-lab').dataset.step === '3'")
+        found.append(shown(page))
+    assert found[0] == found[1]
+    assert train(page, 20)["step"] >= 23
 
 
 def test_what_is_drawn_by_hand_gets_a_cloud(open_lab):

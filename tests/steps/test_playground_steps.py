@@ -69,11 +69,13 @@ def test_1_digits_get_places_of_their_own(lab):
     assert alike[1] > 0.6 > 0.3 > alike[0]
 
 
-def test_2_without_noise_the_places_between_are_nothing_to_the_network(lab):
-    """What is drawn beside a code is bad, and the noise brings it in order."""
-    off, on = run(lab, 2, {"steps": 600}, {"steps": 600, "noise": "on"})
-    assert off["test"]["distortion"] > off["reported"]["distortion"] + 20  # a step of the prior's size beside the mean
-    assert on["test"]["distortion"] == on["reported"]["distortion"] < off["test"]["distortion"] - 20
+def test_2_an_autoencoder_draws_no_digits_in_its_empty_places_and_noise_with_a_price_closes_them(lab):
+    """Its codes lie far out and far apart; what it draws where the prior is, is far from every digit that it has seen."""
+    off, on = run(lab, 2, {"steps": 600}, {"steps": 900, "noise": "on", "beta": "1"})
+    assert np.abs(off["mean"]).mean() > 3 > 1.5 > np.abs(on["mean"]).mean()
+    seen = DATA[0].float()
+    far = [torch.cdist(torch.tensor(state["draws"]).float(), seen).amin(1).mean() for state in (off, on)]
+    assert far[0] > 1.2 * far[1]
 
 
 def test_3_codes_go_far_out_and_draws_from_the_prior_are_worse(lab):

@@ -94,7 +94,7 @@ export function wordsOf(settings, home, speed) {
 /** How far the plane must reach for nearly all of these, and no farther than it must. @param {ArrayLike<number>} codes @param {number} now  how far it reaches */
 export function reachFor(codes, now) {
   const sizes = Float64Array.from(codes, (code) => (Number.isFinite(code) ? Math.abs(code) : 0)).sort();
-  const far = sizes[Math.floor(0.985 * (sizes.length - 1))] ?? 0;
+  const far = sizes[Math.floor(0.995 * (sizes.length - 1))] ?? 0;
   if (far <= now && far > 0.4 * now) return now; // no jumping to and fro
   return REACHES.find((reach) => far <= reach) ?? REACHES[REACHES.length - 1];
 }
@@ -235,7 +235,7 @@ export function create(spec, read, host = NOBODY) {
     const wanted = values.run % 2 === 1, pace = [Infinity, 100, 20, 4][values.speed];
     if (values.advance > before.advance) {
       if (wanted) host.take({ run: values.run + 1 });
-      trainer.step(1);
+      trainer.step(values.advance - before.advance);
     } else if (wanted !== running || (wanted && pace !== speed)) {
       if (wanted && state?.failed && !asked) host.take({ run: values.run + 1 });
       else if (wanted) trainer.start(pace);
@@ -362,9 +362,9 @@ export function create(spec, read, host = NOBODY) {
     const [toX, toY] = [scale(across, [box.x, box.x + box.width]), scale(up, [box.y + box.height, box.y])];
     pen.axes(box, { x: { to: toX, ticks: ticks(across[0], across[1], 3), words: plain, align: (tick) => (tick > across[1] - 1e-9 ? "right" : "center") }, y: { to: toY, ticks: ticks(up[0], up[1], 3), words: plain } });
     pen.clip(box, () => {
-      const step = ticks(up[0], up[1], 3)[1] - ticks(up[0], up[1], 3)[0];
-      for (let k = 0; k < 40; k++) {
-        const sum = up[0] + k * step;
+      const step = roundUp((up[1] - up[0] + across[1] - across[0]) / 9);
+      for (let k = 0; k < 12; k++) {
+        const sum = up[0] + across[0] + k * step;
         pen.line([[toX(across[0]), toY(sum - across[0])], [toX(across[1]), toY(sum - across[1])]], { colour: "line" }); // equal −ELBO
       }
     });
