@@ -195,9 +195,9 @@ export function create(spec, read, host = NOBODY) {
     host.redraw();
   }
 
-  /** The run so far joins those before it. */
+  /** The run so far joins those before it, unless it diverged: no other would be seen beside it. */
   function shelve() {
-    if (curve.length > 2) past = [...past, { name: nameOf(settings, home), terms: curve.map(([, , , rate, distortion]) => [rate, distortion]), from: begun(curve) }].slice(-KEPT);
+    if (curve.length > 2 && !state?.failed) past = [...past, { name: nameOf(settings, home), terms: curve.map(([, , , rate, distortion]) => [rate, distortion]), from: begun(curve) }].slice(-KEPT);
     curve = [];
     turns = [];
   }
