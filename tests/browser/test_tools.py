@@ -50,7 +50,7 @@ def values(page):
     )
 
 
-TALL = "document.querySelector('.vae-lab').getBoundingClientRect().height"
+TALL = "document.querySelector('.vae-lab-strip').offsetHeight"
 PLACES = """() => [...document.querySelectorAll('.vae-lab-mark, [data-watched]')].map(element => {
   const { top, bottom } = element.getBoundingClientRect(); return [top, bottom, element.matches('.vae-lab-strip *')] })
   .concat([[...document.querySelectorAll('.vae-lab-strip')].map(strip => strip.getBoundingClientRect().top)])"""

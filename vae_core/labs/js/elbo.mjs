@@ -81,7 +81,7 @@ const BACK = "from 0 down to the ELBO"; // what the third bar is
 /** Where things stand at this width: the curves over z, p(x) beside them, and the bars below; on a phone p(x) comes last. @param {number} width */
 export function arrange(width) {
   const narrow = width < 560;
-  const curves = { x: 1, y: narrow ? 50 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 110 : 214 };
+  const curves = { x: 1, y: narrow ? 50 : 64, width: narrow ? width - 2 : Math.floor(0.63 * width), height: narrow ? 106 : 214 };
   const row = narrow ? 20 : 24;
   const bars = { x: 80, y: curves.y + curves.height + (narrow ? 68 : 78), width: width - 90, row, height: 3 * row };
   const foot = bars.y + bars.height + 18;
