@@ -134,7 +134,7 @@ export function create(spec, read, host = NOBODY) {
 
   /** @type {State | null} */
   let state = null;
-  let asked = true; // for a run of which nothing has come yet
+  let owed = 1; // beginnings that were asked for and of which nothing has come yet
   let settings = home;
   let reach = REACHES[0];
   let stamp = 0; // of what is seen
@@ -153,11 +153,12 @@ export function create(spec, read, host = NOBODY) {
   /** @type {{mean: Float32Array, logVar: Float32Array} | null} */
   let cloud = null; // of what was drawn
   let encoding = false;
+  let anew = false; // to be begun again
   let sent = ""; // the weights that Python has, or gave
 
   const trainer = createTrainer(spec.engine, home, { train, test }, (next) => {
-    if (asked && (next.step > 0 || next.kl.length !== settings.latent)) return; // of the run before
-    asked = false;
+    if (owed && next.step === 0 && next.new.length) owed--;
+    if (owed) return; // of a run before
     state = next;
     for (const point of next.new) curve.push([point.step, point.trainRate, point.trainDistortion, point.testRate, point.testDistortion]);
     curve = thinned(curve);
@@ -176,7 +177,7 @@ export function create(spec, read, host = NOBODY) {
   async function tell() {
     const { latent, hidden, activation, likelihood, sigma } = settings;
     const weights = toBase64(await trainer.weights());
-    if (asked || weights === sent) return;
+    if (owed || weights === sent) return;
     sent = weights;
     host.take({ network: { latent, hidden, activation, likelihood, sigma, weights } });
   }
@@ -205,7 +206,7 @@ export function create(spec, read, host = NOBODY) {
   function restart(next) {
     shelve();
     settings = next;
-    asked = true;
+    owed++;
     reach = REACHES[0];
     look();
     trainer.restart(next);
@@ -218,12 +219,14 @@ export function create(spec, read, host = NOBODY) {
     const before = presses ?? values; // an address or a first frame presses nothing
     presses = values;
     const again = values.again > before.again;
-    if (again || SHAPE.some((name) => next[name] !== settings[name])) restart(next);
+    if (again || anew || SHAPE.some((name) => next[name] !== settings[name])) restart(next);
+    anew = false;
     const network = /** @type {(Partial<Settings> & {weights: string}) | null} */ (/** @type {unknown} */ (values.network));
     if (network && network.weights !== sent) { // from Python: `lab.load(model)`
       const { weights, ...shape } = network;
       restart({ ...settings, ...shape });
       sent = weights;
+      owed++;
       trainer.load(floatsOf(weights), settings);
     }
     const changes = Object.fromEntries(KNOBS.filter((name) => next[name] !== settings[name]).map((name) => [name, next[name]]));
@@ -237,13 +240,13 @@ export function create(spec, read, host = NOBODY) {
       if (wanted) host.take({ run: values.run + 1 });
       trainer.step(values.advance - before.advance);
     } else if (wanted !== running || (wanted && pace !== speed)) {
-      if (wanted && state?.failed && !asked) host.take({ run: values.run + 1 });
+      if (wanted && state?.failed && !owed) host.take({ run: values.run + 1 });
       else if (wanted) trainer.start(pace);
       else trainer.pause();
-      running = wanted && !(state?.failed && !asked);
+      running = wanted && !(state?.failed && !owed);
     }
     speed = pace;
-    if (running && state?.failed && !asked) host.take({ run: values.run + 1 });
+    if (running && state?.failed && !owed) host.take({ run: values.run + 1 });
   }
 
   // out of sight it pauses, and does not go on by itself
@@ -441,7 +444,7 @@ export function create(spec, read, host = NOBODY) {
   return {
     height: (width) => arrange(width).height,
     begin() {
-      if (curve.length > 1 || running) restart(settings);
+      anew = curve.length > 1 || running; // with the settings that come now
     },
     close() {
       trainer.close();
@@ -481,7 +484,7 @@ export function create(spec, read, host = NOBODY) {
       const active = paintUnits(pen, units);
       pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${active} active`, small]], heading(units), units.y - 12);
 
-      return { ...said(active), pads: [padOf(pad)], waiting: asked, regions: regionsOf(place) };
+      return { ...said(active), pads: [padOf(pad)], waiting: owed > 0, regions: regionsOf(place) };
     },
   };
 
@@ -522,7 +525,7 @@ export function create(spec, read, host = NOBODY) {
       { name: "Distortion", value: safe(distortion), note: "nats an image", mark: "distortion" },
       { name: "Rate", value: safe(rate), note: `${active} of ${latent} unit${latent === 1 ? "" : "s"} active`, mark: "rate" },
     ];
-    const summary = `Step ${step}, ${failed ? "stopped" : running ? "training" : "at rest"}. Rate ${safe(rate)}, distortion ${safe(distortion)}, minus ELBO on test digits ${safe(loss)} nats; ` +
+    const summary = `Step ${step}, ${failed ? "stopped" : running || state.running ? "training" : "at rest"}. Rate ${safe(rate)}, distortion ${safe(distortion)}, minus ELBO on test digits ${safe(loss)} nats; ` +
       `${active} of ${latent} units active, β = ${beta}, learning rate ${settings.lr}${settings.sample ? "" : ", without noise"}${bug ? `, with a bug: ${settings.bug}` : ""}.` +
       (cloud && strokes.length ? ` Your digit lies at ${(latent === 1 ? [0] : state.units).map((unit) => safe(/** @type {typeof cloud & {}} */ (cloud).mean[unit])).join(", ")}.` : "") +
       (past.length ? ` The run before ended at a rate of ${safe(past[past.length - 1].terms.slice(-1)[0][0])} and a distortion of ${safe(past[past.length - 1].terms.slice(-1)[0][1])}.` : "");
