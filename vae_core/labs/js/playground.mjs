@@ -3,13 +3,15 @@
 // each other, beside those of the runs before it.
 
 import { createTrainer, floatsOf, toBase64, unpackFour } from "./trainer.mjs";
+import { optimum } from "./optimum.mjs";
 import { HEADING, number, roundUp, scale, SMALL, ticks } from "./draw.mjs";
 import { SIDE, thumbnail } from "./ink.mjs";
 
 /**
  * @typedef {import("./trainer.mjs").Settings} Settings
  * @typedef {import("./session.mjs").State} State
- * @typedef {{engine: string, colours: string[], train: Ref, test: Ref, test_labels: Ref, bugs: Record<string, string[]>}} PlaygroundSpec  a bug's
+ * @typedef {{engine: string, colours: string[], train: Ref, test: Ref, test_labels: Ref, components: import("./optimum.mjs").Components,
+ *   bugs: Record<string, string[]>}} PlaygroundSpec  a bug's
  *   lines: wrong, right
  * @typedef {{name: string, terms: number[][], from: number}} Path  [rate, distortion] of test digits, and from where on it is no longer a fall
  */
@@ -519,9 +521,10 @@ export function create(spec, read, host = NOBODY) {
     if (apartFrom.length) notes.push({ name: "also set", words: apartFrom.join(", ") });
     if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${failed.lower === "bug" ? "Set Bug to none" : `Lower the ${labelOf(failed.lower)}`}, then press Start again.`, mark: "gap" });
     const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${number(reported.rate + reported.distortion)}` : "";
+    const best = optimum(settings, spec.components);
     const tiles = [
       { name: "Step", value: String(step), note: network },
-      { name: "−ELBO, test", value: safe(loss), note: prints || `training ${safe(train.rate + train.distortion)}` },
+      { name: "−ELBO, test", value: safe(loss), note: prints || (best ? `optimum ${safe(best.rate + best.distortion)}` : settings.sample ? `training ${safe(train.rate + train.distortion)}` : "measured with noise") },
       { name: "Distortion", value: safe(distortion), note: "nats an image", mark: "distortion" },
       { name: "Rate", value: safe(rate), note: `${active} of ${latent} unit${latent === 1 ? "" : "s"} active`, mark: "rate" },
     ];
