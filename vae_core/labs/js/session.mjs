@@ -166,7 +166,7 @@ export class Session {
       points.push({ step, trainRate: train.rate, trainDistortion: train.distortion, testRate: test.rate, testDistortion: test.distortion });
     }
     const fresh = points.splice(0);
-    this.pair = pairOf(kl, this.pair);
+    this.pair = pairOf(kl, this.pair ?? [0, 1]);
     const units = (this.units ?? this.pair).filter((unit) => unit < latent);
     const count = codes.length / (2 * latent);
     const mean = new Float32Array(2 * count), std = new Float32Array(2 * count);
