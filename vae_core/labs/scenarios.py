@@ -16,12 +16,15 @@ SIGMAS, WARM_UPS, FREE = (0.1, 0.2, 0.3, 0.5, 1), (0, 200, 500, 1000, 2000, 5000
 ACTIVATIONS, LIKELIHOODS = ("tanh", "relu", "none"), ("bernoulli", "gaussian", "learned")
 
 SIDE = 14
-FIRST = "Press *Start*. Which digits get a place of their own first, and which lie on top of each other for long?"
 STEPS = (
-    Step(FIRST, {"speed": "100 a second"}, ("maps", "run")),  # at full speed all is over within seconds
+    Step(
+        "Press *Start*. Which digits get a place of their own first, and which lie on top of each other for long?",
+        {"speed": "100 a second"},  # at full speed all is over within seconds
+        ("maps", "run"),
+    ),
     Step(
         "No noise, and β at 0: this is an autoencoder. Press *Start*. What does it draw in the empty places? Then set *Noise* to "
-        "on and *KL weight β* to 1. What becomes of them, and of −ELBO, which is measured with noise all the time?",
+        "on and *KL weight β* to 1. What becomes of them?",
         {"noise": "off", "beta": "0"},
         ("maps", "noise"),
     ),
@@ -54,14 +57,14 @@ STEPS = (
         ("maps", "run"),
     ),
     Step(
-        "A linear VAE of Gaussian pixels: its optimum is known, from the principal components, and stands below −ELBO. Press *Start*. Does the "
-        "run get there? Then raise *KL weight β*. Do all units fade at once?",
+        "A linear VAE of Gaussian pixels: its optimum, made of principal components, stands below −ELBO. Press *Start*. How near does it come "
+        "in 6,000 steps? Then raise *KL weight β*. Do all units fade at once?",
         {"hidden": "0 (linear)", "latent": "8", "likelihood": "Gaussian, σ fixed", "sigma": "0.3"},
         ("units", "beta"),
     ),
     Step(
-        "KL warm-up: β grows from 0 to 2 within 2,000 steps. Press *Start*, and *Pause* near step 4,000. Then set *Warm-up* to 0, among the "
-        "*Settings*, and press *Start again*. At the same step, is the second path in the same place?",
+        "KL warm-up: β grows from 0 to 2 in 2,000 steps. Press *Start*, and *Pause* near step 4,000. Then set *Warm-up* to 0, among the "
+        "*Settings*, and press *Start again*. Do the two paths meet by then?",
         {"latent": "8", "beta": "2", "warmup": "2000"},
         ("paths", "run"),
     ),
