@@ -164,7 +164,7 @@ def test_each_bug_shows_its_symptom(open_lab, record_property):
 def test_the_address_restores_the_settings_and_starts_nothing(open_lab):
     page = open_lab()
     unfold(page)
-    choose(page.get_by_role("combobox", name="Latent"), 3)
+    choose(page.get_by_role("combobox", name="Units"), 3)
     choose(page.get_by_role("combobox", name="Warm-up"), 4)
     set_slider(page.get_by_role("slider", name="β"), BETAS.index(4))
     button(page, "run").press("Enter")
@@ -173,7 +173,7 @@ def test_the_address_restores_the_settings_and_starts_nothing(open_lab):
     assert "run" not in address
     again = open_lab(address)
     unfold(again)
-    assert again.get_by_role("combobox", name="Latent").evaluate("e => e.selectedIndex") == 3
+    assert again.get_by_role("combobox", name="Units").evaluate("e => e.selectedIndex") == 3
     assert (
         "of 8 units active, β = 4" in words(again)
         and "after 2000 steps" in again.locator(".vae-lab-notes").inner_text()
