@@ -52,6 +52,7 @@ def train(page, steps):
     """Press Start, and Pause once so many more steps are done: what is shown then."""
     until = shown(page)["step"] + steps
     button(page, "run").press("Enter")
+    settle(page)  # after a stop it begins anew
     page.wait_for_function(
         "until => Number(document.querySelector('.vae-lab').dataset.step) >= until || document.querySelector('.vae-lab-near').innerText.includes('Stopped')",
         arg=until,
@@ -75,8 +76,9 @@ def rest(page):
 def again(page):
     """Press Start again, which runs at once, and then Pause."""
     button(page, "again").press("Enter")
-    page.wait_for_function("document.querySelector('button[data-control=run]').innerText === 'Pause'")
-    button(page, "run").press("Enter")
+    settle(page)
+    if button(page, "run").inner_text() == "Pause":  # it may have stopped by then
+        button(page, "run").press("Enter")
     rest(page)
 
 

@@ -60,7 +60,7 @@ STEPS = (
         "A linear VAE of Gaussian pixels: its optimum, made of principal components, stands below −ELBO. Press *Start*. How near does it come "
         "in 6,000 steps? Then raise *KL weight β*. Do all units fade at once?",
         {"hidden": "0 (linear)", "latent": "8", "likelihood": "Gaussian, σ fixed", "sigma": "0.3"},
-        ("−ELBO, test", "units", "beta"),
+        ("−ELBO, test", "beta"),
     ),
     Step(
         "KL warm-up: β grows from 0 to 2 in 2,000 steps. Press *Start*, and *Pause* near step 4,000. Then set *Warm-up* to 0, among the "
