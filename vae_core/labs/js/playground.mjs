@@ -443,7 +443,7 @@ export function create(spec, read, host = NOBODY) {
       const heights = spaced(labelled.map(({ y }) => y), 13, box.y + 6, box.y + box.height - 7);
       labelled.forEach(({ x, name }, k) => {
         const right = x > box.x + 0.5 * box.width;
-        pen.text(name, x + (right ? -7 : 7), heights[k], { ...SMALL, size: 11, halo: true, base: "middle", align: right ? "right" : "left" });
+        pen.text(name, x + (right ? -9 : 9), heights[k], { ...SMALL, size: 11, halo: true, base: "middle", align: right ? "right" : "left" });
       });
       if (now.length < 1) return;
       const points = trace(now), [x, y] = points[points.length - 1];
@@ -469,10 +469,7 @@ export function create(spec, read, host = NOBODY) {
       if (pitch >= 26 && nats < 1e4) pen.text(number(nats, nats < 1 ? 2 : 1), x, inside ? top + 12 : top - 4, { size: 11, align: "center", colour: inside ? "paper" : "muted", halo: !inside });
       if (kl.length <= 8 || unit % 3 === 0) pen.text(String(unit + 1), x, box.y + box.height + 14, { size: 11, align: "center", weight: active ? 700 : 400, colour: active ? "ink" : "muted" });
     });
-    if (free) {
-      pen.line([[box.x, toY(free)], [box.x + box.width, toY(free)]], { colour: "ink", width: 1.5, dash: [4, 3] });
-      pen.text("free", box.x + box.width, toY(free) - 4, { size: 11, align: "right", halo: true });
-    }
+    if (free) pen.line([[box.x, toY(free)], [box.x + box.width, toY(free)]], { colour: "ink", width: 1.5, dash: [4, 3] });
     return kl.filter((nats) => nats >= ACTIVE).length;
   }
 
@@ -560,7 +557,7 @@ export function create(spec, read, host = NOBODY) {
       pen.words([["distortion", { ...small, colour: "distortion" }], [narrow ? " by " : " against ", small], ["rate", { ...small, colour: "rate" }]], heading(paths), paths.y - 12);
       keep(pen, "paths", `${stamp} ${past.length} ${turns.length}`, { x: heading(paths) - 2, y: paths.y - 8, width: paths.width + 38, height: paths.height + 30 }, () => paintPaths(pen, paths));
       const active = paintUnits(pen, units);
-      pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${active} active (≥ ${ACTIVE})`, small]], heading(units), units.y - 12);
+      pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${settings.free ? `${active} active; dashed: free` : `${active} active (≥ ${ACTIVE})`}`, narrow && settings.free ? { ...small, size: 11 } : small]], heading(units), units.y - 12);
 
       return { ...said(active), pads: [padOf(pad)], waiting: owed > 0, regions: regionsOf(place) };
     },
