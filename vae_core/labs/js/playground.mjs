@@ -557,7 +557,7 @@ export function create(spec, read, host = NOBODY) {
       pen.words([["distortion", { ...small, colour: "distortion" }], [narrow ? " by " : " against ", small], ["rate", { ...small, colour: "rate" }]], heading(paths), paths.y - 12);
       keep(pen, "paths", `${stamp} ${past.length} ${turns.length}`, { x: heading(paths) - 2, y: paths.y - 8, width: paths.width + 38, height: paths.height + 30 }, () => paintPaths(pen, paths));
       const active = paintUnits(pen, units);
-      pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${settings.free ? `${active} active; dashed: free` : `${active} active (≥ ${ACTIVE})`}`, narrow && settings.free ? { ...small, size: 11 } : small]], heading(units), units.y - 12);
+      pen.words([["rate", { ...small, colour: "rate" }], [`${narrow ? "" : " by unit"}: ${settings.free ? `${active} active; dashed: free` : `${active} active (≥ ${ACTIVE})`}`, narrow && settings.free ? { ...small, size: 11 } : small]], heading(units), units.y - 12);
 
       return { ...said(active), pads: [padOf(pad)], waiting: owed > 0, regions: regionsOf(place) };
     },
@@ -594,7 +594,7 @@ export function create(spec, read, host = NOBODY) {
     const notes = [];
     const apartFrom = wordsOf(settings, home, speed);
     if (host.live && settings.lr !== home.lr) apartFrom.push(`learning rate ${settings.lr}`); // in Jupyter its slider stands apart
-    if (!state) return { summary: "A variational autoencoder, about to be set up.", notes, near };
+    if (!state) return { summary: "A variational autoencoder, about to be set up.", ahead: true, notes, near };
     const { step, test: { rate, distortion }, train, failed, reported, sigma } = state;
     const loss = rate + distortion;
     if (apartFrom.length) notes.push({ name: "also set", words: apartFrom.join(", ") });
