@@ -52,8 +52,9 @@ def train(page, steps):
     """Press Start, and Pause once so many more steps are done: what is shown then."""
     until = shown(page)["step"] + steps
     button(page, "run").press("Enter")
+    settle(page)  # after a stop it begins anew
     page.wait_for_function(
-        "until => Number(document.querySelector('.vae-lab').dataset.step) >= until || document.querySelector('.vae-lab-notes').innerText.includes('Stopped')",
+        "until => Number(document.querySelector('.vae-lab').dataset.step) >= until || document.querySelector('.vae-lab-near').innerText.includes('Stopped')",
         arg=until,
     )
     if button(page, "run").inner_text() == "Pause":
@@ -62,11 +63,23 @@ def train(page, steps):
     return shown(page)
 
 
+AT_REST = "document.querySelector('.vae-lab canvas').ariaLabel.match(/at rest|stopped/)"
+
+
 def rest(page):
     """Wait until the run stands still, and what is shown is its last state."""
     page.wait_for_function("document.querySelector('button[data-control=run]').innerText === 'Start'")
-    page.wait_for_function("document.querySelector('.vae-lab canvas').ariaLabel.match(/at rest|stopped/)")
+    page.wait_for_function(AT_REST)
     settle(page)
+
+
+def again(page):
+    """Press Start again, which runs at once, and then Pause."""
+    button(page, "again").press("Enter")
+    settle(page)
+    if button(page, "run").inner_text() == "Pause":  # it may have stopped by then
+        button(page, "run").press("Enter")
+    rest(page)
 
 
 def in_pytorch(steps):
@@ -128,10 +141,9 @@ def test_each_bug_shows_its_symptom(open_lab, record_property):
     seen = {}
     for k, name in enumerate(BUGS, start=1):
         choose(page.get_by_role("combobox", name="Bug"), k)
-        button(page, "again").press("Enter")
-        settle(page)
-        assert page.locator(".vae-lab-notes code").all_text_contents() == [BUGS[name].wrong, BUGS[name].right]
-        seen[name] = {**train(page, 300), "said": words(page), "notes": page.locator(".vae-lab-notes").inner_text()}
+        again(page)
+        assert page.locator(".vae-lab-near code").all_text_contents() == [BUGS[name].wrong, BUGS[name].right]
+        seen[name] = {**train(page, 300), "said": words(page), "notes": page.locator(".vae-lab-near").inner_text()}
         seen[name]["printed"] = (
             printed(page) if "this code prints" in page.locator(".vae-lab-tiles").inner_text() else None
         )
@@ -154,7 +166,7 @@ def test_each_bug_shows_its_symptom(open_lab, record_property):
 def test_the_address_restores_the_settings_and_starts_nothing(open_lab):
     page = open_lab()
     unfold(page)
-    choose(page.get_by_role("combobox", name="Latent"), 3)
+    choose(page.get_by_role("combobox", name="Units"), 3)
     choose(page.get_by_role("combobox", name="Warm-up"), 4)
     set_slider(page.get_by_role("slider", name="β"), BETAS.index(4))
     button(page, "run").press("Enter")
@@ -163,7 +175,7 @@ def test_the_address_restores_the_settings_and_starts_nothing(open_lab):
     assert "run" not in address
     again = open_lab(address)
     unfold(again)
-    assert again.get_by_role("combobox", name="Latent").evaluate("e => e.selectedIndex") == 3
+    assert again.get_by_role("combobox", name="Units").evaluate("e => e.selectedIndex") == 3
     assert (
         "of 8 units active, β = 4" in words(again)
         and "after 2000 steps" in again.locator(".vae-lab-notes").inner_text()
@@ -171,27 +183,83 @@ def test_the_address_restores_the_settings_and_starts_nothing(open_lab):
     assert shown(again)["step"] == 0 and button(again, "run").inner_text() == "Start"
 
 
-def test_it_pauses_out_of_sight_and_does_not_go_on_by_itself(open_lab):
+def test_out_of_sight_it_waits_and_in_sight_it_goes_on(open_lab):
     page = open_lab(below="<div style='height: 4000px'></div>")
     button(page, "run").press("Enter")
     page.wait_for_function("document.querySelector('.vae-lab').dataset.step > 5")
     page.evaluate("scrollTo(0, 3900)")
-    rest(page)
+    page.wait_for_function(AT_REST)
     stood = shown(page)["step"]
+    settle(page)
+    assert shown(page)["step"] == stood
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_function("stood => document.querySelector('.vae-lab').dataset.step > stood", arg=stood)
+    button(page, "run").press("Enter")
+    rest(page)
+    page.evaluate("scrollTo(0, 3900)")
+    settle(page)
     page.evaluate("scrollTo(0, 0)")
     settle(page)
-    settle(page)
-    assert shown(page)["step"] == stood and button(page, "run").inner_text() == "Start"
+    assert button(page, "run").inner_text() == "Start" and "at rest" in words(page)  # as it was left
 
 
-def test_a_hidden_tab_pauses(open_lab):
+def test_a_hidden_tab_waits_and_goes_on_when_it_is_seen(open_lab):
     page = open_lab()
     button(page, "run").press("Enter")
     page.wait_for_function("document.querySelector('.vae-lab').dataset.step > 5")
-    page.evaluate(
-        "() => { Object.defineProperty(document, 'hidden', { value: true }); document.dispatchEvent(new Event('visibilitychange')) }"
+    hide = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }); document.dispatchEvent(new Event('visibilitychange')) }"
+    page.evaluate(hide, True)
+    page.wait_for_function(AT_REST)
+    stood = shown(page)["step"]
+    page.evaluate(hide, False)
+    page.wait_for_function("stood => document.querySelector('.vae-lab').dataset.step > stood", arg=stood)
+
+
+def test_after_a_stop_start_begins_from_new_weights(open_lab):
+    """What to do is said beside the buttons; with the cause gone the run goes on, with it still there it stops again."""
+    page = open_lab(f"#PlaygroundLab~bug={1 + [*BUGS].index('sign of the KL')}~lr=10")
+    assert "Stopped" not in page.locator(".vae-lab-near").inner_text()
+    train(page, 5000)
+    told = page.locator(".vae-lab-strip .vae-lab-near").inner_text()
+    assert "Stopped" in told and "Set Bug to none" in told and not page.locator(".vae-lab-said").is_visible()
+    stopped = shown(page)["step"]
+    button(page, "run").press("Enter")
+    page.wait_for_function(
+        "document.querySelector('.vae-lab canvas').ariaLabel.includes('training') || document.querySelector('.vae-lab').dataset.step === '0'"
     )
     rest(page)
+    assert "Stopped" in page.locator(".vae-lab-near").inner_text() and shown(page)["step"] == stopped
+    choose(page.get_by_role("combobox", name="Bug"), 0)
+    set_slider(page.get_by_role("slider", name="Learning rate"), 3)
+    button(page, "run").press("Enter")
+    page.wait_for_function("stopped => document.querySelector('.vae-lab').dataset.step > stopped + 20", arg=stopped)
+    assert page.locator(".vae-lab-near").inner_text() == ""
+
+
+def test_a_step_or_reset_leaves_nothing_of_the_runs_before(open_lab):
+    page = open_lab()
+    train(page, 100)
+    again(page)
+    assert "The run before" in words(page)
+    unfold(page)
+    page.get_by_role("button", name="4: ").press("Enter")
+    settle(page)
+    assert "The run before" not in words(page) and not page.locator(".vae-lab-folded").is_visible()
+    train(page, 30)
+    unfold(page)
+    page.get_by_role("button", name="Reset", exact=True).press("Enter")
+    settle(page)
+    assert "The run before" not in words(page) and not page.locator(".vae-lab-folded").is_visible()
+    assert shown(page)["step"] == 0
+
+
+def test_what_changes_nothing_cannot_be_set(open_lab):
+    page = open_lab()
+    unfold(page)
+    sigma = page.locator("[data-control=sigma] select")
+    assert sigma.is_disabled()
+    choose(page.get_by_role("combobox", name="Likelihood"), 1)
+    assert sigma.is_enabled()
 
 
 def test_the_keyboard_alone_trains_pauses_and_compares(open_lab):
@@ -209,8 +277,10 @@ def test_the_keyboard_alone_trains_pauses_and_compares(open_lab):
     page.wait_for_function("stood => Number(document.querySelector('.vae-lab').dataset.step) === stood + 1", arg=stood)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.vae-lab').dataset.step === '0'")
-    assert "The run before ended at a rate of" in words(page)
+    page.wait_for_function(
+        "document.querySelector('.vae-lab canvas').ariaLabel.includes('The run before ended at a rate of')"
+    )
+    page.wait_for_function("document.querySelector('.vae-lab').dataset.step > 0")  # it runs at once
 
 
 def test_a_screen_reader_hears_it_now_and_then(open_lab, record_property):

@@ -157,7 +157,7 @@ def test_reset_brings_everything_back(lab_class, open_lab):
     moved = lab.evaluate(SAID)
     steps(page).first.press("Enter")
     page.get_by_role("button", name="Reset", exact=True).press("Enter")
-    settle(page)
+    unfold(page)  # a step closes the settings
     assert lab.evaluate(SAID) == begun != moved
     assert values(page) == stood
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from drive import state_of
 from test_playground_engine import engine, pack
+from test_playground_optimum import optimum
 
-from vae_core.labs.playground import PlaygroundLab, small_digits
+from vae_core.labs.playground import SETTINGS, PlaygroundLab, small_digits
 from vae_core.labs.scenarios import STEPS
 
 DATA = small_digits()
@@ -62,11 +63,12 @@ def test_every_step_has_its_test_here():
 
 
 def test_1_digits_get_places_of_their_own(lab):
-    start, end = run(lab, 1, {"steps": 1}, {"steps": 600})
+    start, end, long = run(lab, 1, {"steps": 1}, {"steps": 600}, {"steps": 4399})
     assert apart(end["mean"]) > 0.5 > apart(start["mean"])
     shown = DATA[2][:10].numpy().astype(float)
     alike = [np.corrcoef(shown.ravel(), state["reconstructions"].ravel())[0, 1] for state in (start, end)]
     assert alike[1] > 0.6 > 0.3 > alike[0]
+    assert long["loss"] == pytest.approx(45.2, abs=0.05)  # what the page says of 5,000 steps
 
 
 def test_2_an_autoencoder_draws_no_digits_in_its_empty_places_and_noise_with_a_price_closes_them(lab):
@@ -91,22 +93,19 @@ def test_4_at_20_all_is_one_picture_and_further_down_the_clouds_part(lab):
     assert down[-1]["test"]["rate"] > 1 and variety(down[-1]["reconstructions"]) > 10
 
 
-def test_5_as_beta_rises_units_die_and_the_first_is_that_of_the_lowest_rate(lab):
-    stages = [{"steps": 250, "beta": beta} for beta in ("2", "3", "4", "5", "7", "10")]
-    before, *after = run(lab, 5, {"steps": 1000}, *stages)
-    alive = [int((state["kl"] > ACTIVE).sum()) for state in (before, *after)]
-    assert alive[0] >= 5 and alive[-1] <= 1 and alive == sorted(alive, reverse=True)
-    order = before["kl"].argsort()
-    lived = before["kl"] > ACTIVE
-    first = next(state for state in after if (state["kl"] < ACTIVE)[lived].any())
-    lowest = next(unit for unit in order if lived[unit])
-    assert first["kl"][lowest] < ACTIVE
+def test_5_all_units_live_until_beta_rises_and_the_first_to_go_had_the_lowest_rate(lab):
+    betas = ("0.7", "1", "1.5", "2", "3", "4", "5", "7", "10")
+    states = run(lab, 5, {"steps": 1000}, *({"steps": 250, "beta": beta} for beta in betas))
+    alive = [int((state["kl"] > ACTIVE).sum()) for state in states]
+    assert alive[0] == 8 and alive[-1] <= 1 and alive == sorted(alive, reverse=True)
+    k = next(k for k, count in enumerate(alive) if count < 8)
+    assert states[k]["kl"][states[k - 1]["kl"].argmin()] < ACTIVE
 
 
 def test_6_the_ends_of_the_paths_lie_on_one_curve(lab):
     """From β to β the rate falls and the distortion rises, ever more for a nat of rate: a curve that is bent one way."""
     betas = ("0.1", "1", "4", "10")
-    ends = run(lab, 6, *({"steps": 800, "beta": beta, "again": True} for beta in betas))
+    ends = run(lab, 6, *({"steps": 2000, "beta": beta, "again": True} for beta in betas))
     rates = np.array([end["test"]["rate"] for end in ends])
     distortions = np.array([end["test"]["distortion"] for end in ends])
     slopes = np.diff(distortions) / -np.diff(rates)
@@ -121,7 +120,11 @@ def test_7_one_unit_is_a_line_on_which_neighbours_look_alike(lab):
 
 
 def test_8_a_linear_vae_finds_the_principal_components_and_its_rates_fall_in_the_order_of_their_variances(lab):
-    low, _, middle, high = run(lab, 8, {"steps": 1500}, *({"steps": 500, "beta": beta} for beta in ("4", "7", "10")))
+    """Half a nat above the optimum that the page shows; and at higher β the rates that are known for it."""
+    low, _, middle, high = run(lab, 8, {"steps": 6000}, *({"steps": 500, "beta": beta} for beta in ("4", "7", "10")))
+    settings = SETTINGS | {"latent": 8, "hidden": 0, "likelihood": "gaussian", "sigma": 0.3}
+    best = optimum(settings, lab.canvas.spec["components"])
+    assert best and best["rate"] + best["distortion"] == pytest.approx(low["loss"], abs=0.5)
     x = DATA[0].double() / 255
     covariance = torch.cov(x.T, correction=0)
     spectrum = torch.linalg.eigvalsh(covariance)
@@ -135,13 +138,13 @@ def test_8_a_linear_vae_finds_the_principal_components_and_its_rates_fall_in_the
     assert (high["kl"] > ACTIVE).sum() < (middle["kl"] > ACTIVE).sum()
 
 
-def test_9_with_and_without_a_warm_up_runs_end_near_each_other(lab):
-    """The way differs: with the warm-up the rate is higher at first. The end does not, to a nat."""
-    early, warm = run(lab, 9, {"steps": 400}, {"steps": 2100})
-    early_cold, cold = run(lab, 9, {"steps": 400, "warmup": "0"}, {"steps": 1600})
+def test_9_with_and_without_a_warm_up_runs_are_near_each_other_at_the_same_step(lab):
+    """The way differs: with the warm-up the rate is higher at first. At step 4,000 the losses are within half a nat."""
+    early, warm = run(lab, 9, {"steps": 400}, {"steps": 3600})
+    early_cold, cold = run(lab, 9, {"steps": 400, "warmup": "0"}, {"steps": 3600})
     assert early["test"]["rate"] > early_cold["test"]["rate"] + 1
     ends = [end["test"]["distortion"] + 2 * end["test"]["rate"] for end in (warm, cold)]
-    assert ends[0] == pytest.approx(ends[1], abs=1.5)
+    assert ends[0] == pytest.approx(ends[1], abs=0.5)
 
 
 def test_10_units_stop_at_the_half_nat_that_is_free(lab):
@@ -150,12 +153,12 @@ def test_10_units_stop_at_the_half_nat_that_is_free(lab):
 
 
 def test_11_an_average_over_eight_units_is_a_beta_of_an_eighth(lab):
-    """The slider's nearest is 0.1: the ends are close, and far from that of β = 1."""
-    bug, tenth, whole = run(
-        lab, 11, {"steps": 800}, {"steps": 800, "again": True, "bug": "none", "beta": "0.1"}, {"steps": 800, "again": True, "beta": "1"}
+    """To the last bit: both multiply the gradient of the rate by 1 / 8."""
+    bug, eighth, whole = run(
+        lab, 11, {"steps": 800}, {"steps": 800, "again": True, "bug": "none", "beta": "0.125"}, {"steps": 800, "again": True, "beta": "1"}
     )  # fmt: skip
     assert bug["reported"]["rate"] == pytest.approx(bug["test"]["rate"] / 8)
-    assert bug["test"]["rate"] == pytest.approx(tenth["test"]["rate"], rel=0.15)
+    assert bug["weights"] == eighth["weights"]
     assert bug["test"]["rate"] > 2 * whole["test"]["rate"]
 
 

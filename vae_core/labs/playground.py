@@ -75,19 +75,22 @@ class PlaygroundLab(Lab):
     tall = (1104, 718)
 
     def __init__(self, images: ImageSet | None = None):
+        images = square(images)[0]
         train, labels, test, test_labels = small_digits(images)
         block = Block()
         spec = {
             "engine": bundle("session.mjs"),  # a text: js/trainer.mjs makes a worker of it
             "colours": CLASS_COLOURS,
             "bugs": {name: [bug.wrong, bug.right] for name, bug in BUGS.items()},
+            "components": components(train, test),
             "train": block.add(pack_four(train), "uint8"),
             "train_labels": block.add(labels, "uint8"),
             "test": block.add(pack_four(test), "uint8"),
             "test_labels": block.add(test_labels, "uint8"),
         }
         controls = [*panel(SETTINGS, BUGS), State("network")]
-        super().__init__(controls, spec, block.data, draw_still(test), caption(train, test), STEPS)
+        words = caption(len(train), len(images.train), len(test), len(images.test))
+        super().__init__(controls, spec, block.data, draw_still(test), words, STEPS)
 
     def model(self) -> VAE:
         """The network that the browser trained, as it was when the run last stood still.
@@ -142,6 +145,20 @@ def _in_turn(images: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tensor
     chosen = torch.stack([each[:rounds] for each in classes], 1).flatten()[:count]
     small = F.adaptive_avg_pool2d(images[chosen].float(), SIDE)  # 28 × 28: the mean of two by two
     return 17 * (small / 17).round().byte().flatten(1), labels[chosen]
+
+
+def components(train: Tensor, test: Tensor) -> dict[str, Any]:
+    """What the optimum of a linear VAE depends on, as js/optimum.mjs reads it: uint8 (N, D) twice, one unit for each component."""
+    x, seen = train.double() / 255, test.double() / 255
+    variances, directions = torch.linalg.eigh(torch.cov(x.T, correction=0))
+    squares = (seen - x.mean(0)).square().sum(1).mean()
+    along = ((seen - x.mean(0)) @ directions).square().mean(0)
+    most = max(UNITS)
+    return {
+        "variances": variances.flip(0)[:most].clamp(min=0).tolist(),
+        "test": along.flip(0)[:most].tolist(),
+        "all": squares.item(),
+    }
 
 
 def pack_four(images: Tensor) -> np.ndarray:

@@ -9,16 +9,19 @@ from torch import Tensor
 from vae_core.labs.controls import Choice, Control, Press, Slider, Step
 from vae_core.labs.picture import GREY, Sheet
 
-BETAS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
+BETAS = (0, 0.01, 0.02, 0.05, 0.1, 0.125, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 RATES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1)
 UNITS, HIDDEN, BATCHES = (1, 2, 4, 8, 16), (0, 16, 32, 64, 128), (16, 32, 64, 128, 256)
 SIGMAS, WARM_UPS, FREE = (0.1, 0.2, 0.3, 0.5, 1), (0, 200, 500, 1000, 2000, 5000), (0, 0.1, 0.25, 0.5, 1, 2)
 ACTIVATIONS, LIKELIHOODS = ("tanh", "relu", "none"), ("bernoulli", "gaussian", "learned")
 
 SIDE = 14
-FIRST = "Press *Start*. Which digits get a place of their own first, and which lie on top of each other for long?"
 STEPS = (
-    Step(FIRST, watch=("maps", "run")),
+    Step(
+        "Press *Start*. Which digits get a place of their own first, and which lie on top of each other for long?",
+        {"speed": "100 a second"},  # at full speed all is over within seconds
+        ("maps", "run"),
+    ),
     Step(
         "No noise, and β at 0: this is an autoencoder. Press *Start*. What does it draw in the empty places? Then set *Noise* to "
         "on and *KL weight β* to 1. What becomes of them?",
@@ -26,8 +29,8 @@ STEPS = (
         ("maps", "noise"),
     ),
     Step(
-        "β is 0: a code may cost what it likes. Press *Start*. How far out do the codes go, and what do numbers drawn from the prior "
-        "become (bottom row)?",
+        "β is 0: a code may cost what it likes. Press *Start*. How far out do the codes go, and what do digits drawn from the prior "
+        "look like (bottom row)?",
         {"beta": "0"},
         ("map", "beta"),
     ),
@@ -37,12 +40,14 @@ STEPS = (
         ("maps", "beta"),
     ),
     Step(
-        "Eight units. Press *Start*, wait a few seconds, then raise *KL weight β* slowly. Which unit dies first? Is it the one with the lowest rate?",
-        {"latent": "8"},
+        "Eight units, and β at 0.5. Press *Start*. By step 1,000 all eight are active. Then raise *KL weight β* slowly. Which unit goes "
+        "first? Was its rate the lowest just before?",
+        {"latent": "8", "beta": "0.5"},
         ("units", "beta"),
     ),
     Step(
-        "A run at β = 1, then one at each of 0.1, 4 and 10: press *Start again* between them. Do the ends of the paths lie on one curve?",
+        "Four runs of 2,000 steps each: with *KL weight β* at 1, then 0.1, 4 and 10. Press *Start again* after each change. Do the ends of the "
+        "paths lie on one curve?",
         {"latent": "4"},
         ("paths", "beta", "again"),
     ),
@@ -52,30 +57,31 @@ STEPS = (
         ("maps", "run"),
     ),
     Step(
-        "A linear VAE of Gaussian pixels: the best that it can do is known, and is made of the principal components. Press *Start*, wait for the "
-        "rates to rest, then raise *KL weight β*. Do all units fade at once?",
+        "A linear VAE of Gaussian pixels: its optimum, made of principal components, stands below −ELBO. Press *Start*. How near does it come "
+        "in 6,000 steps? Then raise *KL weight β*. Do all units fade at once?",
         {"hidden": "0 (linear)", "latent": "8", "likelihood": "Gaussian, σ fixed", "sigma": "0.3"},
-        ("units", "beta"),
+        ("−ELBO, test", "beta"),
     ),
     Step(
-        "KL warm-up: β grows from 0 to 2 within 2,000 steps. Press *Start* and follow the path. Then set the warm-up to 0 (*Settings*) "
-        "and train again. Does the second path end in the same place?",
+        "KL warm-up: β grows from 0 to 2 in 2,000 steps. Press *Start*, and *Pause* near step 4,000. Then set *Warm-up* to 0, among the "
+        "*Settings*, and press *Start again*. Do the two paths meet by then?",
         {"latent": "8", "beta": "2", "warmup": "2000"},
         ("paths", "run"),
     ),
     Step(
         "Free bits: the first half nat of every unit costs nothing. Press *Start*. How many units stop just there?",
-        {"latent": "8", "beta": "4", "free": "0.5"},
+        {"latent": "8", "beta": "4", "free": "0.5 nats"},
         ("units", "run"),
     ),
     Step(
-        "A bug: the KL is averaged over eight units, not summed. Press *Start*. Which β would do the same? Set it, with the *Bug* off, "
-        "and compare the paths.",
+        "A bug: the KL is averaged over eight units, not summed. Press *Start*. Which β would do the same? Set it, with "
+        "*Bug* at none, press *Start again*, and compare the paths.",
         {"latent": "8", "bug": "KL averaged over units"},
         ("paths", "bug"),
     ),
     Step(
-        "A bug: the reconstruction is averaged over 196 pixels. Press *Start*. What is the rate, and what is each picture of? Which β is this?",
+        "A bug: the reconstruction is averaged over 196 pixels. Press *Start*. What is the rate, and what is each picture of? Which β, far "
+        "beyond the slider's end, would do the same?",
         {"bug": "reconstruction averaged over pixels"},
         ("maps", "bug"),
     ),
@@ -105,7 +111,7 @@ def panel(settings: Mapping[str, Any], bugs: Mapping[str, Any]) -> list[Control]
         Press("run", "Start", on="Pause", kept=False),
         Press("advance", "Step", kept=False),
         Press("again", "Start again", kept=False),
-        numbers("latent", "Latent", UNITS, folded=True),
+        numbers("latent", "Units", UNITS, folded=True),
         Choice("hidden", "Hidden", hidden, HIDDEN.index(settings["hidden"]), folded=True),
         Choice(
             "activation", "Activation", ("tanh", "ReLU", "none"), ACTIVATIONS.index(settings["activation"]), folded=True
@@ -120,7 +126,7 @@ def panel(settings: Mapping[str, Any], bugs: Mapping[str, Any]) -> list[Control]
         numbers("sigma", "Fixed σ", SIGMAS, folded=True),
         numbers("batch", "Batch", BATCHES, folded=True),
         numbers("warmup", "Warm-up", WARM_UPS, folded=True),
-        numbers("free", "Free nats", FREE, folded=True),
+        numbers("free", "Free bits", FREE, " nats", folded=True),
         Choice("speed", "Speed", ("fastest", "100 a second", "20 a second", "4 a second"), folded=True),
         Slider("seed", "Seed", 0, 20, 1, settings["seed"], folded=True),
     ]
@@ -141,9 +147,11 @@ def draw_still(test: Tensor) -> tuple[Image, str]:
     )
 
 
-def caption(train: Tensor, test: Tensor) -> str:
+def caption(train: int, all_train: int, test: int, all_test: int) -> str:
+    """The lines below the lab, from how many images it trains and tests on, of how many."""
     return (
-        f"{len(train):,} digits to train on, {len(test)} to test, of {SIDE} × {SIDE} pixels. A cloud is the posterior of a test digit, out to one standard deviation; "
-        "the rings are 1, 2 and 3 standard deviations of the prior. Beside it stands what is decoded at the same places, all other "
-        "units at 0; with more than two, the plane is that of the two with the highest rates. Nats are per image, on test digits; dashed: training digits. Grey paths are earlier runs."
+        f"It trains on {train:,} of the {all_train:,} training images and is tested on {test:,} of the {all_test:,} test images, each made {SIDE} × {SIDE} pixels small. "
+        "A cloud is the posterior of a test digit, out to one standard deviation; the rings are 1, 2 and 3 standard deviations of the prior. "
+        "Beside it stands what is decoded at the same places, all other units at 0. "
+        "Nats are per image, on test digits; dashed: training digits. They are measured with noise, also where the run has none. Grey paths are earlier runs."
     )

@@ -13,9 +13,14 @@
 //     pads                     what can be drawn on: [{box, ink(x, y, begins)}]
 //     regions                  {name: box}, the parts of the picture that a step of the lab may point out
 //     notes                    lines below the picture: [{name, words, mark, code}]
+//     near                     such lines that stand beside the controls, after the sentence of the step in hand; instead of it where one is
+//                              called "Stopped"
+//     ahead                    true where the numbers stand above the picture
+//     idle                     names of the controls that change nothing as the others stand
 //     data                     {name: number}, what the root carries as data-name, for whoever would test it
 //     waiting                  true while what was asked for is still being computed: `data-waiting` says so
-//   begin()                    a step, an address or *Reset* takes all values back to where they began
+//   begin(whole)               a step, an address or *Reset* (then `whole`) takes all values back to where they began
+//   near(values)               the notes that are to stand beside the controls, at these values
 //   close()                    the end
 // A lab that moves by itself is given as a third argument what it may ask for (`Host` in types.d.ts): where a reader wants no
 // motion it is painted twice a second, and it is heard every two seconds at most.
@@ -94,6 +99,7 @@ function start(create, root, model, alone) {
   const canvas = element("canvas");
   const tiles = element("div", "vae-lab-tiles");
   const notes = element("div", "vae-lab-notes");
+  const near = element("div", "vae-lab-lines vae-lab-near");
   const status = element("p", "vae-lab-status");
   const strip = element("div", "vae-lab-strip");
   canvas.setAttribute("role", "img");
@@ -196,13 +202,21 @@ function start(create, root, model, alone) {
     canvas.dataset.knobs = [...handles].sort((a, b) => Number(!!a.quiet) - Number(!!b.quiet)).map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" "); // for whoever would test it
     if (pads.length) canvas.dataset.pads = pads.map(({ box }) => [box.x, box.y, box.width].map(Math.round).join()).join(" ");
     fillTiles(tiles, shown.tiles ?? []);
+    if (shown.ahead && tiles.nextSibling !== canvas) stage.prepend(tiles);
     fillNotes(notes, shown.notes ?? []);
+    fillNotes(near, shown.near ?? []);
+    near.toggleAttribute("data-stopped", Boolean(shown.near?.some(({ name }) => name === "Stopped")));
+    for (const control of /** @type {NodeListOf<HTMLInputElement>} */ (strip.querySelectorAll("[data-control] :is(select, input)"))) {
+      control.disabled = shown.idle?.includes(/** @type {HTMLElement} */ (control.parentElement).dataset.control ?? "") ?? false;
+    }
     for (const [name, value] of Object.entries(shown.data ?? {})) root.dataset[name] = String(value);
     if (watched.length || !pointed) pointOut(stage, canvas, pen, strip, watched, shown.regions ?? {}, !pointed);
     pointed = true;
     if (linked) {
-      canvas.style.scrollMarginBottom = `${strip.offsetHeight + 4}px`;
-      canvas.scrollIntoView({ block: "end", behavior: "instant" });
+      const kept = parseFloat(getComputedStyle(root).scrollMarginTop) || 0, whole = stage.offsetHeight + strip.offsetHeight + kept <= innerHeight;
+      Object.assign(canvas.style, { scrollMarginBottom: `${strip.offsetHeight + 4}px` });
+      if (whole || !shown.ahead) canvas.scrollIntoView({ block: "end", behavior: "instant" });
+      else root.scrollIntoView({ block: "start", behavior: "instant" }); // the numbers and what stands first
       linked = false;
     }
     if (root.dataset.ready === "true" && (now !== was || summary !== canvas.getAttribute("aria-label"))) rest(summary, values, now !== was);
@@ -222,6 +236,8 @@ function start(create, root, model, alone) {
     const tools = buildTools({
       steps: spec.steps ?? [],
       home,
+      near,
+      lines: (values) => linesOf(lab.near?.(values) ?? []),
       take: begin,
       folded: alone && controls.some(isFolded) ? buildControls(controls.filter(isFolded), model) : null,
       watch(names) {
@@ -302,8 +318,8 @@ function start(create, root, model, alone) {
     patch = { ...patch, .../** @type {Values} */ (values) };
     schedule();
   };
-  const begin = (/** @type {Values} */ values) => {
-    lab.begin?.();
+  const begin = (/** @type {Values} */ values, whole = false) => {
+    lab.begin?.(whole);
     take(values);
   };
 
@@ -359,12 +375,17 @@ function fillNotes(list, lines) {
   const now = JSON.stringify(lines);
   if (list.dataset.now === now) return;
   list.dataset.now = now;
-  list.replaceChildren(...lines.map(({ name, words, mark = "", code }) => {
+  list.replaceChildren(...linesOf(lines));
+}
+
+/** @param {Note[]} lines */
+function linesOf(lines) {
+  return lines.map(({ name, words, mark = "", code }) => {
     const line = element("p");
     line.dataset.mark = mark;
     line.append(element("span", "vae-lab-note-name", name), element(code ? "code" : "span", "", words));
     return line;
-  }));
+  });
 }
 
 /** What a page keeps out of sight at first. @param {Control} control */

@@ -22,8 +22,7 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
     const [left, right] = edges(x, width, size.width, 6); // beyond the sides: letters begin at the very edge
     const [top, bottom] = edges(y, height, size.height, 0);
     Object.assign(mark.style, {
-      left: `${left * small}px`, top: `${top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
-      scrollMarginTop: `${Math.max(4, HEADER - kept)}px`,
+      left: `${left * small}px`, top: `${canvas.offsetTop + top * small}px`, width: `${(right - left) * small}px`, height: `${(bottom - top) * small}px`,
     });
     return mark;
   });
@@ -34,9 +33,10 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
     control.toggleAttribute("data-watched", names.includes(control.dataset.control ?? ""));
   }
   if (!scroll || !(marks.length || tiles.length)) return;
-  // on a desk all numbers below the picture, if they fit: so the strip does not cut them
+  // on a desk all numbers beside the picture, if they fit: so the strip does not cut them
   const numbers = innerWidth > 560 ? /** @type {HTMLElement[]} */ ([...stage.querySelectorAll(".vae-lab-tiles")]) : tiles;
   for (const part of [...numbers, ...marks.reverse()]) {
+    part.style.scrollMarginTop = `${Math.max(4, HEADER - kept)}px`;
     part.style.scrollMarginBottom = `${strip.offsetHeight + (numbers.includes(part) ? 8 : 4)}px`;
     part.scrollIntoView({ block: "nearest", behavior: "instant" });
   }

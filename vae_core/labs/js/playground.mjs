@@ -3,15 +3,17 @@
 // each other, beside those of the runs before it.
 
 import { createTrainer, floatsOf, toBase64, unpackFour } from "./trainer.mjs";
+import { optimum } from "./optimum.mjs";
 import { HEADING, number, roundUp, scale, SMALL, ticks } from "./draw.mjs";
 import { SIDE, thumbnail } from "./ink.mjs";
 
 /**
  * @typedef {import("./trainer.mjs").Settings} Settings
  * @typedef {import("./session.mjs").State} State
- * @typedef {{engine: string, colours: string[], train: Ref, test: Ref, test_labels: Ref, bugs: Record<string, string[]>}} PlaygroundSpec  a bug's
+ * @typedef {{engine: string, colours: string[], train: Ref, test: Ref, test_labels: Ref, components: import("./optimum.mjs").Components,
+ *   bugs: Record<string, string[]>}} PlaygroundSpec  a bug's
  *   lines: wrong, right
- * @typedef {{name: string, terms: number[][], from: number}} Path  [rate, distortion] of test digits, and from where on it is no longer a fall
+ * @typedef {{trained: Settings, terms: number[][]}} Path  what it was trained with, and [rate, distortion] of test digits
  */
 
 const ACROSS = 13; // decoded images along each side of the grid
@@ -27,14 +29,14 @@ const KNOBS = /** @type {const} */ (["beta", "lr", "sample", "warmup", "free", "
 const SHAPE = /** @type {const} */ (["latent", "hidden", "activation", "likelihood", "sigma", "batch", "seed"]);
 
 /**
- * Where everything stands at this width: on a desk two squares, and beside them three small plots; on a phone the squares, two
- * plots, digits, and the rest.
+ * Where everything stands at this width: on a desk two squares, and beside them three small plots; on a phone the squares, what is
+ * drawn and the units, digits, and two plots.
  * @param {number} width
  */
 export function arrange(width) {
   const narrow = width < 560;
   const gap = narrow ? 10 : 18;
-  const column = narrow ? Math.floor((width - gap) / 2) : Math.min(218, Math.floor((width - 2 * gap) / 3));
+  const column = narrow ? Math.floor((width - gap) / 2) : Math.min(212, Math.floor((width - 2 * gap) / 3));
   const top = 22;
   const plane = { x: 1, y: top, width: column - 2, height: column - 2 };
   const grid = { ...plane, x: column + gap + 1 };
@@ -42,16 +44,17 @@ export function arrange(width) {
   const across = narrow ? width : 2 * column + gap;
   const label = narrow ? 58 : 64;
   const cell = Math.floor((across - label - (narrow ? 0 : 26)) / (narrow ? SHOWN : SHOWN + 3.2));
-  const rows = { x: label, y: narrow ? below + 152 : below + 12, width: SHOWN * cell, height: 3 * cell };
-  const pad = narrow ? { x: 1, y: rows.y + rows.height + 34, width: 104, height: 104 } : { x: across - rows.height - 1, y: rows.y, width: rows.height, height: rows.height };
-  const height = narrow ? pad.y + pad.height + 6 : rows.y + rows.height + 6;
+  const rows = { x: label, y: narrow ? below + 142 : below + 12, width: SHOWN * cell, height: 3 * cell };
+  const pad = narrow ? { x: 1, y: below + 22, width: 104, height: 104 } : { x: across - rows.height - 1, y: rows.y, width: rows.height, height: rows.height };
+  const curves = rows.y + rows.height + 34; // on a phone
+  const height = narrow ? curves + 88 + 20 : rows.y + rows.height + 6;
   const right = 2 * (column + gap), gutter = 30;
   /** @param {number} y @param {number} tall @returns {Box} */
   const panel = (y, tall) => ({ x: right + gutter, y, width: width - right - gutter - 2, height: tall });
   const room = height - 3 * 26 - 2 * 32 - 18;
   const [first, second] = [Math.round(0.36 * room), Math.round(0.4 * room)];
   const plots = narrow
-    ? [{ x: 28, y: below + 26, width: column - 30, height: 88 }, { x: column + gap + 30, y: below + 26, width: column - 32, height: 88 },
+    ? [{ x: 28, y: curves, width: column - 30, height: 88 }, { x: column + gap + 30, y: curves, width: column - 32, height: 88 },
       { x: 150, y: pad.y, width: width - 152, height: pad.height - 16 }]
     : [panel(26, first), panel(26 + first + 58, second), panel(26 + first + second + 116, room - first - second)];
   return { narrow, plane, grid, cell, rows, pad, plots, height };
@@ -68,15 +71,17 @@ export function settingsOf(values, controls) {
   };
 }
 
-/** What tells this run from one with nothing set, in a word or two. @param {Settings} settings @param {Settings} home */
-export function nameOf(settings, home) {
-  /** @type {[keyof Settings, string][]} */
+/** What tells these runs from each other, for each in a few words: "β 4". @param {Settings[]} runs  what they were trained with */
+export function namesOf(runs) {
+  /** @type {((settings: Settings) => string)[]} */
   const words = [
-    ["bug", "a bug"], ["sample", "no noise"], ["beta", `β ${settings.beta}`], ["latent", settings.latent === 1 ? "1 unit" : `${settings.latent} units`],
-    ["hidden", settings.hidden ? `${settings.hidden} hidden` : "linear"], ["activation", settings.activation], ["likelihood", "Gaussian"], ["free", "free bits"],
-    ["warmup", "warm-up"], ["lr", `rate ${settings.lr}`], ["batch", `batch ${settings.batch}`], ["seed", `seed ${settings.seed}`], ["sigma", `σ ${settings.sigma}`],
+    ({ bug }) => (bug ? "a bug" : "no bug"), ({ beta }) => `β ${beta}`, ({ sample }) => (sample ? "noise" : "no noise"),
+    ({ latent }) => `${latent} unit${latent === 1 ? "" : "s"}`, ({ hidden }) => (hidden ? `${hidden} hidden` : "linear"), ({ activation, hidden }) => (hidden ? activation : "linear"),
+    ({ likelihood, sigma }) => ({ bernoulli: "Bernoulli", gaussian: `σ ${sigma}`, learned: "σ learned" })[likelihood], ({ warmup }) => (warmup ? `warm-up ${warmup}` : "no warm-up"),
+    ({ free }) => `${free} nats free`, ({ lr }) => `rate ${lr}`, ({ batch }) => `batch ${batch}`, ({ seed }) => `seed ${seed}`,
   ];
-  return words.find(([name]) => settings[name] !== home[name])?.[1] ?? `β ${settings.beta}`;
+  const telling = words.filter((word) => new Set(runs.map(word)).size > 1);
+  return runs.map((run) => [...new Set(telling.map((word) => word(run)))].slice(0, 2).join(", ") || "the same");
 }
 
 /** The settings that are folded away and not as they were at first, in words. @param {Settings} settings @param {Settings} home @param {number} speed  steps a second, at most */
@@ -115,6 +120,20 @@ export function begun(curve) {
   return Math.max(0, Math.min(curve.length - 2, curve.findIndex(([step]) => step >= 0.05 * last)));
 }
 
+/** Whether a run has left its first fall behind. @param {number[][]} curve */
+export function fallen(curve) {
+  const sums = curve.map(([, , , rate, distortion]) => rate + distortion), least = Math.min(...sums);
+  return curve.length > 8 && sums[begun(curve)] - least <= 0.15 * (sums[0] - least);
+}
+
+/** Heights moved so far apart, between two ends, each near where it was. @param {number[]} heights @param {number} least @param {number} top @param {number} bottom */
+export function spaced(heights, least, top, bottom) {
+  const order = [...heights.keys()].sort((a, b) => heights[a] - heights[b]), moved = [...heights];
+  order.forEach((at, k) => (moved[at] = Math.max(moved[at], k ? moved[order[k - 1]] + least : top)));
+  order.reverse().forEach((at, k) => (moved[at] = Math.min(moved[at], k ? moved[order[k - 1]] - least : bottom)));
+  return moved;
+}
+
 /** Every second of them where there are too many, the last always. @template T @param {T[]} points */
 export function thinned(points) {
   return points.length <= MOST ? points : points.filter((_, i) => (points.length - 1 - i) % 2 === 0);
@@ -139,6 +158,7 @@ export function create(spec, read, host = NOBODY) {
   let reach = REACHES[0];
   let stamp = 0; // of what is seen
   let running = false;
+  let away = false; // out of sight: it waits, and goes on in sight
   /** @type {Record<string, number> | null} */
   let presses = null;
   let speed = Infinity;
@@ -146,6 +166,11 @@ export function create(spec, read, host = NOBODY) {
   let curve = [];
   /** @type {Path[]} */
   let past = [];
+  let trained = home; // what the run so far was trained with: what is chosen after it does not change that
+  /** @type {number[][]} */
+  let numbered = []; // where the classes' numbers stand
+  /** @type {Record<string, number[]>} */
+  let spans = {}; // of axes, which do not shrink while a run goes on
   /** @type {number[]} */
   let turns = []; // steps at which β was moved
   /** @type {number[][][]} */
@@ -160,6 +185,7 @@ export function create(spec, read, host = NOBODY) {
     if (owed && next.step === 0 && next.new.length) owed--;
     if (owed) return; // of a run before
     state = next;
+    if (next.new.length) trained = { ...settings, bug: settings.bug || (next.step ? trained.bug : "") };
     for (const point of next.new) curve.push([point.step, point.trainRate, point.trainDistortion, point.testRate, point.testDistortion]);
     curve = thinned(curve);
     const far = reachFor(next.mean, reach);
@@ -198,13 +224,15 @@ export function create(spec, read, host = NOBODY) {
 
   /** The run so far joins those before it, unless it diverged: no other would be seen beside it. */
   function shelve() {
-    if (curve.length > 2 && !state?.failed) past = [...past, { name: nameOf(settings, home), terms: curve.map(([, , , rate, distortion]) => [rate, distortion]), from: begun(curve) }].slice(-KEPT);
+    if (curve.length > 2 && !state?.failed) past = [...past, { trained, terms: curve.map(([, , , rate, distortion]) => [rate, distortion]) }].slice(-KEPT);
     curve = [];
     turns = [];
+    spans = {};
   }
   /** @param {Settings} next */
   function restart(next) {
     shelve();
+    if ((next.likelihood === "bernoulli") !== (settings.likelihood === "bernoulli")) past = []; // other nats
     settings = next;
     owed++;
     reach = REACHES[0];
@@ -219,7 +247,12 @@ export function create(spec, read, host = NOBODY) {
     const before = presses ?? values; // an address or a first frame presses nothing
     presses = values;
     const again = values.again > before.again;
-    if (again || anew || SHAPE.some((name) => next[name] !== settings[name])) restart(next);
+    const on = values.run % 2 === 1, wanted = on && !away, begins = on && values.run > before.run, steps = values.advance - before.advance;
+    const pace = [Infinity, 100, 20, 4][values.speed];
+    const failed = Boolean(state?.failed) && !owed;
+    const stopped = failed && (begins || steps > 0); // to go on from there leads nowhere
+    if (again && !on) host.take({ run: values.run + 1 });
+    if (again || anew || stopped || SHAPE.some((name) => next[name] !== settings[name])) restart(next);
     anew = false;
     const network = /** @type {(Partial<Settings> & {weights: string}) | null} */ (/** @type {unknown} */ (values.network));
     if (network && network.weights !== sent) { // from Python: `lab.load(model)`
@@ -235,24 +268,32 @@ export function create(spec, read, host = NOBODY) {
       trainer.set(changes);
       settings = next;
     }
-    const wanted = values.run % 2 === 1, pace = [Infinity, 100, 20, 4][values.speed];
-    if (values.advance > before.advance) {
-      if (wanted) host.take({ run: values.run + 1 });
-      trainer.step(values.advance - before.advance);
+    if (steps > 0) {
+      if (on) host.take({ run: values.run + 1 });
+      trainer.step(steps);
     } else if (wanted !== running || (wanted && pace !== speed)) {
-      if (wanted && state?.failed && !owed) host.take({ run: values.run + 1 });
-      else if (wanted) trainer.start(pace);
+      if (wanted) trainer.start(pace);
       else trainer.pause();
-      running = wanted && !(state?.failed && !owed);
+      running = wanted;
     }
     speed = pace;
-    if (running && state?.failed && !owed) host.take({ run: values.run + 1 });
+    if (failed && on && !begins && !again) host.take({ run: values.run + 1 });
   }
 
-  // out of sight it pauses, and does not go on by itself
-  const rest = () => running && presses && host.take({ run: presses.run + 1 });
-  const hidden = () => document.hidden && rest();
-  const seen = host.root && new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || rest());
+  // at once, for a hidden page is not painted
+  let inSight = true;
+  function hidden() {
+    away = document.hidden || !inSight;
+    if (away && running) {
+      trainer.pause();
+      running = false;
+    }
+    host.redraw();
+  }
+  const seen = host.root && new IntersectionObserver((changes) => {
+    inSight = changes[changes.length - 1].isIntersecting;
+    hidden();
+  });
   if (host.root) seen?.observe(host.root);
   if (host.root) document.addEventListener("visibilitychange", hidden);
 
@@ -263,8 +304,7 @@ export function create(spec, read, host = NOBODY) {
     const single = settings.latent === 1;
     pen.clip(box, () => {
       if (single) for (const sd of [-2, -1, 0, 1, 2]) pen.line([[toX(sd), box.y], [toX(sd), box.y + box.height]], { colour: "line", dash: sd ? [3, 4] : [] });
-      else for (const sd of [1, 2, 3]) if (sd * one > 5) pen.disc(middle.x, middle.y, sd * one, { stroke: sd === 1 ? "muted" : "line", line: 1, dash: sd === 1 ? [] : [3, 4] });
-      if (!state) return;
+      if (!state) return single || rings(pen, middle, one);
       const { mean, std } = state;
       const lane = box.height / 10;
       /** @param {number} i @returns {number[]} */
@@ -275,16 +315,24 @@ export function create(spec, read, host = NOBODY) {
       };
       ofClass.forEach((members, label) => pen.ellipses(members.map(ellipse), { fill: colours[label], alpha: single ? 0.2 : 0.28 }));
       ofClass.forEach((members, label) => pen.ellipses(members.map((i) => [...ellipse(i).slice(0, 2), 1.3, 1.3]), { fill: colours[label] }));
+      if (!single) rings(pen, middle, one);
       const there = [...ofClass.keys()].filter((label) => ofClass[label].length);
       const middles = there.map((label) => (single ? [box.x + 9, box.y + (label + 0.5) * lane] : [0, 1].map((axis) => {
         const members = ofClass[label], middle = members.reduce((sum, i) => sum + mean[2 * i + axis], 0) / members.length;
         return axis ? toY(middle) : toX(middle);
       })));
       const spread = [0, 1].map((axis) => Math.max(...middles.map((at) => at[axis])) - Math.min(...middles.map((at) => at[axis])));
-      if (Math.max(...spread) > 12) apart(middles, 15).forEach(([x, y], k) => {
+      numbered = Math.max(...spread) > 12 ? apart(middles, 15) : [];
+      numbered.forEach(([x, y], k) => {
         pen.text(String(there[k]), x, y, { size: single ? 12 : 14, weight: 700, align: "center", base: "middle", halo: true });
       });
     });
+  }
+
+  /** The prior's, above the clouds; where all are too small to be told apart, one that says so. @param {Pen} pen @param {{x: number, y: number}} middle @param {number} one  standard deviation */
+  function rings(pen, { x, y }, one) {
+    if (one > 5) for (const sd of [1, 2, 3]) pen.disc(x, y, sd * one, { stroke: sd === 1 ? "ink" : "muted", line: 1, dash: sd === 1 ? [] : [3, 4] });
+    else pen.disc(x, y, Math.max(4, 3 * one), { stroke: "ink", line: 1.5 });
   }
 
   /** Where the drawn digit lies. @param {Pen} pen @param {Box} box */
@@ -299,7 +347,11 @@ export function create(spec, read, host = NOBODY) {
       pen.ellipses([[px, py, across, settings.latent === 1 ? height : up]], { fill: "ink", alpha: 0.2, stroke: "ink", line: 2 });
       pen.disc(px, py, 4, { fill: "ink", stroke: "paper", line: 2 });
     });
-    pen.text("yours", Math.min(x + width - 22, Math.max(x + 22, px)), Math.max(y + 14, Math.min(y + height - 6, py - up - 6)), { size: 12, weight: 700, align: "center", halo: true });
+    const clear = (/** @type {number[]} */ [u, v]) => Math.min(...numbered.map(([left, top]) => Math.max(Math.abs(left - u) / 2, Math.abs(top - v))));
+    const [u, v] = [[px, py - up - 10], [px, py + up + 10], [px + across + 24, py], [px - across - 24, py]]
+      .map(([u, v]) => [Math.min(x + width - 22, Math.max(x + 22, u)), Math.max(y + 10, Math.min(y + height - 10, v))])
+      .sort((a, b) => Number(clear(b) > 13) - Number(clear(a) > 13))[0]; // off the classes' numbers, if it can be
+    pen.text("yours", u, v, { size: 12, weight: 700, align: "center", base: "middle", halo: true });
   }
 
   /** @param {Pen} pen @param {Box} box */
@@ -355,13 +407,19 @@ export function create(spec, read, host = NOBODY) {
     });
   }
 
+  /** An axis that does not shrink within a run, from when it `holds`. @param {string} name @param {number[]} ends @param {boolean} holds @returns {number[]} */
+  function grown(name, [low, high], holds = true) {
+    const [least, most] = (holds && spans[name]) || [low, high];
+    return (spans[name] = [Math.min(low, least), Math.max(high, most)]);
+  }
+
   /** This run and those before it in the plane of rate and distortion. @param {Pen} pen @param {Box} box */
   function paintPaths(pen, box) {
     const now = curve.map(([, , , rate, distortion]) => [rate, distortion]);
-    const settled = [...past.map(({ terms, from }) => terms.slice(from)), now.slice(begun(curve))].flat();
-    const last = [...past.map(({ terms }) => terms), now].flatMap((terms) => terms.slice(-1));
-    const across = ends(settled.map(([rate]) => rate), true, 1, last.map(([rate]) => 1.04 * rate));
-    const up = ends(settled.map(([, distortion]) => distortion), false, 2, last.map(([, distortion]) => distortion));
+    const last = [...past.map(({ terms }) => terms), now].flatMap((terms) => terms.slice(-1)); // of a run before only its end must be seen
+    const settled = [...now.slice(begun(curve)), ...last];
+    const across = grown("across", ends(settled.map(([rate]) => rate), true, 1, last.map(([rate]) => 1.04 * rate)), fallen(curve));
+    const up = grown("up", ends(settled.map(([, distortion]) => distortion), false, 2, last.map(([, distortion]) => distortion)), fallen(curve));
     const [toX, toY] = [scale(across, [box.x, box.x + box.width]), scale(up, [box.y + box.height, box.y])];
     pen.axes(box, { x: { to: toX, ticks: ticks(across[0], across[1], 3), words: plain, align: (tick) => (tick > across[1] - 1e-9 ? "right" : "center") }, y: { to: toY, ticks: ticks(up[0], up[1], 3), words: plain } });
     pen.clip(box, () => {
@@ -375,12 +433,17 @@ export function create(spec, read, host = NOBODY) {
     /** @param {number[][]} terms */
     const trace = (terms) => terms.map(([rate, distortion]) => [toX(rate), toY(distortion)]);
     pen.clip({ x: box.x - 4, y: box.y - 4, width: box.width + 8, height: box.height + 8 }, () => {
-      past.forEach(({ terms, name }) => {
+      const names = namesOf([...past.map(({ trained }) => trained), trained]);
+      const labelled = past.map(({ terms }, k) => {
         const points = trace(terms), [x, y] = points[points.length - 1];
         pen.line(points, { colour: "muted", width: 1 });
         pen.disc(x, y, 3, { fill: "paper", stroke: "muted", line: 1.5 });
-        const right = x > box.x + 0.6 * box.width;
-        pen.text(name, x + (right ? -7 : 7), y, { ...SMALL, size: 11, halo: true, base: "middle", align: right ? "right" : "left" });
+        return { x, y, name: names[k] };
+      });
+      const heights = spaced(labelled.map(({ y }) => y), 13, box.y + 6, box.y + box.height - 7);
+      labelled.forEach(({ x, name }, k) => {
+        const right = x > box.x + 0.5 * box.width;
+        pen.text(name, x + (right ? -9 : 9), heights[k], { ...SMALL, size: 11, halo: true, base: "middle", align: right ? "right" : "left" });
       });
       if (now.length < 1) return;
       const points = trace(now), [x, y] = points[points.length - 1];
@@ -393,7 +456,8 @@ export function create(spec, read, host = NOBODY) {
   /** @param {Pen} pen @param {Box} box */
   function paintUnits(pen, box) {
     const kl = state ? [...state.kl] : [];
-    const most = roundUp(Math.max(1, ...kl.filter((nats) => nats < 1e9)));
+    const { free } = settings;
+    const [, most] = grown("units", [0, roundUp(Math.max(1, free, ...kl.filter((nats) => nats < 1e9)))]);
     const toY = scale([0, most], [box.y + box.height, box.y]);
     const pitch = box.width / Math.max(kl.length, 2), wide = Math.min(26, 0.72 * pitch);
     pen.axes(box, { y: { to: toY, ticks: [0, most], words: plain, rule: () => ({ colour: "line" }) } });
@@ -401,8 +465,11 @@ export function create(spec, read, host = NOBODY) {
       const x = box.x + (unit + 0.5) * pitch, active = nats >= ACTIVE;
       if (active) pen.box(x - wide / 2, toY(nats), wide, box.y + box.height - toY(nats), { fill: "rate" });
       else pen.box(x - wide / 2, box.y + box.height - 3, wide, 3, { stroke: "muted" });
+      const top = Math.min(toY(nats), box.y + box.height - 3), inside = top < box.y + 14;
+      if (pitch >= 26 && nats < 1e4) pen.text(number(nats, nats < 1 ? 2 : 1), x, inside ? top + 12 : top - 4, { size: 11, align: "center", colour: inside ? "paper" : "muted", halo: !inside });
       if (kl.length <= 8 || unit % 3 === 0) pen.text(String(unit + 1), x, box.y + box.height + 14, { size: 11, align: "center", weight: active ? 700 : 400, colour: active ? "ink" : "muted" });
     });
+    if (free) pen.line([[box.x, toY(free)], [box.x + box.width, toY(free)]], { colour: "ink", width: 1.5, dash: [4, 3] });
     return kl.filter((nats) => nats >= ACTIVE).length;
   }
 
@@ -419,7 +486,9 @@ export function create(spec, read, host = NOBODY) {
       if (points.length > 1) pen.line(points, { colour: "ink", width: width / 14 });
       for (const [u, v] of points) pen.disc(u, v, width / 28, { fill: "ink" });
     }
-    if (strokes.length) pen.text("×", x + width - 10, y + 12, { size: 18, weight: 700, colour: "muted", align: "center", base: "middle" });
+    if (!strokes.length) return;
+    pen.box(x + width - 21, y + 1, 20, 22, { fill: "paper", radius: 6 }); // no stroke runs into it
+    pen.text("×", x + width - 10, y + 12, { size: 18, weight: 700, colour: "muted", align: "center", base: "middle" });
   }
 
   /** @param {Box} box @returns {Pad} */
@@ -443,8 +512,14 @@ export function create(spec, read, host = NOBODY) {
 
   return {
     height: (width) => arrange(width).height,
-    begin() {
+    near: (values) => linesOf(bugs[settingsOf(values, controls).bug]),
+    begin(whole) {
       anew = curve.length > 1 || running; // with the settings that come now
+      past = [];
+      if (anew) curve = []; // a run of another question is no comparison
+      if (!whole) return;
+      strokes = [];
+      cloud = null;
     },
     close() {
       trainer.close();
@@ -482,7 +557,7 @@ export function create(spec, read, host = NOBODY) {
       pen.words([["distortion", { ...small, colour: "distortion" }], [narrow ? " by " : " against ", small], ["rate", { ...small, colour: "rate" }]], heading(paths), paths.y - 12);
       keep(pen, "paths", `${stamp} ${past.length} ${turns.length}`, { x: heading(paths) - 2, y: paths.y - 8, width: paths.width + 38, height: paths.height + 30 }, () => paintPaths(pen, paths));
       const active = paintUnits(pen, units);
-      pen.words([["rate", { ...small, colour: "rate" }], [` by unit: ${active} active`, small]], heading(units), units.y - 12);
+      pen.words([["rate", { ...small, colour: "rate" }], [`${narrow ? "" : " by unit"}: ${settings.free ? `${active} active; dashed: free` : `${active} active (≥ ${ACTIVE})`}`, narrow && settings.free ? { ...small, size: 11 } : small]], heading(units), units.y - 12);
 
       return { ...said(active), pads: [padOf(pad)], waiting: owed > 0, regions: regionsOf(place) };
     },
@@ -503,33 +578,41 @@ export function create(spec, read, host = NOBODY) {
     };
   }
 
+  /** @param {string[] | undefined} bug  its lines @returns {Note[]} */
+  function linesOf(bug) {
+    return bug ? [{ name: "wrong", words: bug[0], mark: "gap", code: true }, { name: "right", words: bug[1], mark: "distortion", code: true }] : [];
+  }
+
   /** The state in numbers and words. @param {number} active */
   function said(active) {
-    const { latent, hidden, activation, beta } = settings;
+    const { latent, hidden, activation, beta, likelihood } = settings;
     const network = `196–${hidden ? `${hidden}–` : ""}${latent}–${hidden ? `${hidden}–` : ""}196${hidden ? ` ${activation === "none" ? "linear" : activation}` : ""}`;
     const bug = bugs[settings.bug];
     const labelOf = (/** @type {string} */ wanted) => /** @type {Choice} */ (controls.find(({ name }) => name === wanted))?.label.toLowerCase() ?? wanted;
+    const near = linesOf(bug), units = `${active} of ${latent} unit${latent === 1 ? "" : "s"} active`;
     /** @type {Note[]} */
-    const notes = bug ? [{ name: "wrong", words: bug[0], mark: "gap", code: true }, { name: "right", words: bug[1], mark: "distortion", code: true }] : [];
+    const notes = [];
     const apartFrom = wordsOf(settings, home, speed);
     if (host.live && settings.lr !== home.lr) apartFrom.push(`learning rate ${settings.lr}`); // in Jupyter its slider stands apart
-    if (!state) return { summary: "A variational autoencoder, about to be set up.", notes };
-    const { step, test: { rate, distortion }, train, failed, reported } = state;
+    if (!state) return { summary: "A variational autoencoder, about to be set up.", ahead: true, notes, near };
+    const { step, test: { rate, distortion }, train, failed, reported, sigma } = state;
     const loss = rate + distortion;
     if (apartFrom.length) notes.push({ name: "also set", words: apartFrom.join(", ") });
-    if (failed) notes.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${failed.lower === "bug" ? "Set Bug to none" : `Lower the ${labelOf(failed.lower)}`}, then press Start again.`, mark: "gap" });
-    const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${number(reported.rate + reported.distortion)}` : "";
+    if (failed) near.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${failed.lower === "bug" ? "Set Bug to none" : `Lower the ${labelOf(failed.lower)}`}: Start then begins from new weights.`, mark: "gap" });
+    const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${safe(reported.rate + reported.distortion)}` : "";
+    const best = optimum(settings, spec.components);
     const tiles = [
       { name: "Step", value: String(step), note: network },
-      { name: "−ELBO, test", value: safe(loss), note: prints || `training ${safe(train.rate + train.distortion)}` },
-      { name: "Distortion", value: safe(distortion), note: "nats an image", mark: "distortion" },
-      { name: "Rate", value: safe(rate), note: `${active} of ${latent} unit${latent === 1 ? "" : "s"} active`, mark: "rate" },
+      { name: "−ELBO, test", value: safe(loss), note: prints || (best ? `optimum ${safe(best.rate + best.distortion)}` : settings.sample ? `training ${safe(train.rate + train.distortion)}` : "measured with noise") },
+      { name: "Distortion", value: safe(distortion), note: `nats an image${likelihood === "learned" ? `, σ ${number(sigma, 2)}` : ""}`, mark: "distortion" },
+      { name: "Rate", value: safe(rate), note: units, mark: "rate" },
     ];
     const summary = `Step ${step}, ${failed ? "stopped" : running || state.running ? "training" : "at rest"}. Rate ${safe(rate)}, distortion ${safe(distortion)}, minus ELBO on test digits ${safe(loss)} nats; ` +
-      `${active} of ${latent} units active, β = ${beta}, learning rate ${settings.lr}${settings.sample ? "" : ", without noise"}${bug ? `, with a bug: ${settings.bug}` : ""}.` +
+      `${units}, β = ${beta}, learning rate ${settings.lr}${settings.sample ? "" : ", without noise"}${bug ? `, with a bug: ${settings.bug}` : ""}.` +
       (cloud && strokes.length ? ` Your digit lies at ${(latent === 1 ? [0] : state.units).map((unit) => safe(/** @type {typeof cloud & {}} */ (cloud).mean[unit])).join(", ")}.` : "") +
       (past.length ? ` The run before ended at a rate of ${safe(past[past.length - 1].terms.slice(-1)[0][0])} and a distortion of ${safe(past[past.length - 1].terms.slice(-1)[0][1])}.` : "");
-    return { summary, tiles, notes, data: { step, rate, distortion, testElbo: -loss } };
+    const idle = [likelihood === "bernoulli" ? "sigma" : "", hidden ? "" : "activation"].filter(Boolean);
+    return { summary, tiles, ahead: true, notes, near, idle, data: { step, rate, distortion, testElbo: -loss } };
   }
 }
 
@@ -551,4 +634,4 @@ const shade = (/** @type {number} */ v) => v / 255;
 /** A tick's number, short. @param {number} tick @returns {string} */
 const plain = (tick) => (Math.abs(tick) >= 1000 ? `${plain(tick / 1000)}k` : String(Number(tick.toPrecision(6))).replace("-", "−"));
 /** Also of what is no number. @param {number} value */
-const safe = (value) => (Number.isFinite(value) ? (Math.abs(value) >= 1e5 ? value.toExponential(1) : number(value, Math.abs(value) < 1 ? 2 : 1)) : "—");
+const safe = (value) => (Number.isFinite(value) ? (Math.abs(value) >= 1e5 ? value.toExponential(1) : number(value, Math.abs(value) < 1 ? 2 : Math.abs(value) < 1000 ? 1 : 0)) : "—");

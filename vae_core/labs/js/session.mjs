@@ -8,6 +8,7 @@ const ACROSS = 13; // its cells
 const SHOWN = 10; // images drawn again, and as many invented
 const MEASURED = 512; // images that training and test are measured on
 const APART = 50; // milliseconds between two states, at least
+const CLEARLY = 1.2; // times the rate of a unit on the plane, for another to take its place
 const SHARE = 6; // at most one part in so many of the time goes into looking
 
 /**
@@ -23,7 +24,7 @@ const SHARE = 6; // at most one part in so many of the time goes into looking
  * @property {Terms} test
  * @property {Terms} reported  what the code prints of the test images, its bug included
  * @property {Float32Array} kl  of each unit, on the test images
- * @property {number[]} units  those that the plane shows: two, or the only one
+ * @property {number[]} units  those that the plane shows: two in number order, or the only one
  * @property {Float32Array} mean  of each test image, on these two (0 for a unit that is not there)
  * @property {Float32Array} std
  * @property {Uint8Array} grid  13 × 13 pictures, from the top left; a row of 13 where there is one unit
@@ -86,6 +87,8 @@ export class Session {
     this.codes = new Float64Array((test.length / this.run.model.pixels) * 2 * latent);
     /** @type {Point[]} */
     this.points = [];
+    /** @type {number[]} */
+    this.pair = [0, 1];
     this.show(true);
   }
 
@@ -163,7 +166,8 @@ export class Session {
       points.push({ step, trainRate: train.rate, trainDistortion: train.distortion, testRate: test.rate, testDistortion: test.distortion });
     }
     const fresh = points.splice(0);
-    const units = (this.units ?? [...kl.keys()].sort((a, b) => kl[b] - kl[a] || a - b).slice(0, 2)).filter((unit) => unit < latent);
+    this.pair = pairOf(kl, this.pair ?? [0, 1]);
+    const units = (this.units ?? this.pair).filter((unit) => unit < latent);
     const count = codes.length / (2 * latent);
     const mean = new Float32Array(2 * count), std = new Float32Array(2 * count);
     for (let i = 0; i < count; i++) {
@@ -254,6 +258,16 @@ export class Session {
     weights[weights.length - 1] = model.sigma;
     return weights;
   }
+}
+
+/** The two units to show, in number order: those shown before, until another's rate is clearly higher. @param {ArrayLike<number>} kl @param {number[]} before */
+export function pairOf(kl, before) {
+  let pair = before;
+  for (let unit = 0; unit < kl.length; unit++) {
+    const least = kl[pair[0]] < kl[pair[1]] ? pair[0] : pair[1];
+    if (!pair.includes(unit) && kl[unit] > CLEARLY * kl[least] + 0.01) pair = pair.map((shown) => (shown === least ? unit : shown));
+  }
+  return [...pair].sort((a, b) => a - b);
 }
 
 /** @param {Terms} sum @param {Terms} terms @param {number} share */

@@ -5,31 +5,39 @@ import { element } from "./controls.mjs";
 /**
  * @typedef {{
  *   steps: Step[], home: Values,
- *   take: (values: Values) => void,
+ *   take: (values: Values, whole?: boolean) => void,
  *   watch: (names: string[]) => void,
+ *   near: HTMLElement, lines: (values: Values) => HTMLElement[],
  *   presses: HTMLElement[],
  *   folded: HTMLElement | null,
  *   player: {button: HTMLElement, stop: () => void} | null,
  *   link: (() => string) | null,
- * }} Bench  the values to begin with; what sets values, points out parts of the picture;
+ * }} Bench  the values to begin with; what sets values, points out parts of the picture; what the lab
+ *   says after a step's sentence, and what it will say at these values;
  *   the lab's own buttons; settings that are out of sight at first; what plays; what to send
  */
 
 const MANY = 6; // steps: more have a line of their own
 
 /** @param {Bench} bench */
-export function buildTools({ steps, home, take, watch, presses, folded, player, link }) {
+export function buildTools({ steps, home, take, watch, near, lines, presses, folded, player, link }) {
   const row = element("div", "vae-lab-tools"), tries = element("div", "vae-lab-tries");
   const many = steps.length > MANY;
   const said = element("p", "vae-lab-said");
   said.setAttribute("aria-live", "polite");
   const idle = steps.length ? `Try 1 to ${steps.length}: what to do, and what to watch.` : "";
   said.textContent = idle;
+  said.dataset.idle = "";
+  near.setAttribute("aria-live", "polite");
   // as high as the longest sentence, so that no step moves the controls; on a phone once a step was taken
   const room = element("div", "vae-lab-room");
-  room.append(said, ...steps.map(({ words }) => {
-    const unseen = element("p");
-    unseen.append(...emphasised(words));
+  const seen = element("div");
+  seen.append(said, near);
+  room.append(seen, ...steps.map(({ words, state }) => {
+    const unseen = element("div"), after = element("div", "vae-lab-lines"), sentence = element("p");
+    sentence.append(...emphasised(words));
+    after.append(...lines({ ...home, ...state }));
+    unseen.append(sentence, after);
     unseen.setAttribute("aria-hidden", "true");
     return unseen;
   }));
@@ -39,13 +47,15 @@ export function buildTools({ steps, home, take, watch, presses, folded, player, 
     player?.stop();
     numbers.forEach((button, k) => button.setAttribute("aria-pressed", String(k === i)));
     said.replaceChildren(...emphasised(steps[i]?.words ?? idle));
+    said.toggleAttribute("data-idle", i < 0);
+    settings?.fold(false); // it would cover what the step is about
     if (i >= 0) room.dataset.used = "";
     if (i >= 0) take({ ...home, ...steps[i].state });
     watch(i < 0 ? [] : steps[i].watch);
   }
   function reset() {
     choose(-1);
-    take(home);
+    take(home, true);
   }
   /** @param {HTMLElement} button @param {string} address */
   async function send(button, address) {
@@ -60,6 +70,7 @@ export function buildTools({ steps, home, take, watch, presses, folded, player, 
     }
   }
 
+  const settings = folded && folding(folded);
   const numbers = steps.map(({ words }, i) => {
     const button = tool(["", String(i + 1)], () => choose(i));
     button.setAttribute("aria-label", `${i + 1}: ${words.replaceAll("*", "")}`);
@@ -70,7 +81,7 @@ export function buildTools({ steps, home, take, watch, presses, folded, player, 
   else if (steps.length) row.append(element("span", "vae-lab-name", "Try"), ...numbers);
   const space = element("span", "vae-lab-space");
   row.append(...(many ? [...presses, space] : [space, ...presses]));
-  if (folded) row.append(folding(folded));
+  if (settings) row.append(settings.button);
   if (player) row.append(player.button);
   row.append(tool(["↺", " Reset"], reset));
   if (link) {
@@ -83,16 +94,17 @@ export function buildTools({ steps, home, take, watch, presses, folded, player, 
   return [...(folded ? [folded] : []), room, row]; // the buttons at the foot of the screen, where they stay while the sentence above them grows
 }
 
-/** A button that shows what is out of sight, and hides it again. @param {HTMLElement} panel */
+/** A button that shows what is out of sight and hides it again, and what does the same. @param {HTMLElement} panel */
 function folding(panel) {
-  panel.hidden = true;
-  const button = tool(["⚙", " Settings"], () => {
-    panel.hidden = !panel.hidden;
-    button.setAttribute("aria-expanded", String(!panel.hidden));
-  });
+  const fold = (/** @type {boolean} */ open) => {
+    panel.hidden = !open;
+    button.setAttribute("aria-expanded", String(open));
+  };
+  const button = tool(["⚙", " Settings"], () => fold(Boolean(panel.hidden)));
   button.classList.add("vae-lab-fold");
-  button.setAttribute("aria-expanded", "false");
-  return button;
+  panel.classList.add("vae-lab-folded");
+  fold(false);
+  return { button, fold };
 }
 
 /** What the button for a link says: whether it has been copied. @param {HTMLElement} button @param {boolean} done */

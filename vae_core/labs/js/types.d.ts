@@ -55,13 +55,15 @@ interface Tile { name: string; value: string | number; note?: string; mark?: str
 interface Shown {
   summary: string; tiles?: Tile[]; handles?: Handle[]; spots?: Spot[]; pads?: Pad[]; regions?: Record<string, Box>;
   notes?: Note[]; data?: Record<string, number>; waiting?: boolean;
+  ahead?: boolean; near?: Note[]; idle?: string[];
 }
 /** A line below the picture, of code or of words. */
 interface Note { name: string; words: string; mark?: string; code?: boolean }
 interface Lab {
   height(width: number): number;
   paint(pen: Pen, values: Values, width: number): Shown;
-  begin?(): void;
+  begin?(whole: boolean): void;
+  near?(values: Values): Note[];
   close?(): void;
 }
 /** What a lab that moves by itself may ask of its host: to be painted anew, to set values; where it stands, and whether Python listens. */
