@@ -83,7 +83,8 @@ def moves_one_value(control, lab, values):
     before, then = looks(lab), set_by_controls()
     kind, words = control.evaluate("e => e.tagName"), control.inner_text()
     if kind == "SELECT":
-        control.select_option(index=control.locator("option").count() - 1)
+        last = control.locator("option").count() - 1
+        control.select_option(index=0 if control.evaluate("e => e.selectedIndex") == last else last)
     elif kind == "BUTTON":
         control.click()
     else:
