@@ -79,7 +79,10 @@ def test_a_step_says_what_to_do_and_shows_where_to_look_on_one_screen(lab_class,
                 bottom,
                 foot,
             )
-    assert len(set(heights[size == "phone" :])) == 1, "a longer sentence moves the controls; on a phone the first may"
+    first = size == "phone" or page.locator(".vae-lab-tries").count()
+    assert len(set(heights[bool(first) :])) == 1, (
+        "a longer sentence moves the controls; on a phone, or of many, the first may"
+    )
     begun = values(page)
     page.locator("input[type=range]").first.press("PageUp")
     settle(page)
