@@ -131,7 +131,7 @@ def test_step_5_a_1_gains_nothing_from_more_than_two_dimensions_and_the_second_8
     assert same_axes(one, eight)
     if images.name == "mnist":
         total = {size: sum(terms) for size, terms in costs(one).items()}
-        assert min(total, key=total.get) == 2 and total[10] - total[2] < 3
+        assert min(total, key=total.__getitem__) == 2 and total[10] - total[2] < 3
         assert all(set(by_neighbours(images, pictures)) == {1} for pictures in drawings(one).values())
         total = {size: sum(terms) for size, terms in costs(eight).items()}
         assert all(total[2] > total[size] + 30 for size in DIMENSIONS[1:])
