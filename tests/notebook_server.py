@@ -74,14 +74,14 @@ def until(look, wanted):
 def moves_one_value(control, lab, values):
     """Move a control of a lab as a reader does, once: the canvas follows, and of Python's `values()` one alone.
 
-    What only the canvas sets is no control's: a dict, or nothing yet. A button that starts something is pressed again, to stop it.
+    What only the canvas sets is no control's: a dict, or nothing yet. What a button starts is stopped again.
     """
 
     def set_by_controls():
         return {name: value for name, value in values().items() if value is not None and not isinstance(value, dict)}
 
     before, then = looks(lab), set_by_controls()
-    kind, words = control.evaluate("e => e.tagName"), control.inner_text()
+    kind = control.evaluate("e => e.tagName")
     if kind == "SELECT":
         last = control.locator("option").count() - 1
         control.select_option(index=0 if control.evaluate("e => e.selectedIndex") == last else last)
@@ -92,8 +92,10 @@ def moves_one_value(control, lab, values):
         press(lab.page, "ArrowRight")  # once: of several, some might reach Python among the next control's
     wait_for_change(lab, before)
     now = until(set_by_controls, lambda now: now != then)
-    assert len({name for name in now if now[name] != then[name]}) == 1
+    changed = {name for name in now if now[name] != then[name]}
+    assert len(changed) == 1 or (kind == "BUTTON" and "run" in changed)  # what begins anew also starts
     settle(lab.page)
-    if kind == "BUTTON" and control.inner_text() != words:
-        control.click()
+    stop = lab.page.get_by_role("button", name="Pause", exact=True)
+    if kind == "BUTTON" and stop.count():
+        stop.click()
         until(set_by_controls, lambda again: again != now)
