@@ -84,7 +84,9 @@ def test_every_control_changes_its_canvas(lab_class, width, labs, open_page):
             )  # one may be called otherwise once it is pressed
             control.press("Enter")
         wait_for_change(only_lab(page), before)
-        assert control.bounding_box()["height"] >= 40
+        # for a finger; a desk's strip with many steps is tighter, so that the picture has room
+        tight = width > 560 and page.locator(".vae-lab-tries").count()
+        assert control.bounding_box()["height"] >= (34 if tight else 40)
 
 
 # what the lab will say later waits until it is told to: no clock runs
