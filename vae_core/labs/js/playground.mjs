@@ -594,7 +594,11 @@ export function create(spec, read, host = NOBODY) {
     const notes = [];
     const apartFrom = wordsOf(settings, home, speed);
     if (host.live && settings.lr !== home.lr) apartFrom.push(`learning rate ${settings.lr}`); // in Jupyter its slider stands apart
-    if (!state) return { summary: "A variational autoencoder, about to be set up.", ahead: true, notes, near };
+    if (!state) { // the numbers have their places, so that nothing moves when they come
+      const tiles = [{ name: "Step", value: "0", note: network }, { name: "−ELBO, test", value: "…", note: "training …" }, { name: "Distortion", value: "…", note: "nats an image", mark: "distortion" }, { name: "Rate", value: "…", note: units, mark: "rate" }];
+      host.root?.querySelector(".vae-lab-steps")?.remove(); // beside its picture, in sight: to be hidden would count as a jump
+      return { summary: "A variational autoencoder, about to be set up.", tiles, ahead: true, notes, near };
+    }
     const { step, test: { rate, distortion }, train, failed, reported, sigma } = state;
     const loss = rate + distortion;
     if (apartFrom.length) notes.push({ name: "also set", words: apartFrom.join(", ") });
