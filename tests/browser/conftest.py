@@ -14,7 +14,7 @@ from built import find_copies, find_site, open_page
 from filelock import FileLock
 from patience import PATIENCE
 from playwright.sync_api import sync_playwright
-from screen import PAYLOAD
+from screen import HEAD, PAYLOAD, READY, settle
 
 NAMES = (
     "chromium",
@@ -228,6 +228,37 @@ def watched_page(watch):
     """`watched_page(base, …)` opens a Watched page that closes with the test."""
     with ExitStack() as opened:
         yield lambda base="", **options: opened.enter_context(watch(base, **options))
+
+
+@pytest.fixture
+def open_html(watched_page, tmp_path):
+    """`open_html(html, at="#…", …)` puts these pieces into a file and opens it. At its end: no foreign request, no error but `errors`."""
+    opened = []
+
+    def start(*html, at="", errors=0, **options):
+        (tmp_path / "page.html").write_text(HEAD + "".join(html), encoding="utf-8")
+        watched = watched_page(**options)
+        opened.append((watched, errors))
+        watched.page.goto((tmp_path / "page.html").as_uri() + at)
+        return watched.page
+
+    yield start
+    for watched, errors in opened:
+        assert not watched.abroad
+        assert len(watched.errors) == errors, watched.errors
+
+
+@pytest.fixture
+def open_living(open_html):
+    """The same, once its lab lives."""
+
+    def start(*html, **options):
+        page = open_html(*html, **options)
+        page.wait_for_selector(READY)
+        settle(page)
+        return page
+
+    return start
 
 
 @pytest.fixture(scope="session")

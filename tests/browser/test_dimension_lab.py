@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from screen import HEAD, READY, settle, words
+from screen import settle, words
 
 from vae_core.labs import DimensionLab
 from vae_core.labs.bundle import bundle
@@ -22,21 +22,9 @@ def lab(labs):
 
 
 @pytest.fixture
-def open_lab(lab, watched_page, tmp_path):
-    """`open_lab(width=…)` opens the lab's own HTML. At the end: no foreign request and no error."""
-    opened = []
-
-    def start(**options):
-        (tmp_path / "page.html").write_text(HEAD + lab.html, encoding="utf-8")
-        opened.append(watched_page(**options))
-        page = opened[-1].page
-        page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_selector(READY)
-        return page
-
-    yield start
-    for watched in opened:
-        assert not watched.abroad and not watched.errors
+def open_lab(lab, open_living):
+    """`open_lab(width=…)` opens the lab's own HTML."""
+    return lambda **options: open_living(lab.html, **options)
 
 
 def by_pytorch(lab, digit, noise, draw, on="all"):

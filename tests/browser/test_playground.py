@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from screen import HEAD, READY, choose, set_slider, settle, unfold, words
+from screen import choose, set_slider, settle, unfold, words
 
 from vae_core.labs import PlaygroundLab
 from vae_core.labs.playground import BUGS, SETTINGS, small_digits
@@ -20,22 +20,11 @@ MOST_BYTES = 700_000
 
 
 @pytest.fixture
-def open_lab(watched_page, tmp_path, labs):
-    """`open_lab("#…", …)`: the lab in a page of its own; at its end no foreign request and no error."""
-    opened = []
-
-    def start(at="", above="", below="", **options):
-        (tmp_path / "page.html").write_text(HEAD + above + labs[PlaygroundLab].html + below, encoding="utf-8")
-        watched = watched_page(**options)
-        opened.append(watched)
-        watched.page.goto((tmp_path / "page.html").as_uri() + at)
-        watched.page.wait_for_selector(READY)
-        settle(watched.page)
-        return watched.page
-
-    yield start
-    for watched in opened:
-        assert (watched.abroad, watched.errors) == ([], [])
+def open_lab(open_living, labs):
+    """`open_lab("#…", above="", below="", …)`: the lab in a page of its own."""
+    return lambda at="", above="", below="", **options: open_living(
+        above, labs[PlaygroundLab].html, below, at=at, **options
+    )
 
 
 def button(page, name):

@@ -20,23 +20,15 @@ ABOVE, BELOW = "<h1>above</h1><div style='height: 700px'></div>", "<div style='h
 
 
 @pytest.fixture
-def open_lab(watched_page, tmp_path, labs):
-    """`open_lab(PosteriorLab, twice=False, at="#…", …)`: a page with the lab in its middle, and no error at its end."""
-    opened = []
+def open_lab(open_living, labs):
+    """`open_lab(PosteriorLab, twice=False, at="#…", …)`: a page with the lab in its middle."""
 
-    def start(lab_class, twice=False, at="", **options):
-        html = labs[lab_class].html
-        (tmp_path / "page.html").write_text(HEAD + ABOVE + html + (html if twice else "") + BELOW, encoding="utf-8")
-        watched = watched_page(**{"reduced_motion": "reduce", **options})
-        opened.append(watched)
-        watched.page.goto((tmp_path / "page.html").as_uri() + at)
-        watched.page.wait_for_selector(READY)
-        settle(watched.page)
-        return watched.page
+    def start(lab_class, twice=False, **options):
+        return open_living(
+            ABOVE, *[labs[lab_class].html] * (1 + twice), BELOW, **{"reduced_motion": "reduce", **options}
+        )
 
-    yield start
-    for watched in opened:
-        assert (watched.abroad, watched.errors) == ([], [])
+    return start
 
 
 def steps(page):

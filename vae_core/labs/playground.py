@@ -76,7 +76,7 @@ class PlaygroundLab(Lab):
 
     def __init__(self, images: ImageSet | None = None):
         images = square(images)[0]
-        train, labels, test, test_labels = small_digits(images)
+        train, _, test, test_labels = small_digits(images)
         block = Block()
         spec = {
             "engine": bundle("session.mjs"),  # a text: js/trainer.mjs makes a worker of it
@@ -84,7 +84,6 @@ class PlaygroundLab(Lab):
             "bugs": {name: [bug.wrong, bug.right] for name, bug in BUGS.items()},
             "components": components(train, test),
             "train": block.add(pack_four(train), "uint8"),
-            "train_labels": block.add(labels, "uint8"),
             "test": block.add(pack_four(test), "uint8"),
             "test_labels": block.add(test_labels, "uint8"),
         }

@@ -27,11 +27,34 @@ export function buildControls(controls, model) {
 
 /** @param {Slider} control @param {Model} model */
 function sliderFor(control, model) {
-  const { name, label, min, max, step } = control;
-  const { row, value, input } = rowFor(name, label, min, max, step, Math.max(...[min, max].map((end) => show(control, end).length)));
+  const { min, max, step } = control;
+  return rangeFor(control, model, { min, max, step }, [min, max], (value) => show(control, value));
+}
+
+/** A slider that stands at one word after another. @param {Choice} control @param {Model} model */
+function scaleFor(control, model) {
+  const { options } = control;
+  return rangeFor(control, model, { min: 0, max: options.length - 1, step: 1 }, [...options.keys()], (index) => options[index]);
+}
+
+/**
+ * A slider's name, value and range, in a row.
+ * @param {Slider | Choice} control @param {Model} model @param {{min: number, max: number, step: number}} limits
+ * @param {number[]} widest  values among which the longest is, in words @param {(value: number) => string} said  a value in words
+ */
+function rangeFor({ name, label }, model, limits, widest, said) {
+  const row = element("label", "vae-lab-slider");
+  const value = element("span", "vae-lab-value");
+  value.style.minWidth = `${Math.max(...widest.map((each) => said(each).length))}ch`; // else the slider would jump
+  const input = element("input");
+  Object.assign(input, { type: "range", ...limits });
+  input.setAttribute("aria-label", label);
+  value.setAttribute("aria-hidden", "true"); // the range announces its own value, unit and all
+  row.dataset.control = name;
+  row.append(element("span", "vae-lab-name", label), value, input);
   const follow = () => {
     input.value = String(model.get(name));
-    value.textContent = show(control, model.get(name));
+    value.textContent = said(model.get(name));
     input.setAttribute("aria-valuetext", value.textContent);
   };
   input.addEventListener("input", () => put(model, { [name]: Number(input.value) }));
@@ -41,34 +64,6 @@ function sliderFor(control, model) {
   model.on(`change:${name}`, follow);
   follow();
   return row;
-}
-
-/** A slider that stands at one word after another. @param {Choice} control @param {Model} model */
-function scaleFor({ name, label, options }, model) {
-  const { row, value, input } = rowFor(name, label, 0, options.length - 1, 1, Math.max(...options.map(({ length }) => length)));
-  const follow = () => {
-    input.value = String(model.get(name));
-    value.textContent = options[model.get(name)];
-    input.setAttribute("aria-valuetext", value.textContent);
-  };
-  input.addEventListener("input", () => put(model, { [name]: Number(input.value) }));
-  model.on(`change:${name}`, follow);
-  follow();
-  return row;
-}
-
-/** A slider's name, value and range, in a row. @param {string} name @param {string} label @param {number} min @param {number} max @param {number} step @param {number} wide  letters of its longest value, else it would jump */
-function rowFor(name, label, min, max, step, wide) {
-  const row = element("label", "vae-lab-slider");
-  const value = element("span", "vae-lab-value");
-  value.style.minWidth = `${wide}ch`;
-  const input = element("input");
-  Object.assign(input, { type: "range", min, max, step });
-  input.setAttribute("aria-label", label);
-  value.setAttribute("aria-hidden", "true"); // the range announces its own value, unit and all
-  row.dataset.control = name;
-  row.append(element("span", "vae-lab-name", label), value, input);
-  return { row, value, input };
 }
 
 /** What it sets to choose an option: the choice, and what begins anew with it. @param {Control[]} controls @param {string} name @param {number} index @returns {Values} */

@@ -209,7 +209,7 @@ export function create(spec, read, host = NOBODY) {
   }
 
   /** The middles of the grid's cells, for the whole of it to reach as far as the plane. */
-  const look = () => trainer.look({ grid: (reach * (ACROSS - 1)) / ACROSS });
+  const look = () => trainer.look((reach * (ACROSS - 1)) / ACROSS);
 
   /** What was drawn, encoded by the network as it stands. */
   async function encode() {
@@ -593,10 +593,12 @@ export function create(spec, read, host = NOBODY) {
     /** @type {Note[]} */
     const notes = [];
     const apartFrom = wordsOf(settings, home, speed);
-    if (host.live && settings.lr !== home.lr) apartFrom.push(`learning rate ${settings.lr}`); // in Jupyter its slider stands apart
+    if (host.live) { // there their sliders stand apart from the picture
+      if (settings.beta !== home.beta) apartFrom.push(`β ${settings.beta}`);
+      if (settings.lr !== home.lr) apartFrom.push(`learning rate ${settings.lr}`);
+    }
     if (!state) { // the numbers have their places, so that nothing moves when they come
       const tiles = [{ name: "Step", value: "0", note: network }, { name: "−ELBO, test", value: "…", note: "training …" }, { name: "Distortion", value: "…", note: "nats an image", mark: "distortion" }, { name: "Rate", value: "…", note: units, mark: "rate" }];
-      host.root?.querySelector(".vae-lab-steps")?.remove(); // beside its picture, in sight: to be hidden would count as a jump
       return { summary: "A variational autoencoder, about to be set up.", tiles, ahead: true, notes, near };
     }
     const { step, test: { rate, distortion }, train, failed, reported, sigma } = state;

@@ -48,8 +48,6 @@ export class Session {
     this.taken = 0;
     this.looked = 0; // when, and how long it took
     this.cost = 0;
-    /** @type {number[] | null} */
-    this.units = null;
     this.span = SPAN;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
@@ -121,10 +119,9 @@ export class Session {
     if (!this.running && ("bug" in changes || "sample" in changes)) this.show(false); // nothing else is seen at once
   }
 
-  /** @param {{units?: number[] | null, grid?: number}} what  the units to show, null for those of the highest rate; how far the grid reaches */
-  look({ units, grid }) {
-    if (units !== undefined) this.units = units;
-    if (grid !== undefined) this.span = grid;
+  /** @param {number} span  how far the grid reaches */
+  look(span) {
+    this.span = span;
     if (!this.running) this.show(false);
   }
 
@@ -167,7 +164,7 @@ export class Session {
     }
     const fresh = points.splice(0);
     this.pair = pairOf(kl, this.pair ?? [0, 1]);
-    const units = (this.units ?? this.pair).filter((unit) => unit < latent);
+    const units = this.pair.filter((unit) => unit < latent);
     const count = codes.length / (2 * latent);
     const mean = new Float32Array(2 * count), std = new Float32Array(2 * count);
     for (let i = 0; i < count; i++) {

@@ -71,8 +71,8 @@ export function createTrainer(engine, settings, data, onState) {
     restart: (settings) => void ask("restart", settings),
     /** What may change while it trains. @param {Partial<Knobs>} changes */
     set: (changes) => void ask("set", changes),
-    /** Other units on the plane than those of the highest rate (null: these), how far the grid reaches. @param {{units?: number[] | null, grid?: number}} what */
-    look: (what) => void ask("look", what),
+    /** @param {number} span  how far the grid reaches */
+    look: (span) => void ask("look", span),
     /** @param {Float32Array} pixels  196 in [0, 1] @returns {Promise<{mean: Float32Array, logVar: Float32Array}>} */
     encode: (pixels) => answer(ask("encode", pixels)),
     /** In the order of PyTorch's state_dict, σ last. @returns {Promise<Float32Array>} */
