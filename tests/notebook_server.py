@@ -93,7 +93,9 @@ def moves_one_value(control, lab, values):
     wait_for_change(lab, before)
     now = until(set_by_controls, lambda now: now != then)
     changed = {name for name in now if now[name] != then[name]}
-    assert len(changed - {"run"} or changed) == 1 and (kind == "BUTTON" or "run" not in changed)  # what begins anew also runs
+    assert len(changed - {"run"} or changed) == 1 and (
+        kind == "BUTTON" or "run" not in changed
+    )  # what begins anew also runs
     settle(lab.page)
     stop = lab.page.get_by_role("button", name="Pause", exact=True)
     if kind == "BUTTON" and stop.count():

@@ -82,7 +82,7 @@ def test_the_digits_that_travel_are_the_small_ones(lab):
 @pytest.mark.parametrize("width", [309, 343, 520, 640, 766])
 @pytest.mark.parametrize("latent", ["1", "2", "16"])
 def test_before_anything_has_come_all_is_in_its_place(lab, width, latent):
-    """Painted in Node, where no state has arrived: nothing outside the picture, and nothing said of a run."""
+    """Painted in Node, where no state has arrived: nothing outside the picture, no number but a place for each."""
     (frame,) = frames(lab, state_of(lab, latent=latent), width=width)
     for name, box in frame["regions"].items():
         assert -1 <= box["x"] and box["x"] + box["width"] <= width + 1, (name, box)
@@ -93,7 +93,13 @@ def test_before_anything_has_come_all_is_in_its_place(lab, width, latent):
             across = min(one["x"] + one["width"], other["x"] + other["width"]) - max(one["x"], other["x"])
             down = min(one["y"] + one["height"], other["y"] + other["height"]) - max(one["y"], other["y"])
             assert min(across, down) <= 8, (one, other)
-    assert frame["tiles"] == [] and "step" not in frame["summary"].lower()
+    assert {tile["name"]: tile["value"] for tile in frame["tiles"]} == {
+        "Step": "0",
+        "−ELBO, test": "…",
+        "Distortion": "…",
+        "Rate": "…",
+    }
+    assert "step" not in frame["summary"].lower()
 
 
 def test_images_of_ones_own_are_taken_if_they_are_grey():
