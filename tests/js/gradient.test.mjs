@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { arrange, bell, brief, create, estimates, FUNCTIONS, promise, spread } from "../../vae_core/labs/js/gradient.mjs";
-import { normals } from "../../vae_core/labs/js/vae.mjs";
+import { normals } from "../../vae_core/labs/js/random.mjs";
 import { scribe } from "./scribe.mjs";
 
 const near = (a, b, within = 1e-9) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { multiply, multiplyFew } from "../../vae_core/labs/js/tiles.mjs";
-import { Random, Run, Vae } from "../../vae_core/labs/js/train.mjs";
+import { normals, Random } from "../../vae_core/labs/js/random.mjs";
+import { Run, Vae } from "../../vae_core/labs/js/train.mjs";
 import { Session } from "../../vae_core/labs/js/session.mjs";
 import { createTrainer, floatsOf, toBase64, unpackFour } from "../../vae_core/labs/js/trainer.mjs";
-import { normals } from "../../vae_core/labs/js/vae.mjs";
 
 const SETTINGS = {
   latent: 2, hidden: 8, activation: "tanh", likelihood: "bernoulli", sigma: 0.2, batch: 16, seed: 5,
@@ -68,7 +68,6 @@ test("in a browser whose exp and tanh are another in the last bit, a run ends in
 });
 
 test("the noise is that of the other labs, and of Python", () => {
-  assert.deepEqual(new Random(7).normals(new Float64Array(100)), normals(7, 100));
   const random = new Random(7), parts = new Float64Array(5);
   random.normals(parts.subarray(0, 3)); // an odd number: the half of a pair that is left comes next
   random.normals(parts.subarray(3));
@@ -194,7 +193,10 @@ test("it answers: codes of an image, weights, and it takes them back", () => {
 });
 
 const until = async (condition) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let round = 0; !condition(); round++) {
+    assert.ok(round < 20_000, `never: ${condition}`); // some two minutes: a test that waits for ever says nothing
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 };
 
 test("it runs until it is paused, no faster than it is asked to", async () => {
@@ -224,10 +226,17 @@ test("a run that fails stops by itself and says so", async () => {
 
 // ---- the page's side ----
 
+/** session.mjs and all that it imports, as bundle.py joins them. */
 const engineText = async () => {
   const { readFileSync } = await import("node:fs");
-  const text = (name) => readFileSync(new URL(`../../vae_core/labs/js/${name}.mjs`, import.meta.url), "utf8");
-  return (text("tiles") + text("train") + text("session")).replace(/^import .*\n/gm, "").replace(/^export /gm, "");
+  const texts = new Map();
+  const collect = (name) => {
+    const text = readFileSync(new URL(`../../vae_core/labs/js/${name}`, import.meta.url), "utf8");
+    for (const [, other] of text.matchAll(/^import .* from "\.\/(.*)";$/gm)) collect(other);
+    texts.set(name, text);
+  };
+  collect("session.mjs");
+  return [...texts.values()].join("").replace(/^import .*\n/gm, "").replace(/^export /gm, "");
 };
 
 /** A worker of this process, as a page has it, or one that a page is refused. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { likelihood, normals, unitKl } from "../../vae_core/labs/js/vae.mjs";
+import { normals } from "../../vae_core/labs/js/random.mjs";
+import { likelihood, unitKl } from "../../vae_core/labs/js/vae.mjs";
 
 const near = (a, b, within = 1e-9) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
 

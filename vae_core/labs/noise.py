@@ -1,4 +1,4 @@
-"""The noise that a lab draws in the browser, drawn again in Python: `normals` of js/vae.mjs, number for number."""
+"""The noise that a lab draws in the browser, drawn again in Python: `normals` of js/random.mjs, number for number."""
 
 import math
 

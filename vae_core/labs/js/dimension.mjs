@@ -2,7 +2,8 @@
 
 import { wordsFor } from "./images.mjs";
 import { Network } from "./nn.mjs";
-import { costOf, likelihood, normals } from "./vae.mjs";
+import { costOf, likelihood } from "./vae.mjs";
+import { normals } from "./random.mjs";
 import { arrangeChooser, paintChooser } from "./chooser.mjs";
 import { paintCost } from "./cost.mjs";
 import { number, remember, scale, SMALL, ticks } from "./draw.mjs";

@@ -1,7 +1,7 @@
 // GradientLab: draws that slide with mean and std while their noise stays fixed, and three ways to estimate from them how
 // E[f(z)] changes; f is simple enough that the exact answer is known. No axis moves with a slider or a handle: each f has its own.
 
-import { normals } from "./vae.mjs";
+import { normals } from "./random.mjs";
 import { HEADING, number, remember, scale, SMALL, threeDigits, ticks } from "./draw.mjs";
 
 /**

@@ -1,7 +1,8 @@
 // A run as it is watched: it trains in short slices, measures itself, and says what there is to see. `Session` does not know
 // whether it stands in a worker or in the page: trainer.mjs, which does, sends it calls and is sent states and answers.
 
-import { Random, Run } from "./train.mjs";
+import { normals } from "./random.mjs";
+import { Run } from "./train.mjs";
 
 const SPAN = 3; // the grid shows −3 … 3 in both directions
 const ACROSS = 13; // its cells
@@ -80,8 +81,8 @@ export class Session {
     this.run = new Run(settings, train);
     if (weights) this.run.model.load(weights);
     const { latent } = settings;
-    this.noise = new Random(0).normals(new Float64Array(MEASURED * latent)); // the same at each look, so that curves are smooth
-    this.prior = new Random(1).normals(new Float64Array(SHOWN * latent));
+    this.noise = normals(0, MEASURED * latent); // the same at each look, so that curves are smooth
+    this.prior = normals(1, SHOWN * latent);
     this.codes = new Float64Array((test.length / this.run.model.pixels) * 2 * latent);
     /** @type {Point[]} */
     this.points = [];

@@ -1,4 +1,4 @@
-// The page's side of a training run. The engine (session.mjs, train.mjs, tiles.mjs: one text) works in a worker made from that text,
+// The page's side of a training run. The engine (session.mjs and what it imports: one text) works in a worker made from that text,
 // which a page opened from a folder may do too; where a browser refuses, in slices of four milliseconds on the page. Nothing starts
 // by itself: the first state, untrained, comes at once; `start` or `step` make others.
 //   Python: spec["engine"] = bundle("session.mjs")

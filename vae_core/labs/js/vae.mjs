@@ -64,26 +64,3 @@ export function costOf({ decoder, logProb }, x, mean, variance, epsilon) {
   for (let k = 0; k < draws; k++) distortion -= logProb(x, outputs, k * x.length) / draws;
   return { rate, distortion, elbo: -(rate + distortion), kl, outputs };
 }
-
-/**
- * `count` standard normal numbers that depend on the seed alone: mulberry32, then Box and Muller's pairs.
- * vae_core/labs/noise.py draws the same ones.
- * @param {number} seed @param {number} count
- */
-export function normals(seed, count) {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const values = new Float64Array(count);
-  for (let i = 0; i < count; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
-    const angle = 2 * Math.PI * uniform();
-    values[i] = radius * Math.cos(angle);
-    if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
-  }
-  return values;
-}
