@@ -167,9 +167,7 @@ def node() -> str:
 
 
 def test_python_draws_the_noise_that_the_browser_draws():
-    script = (
-        "import { normals } from './random.mjs'; console.log(JSON.stringify([1, 77, -3].map((s) => [...normals(s, 9)])))"
-    )
+    script = "import { normals } from './random.mjs'; console.log(JSON.stringify([1, 77, -3].map((s) => [...normals(s, 9)])))"
     theirs = json.loads(subprocess.check_output([node(), "--input-type=module", "-e", script], cwd=JS))
     np.testing.assert_allclose([normals(seed, 9) for seed in (1, 77, -3)], theirs, atol=1e-14)
 
