@@ -35,7 +35,7 @@ def test_the_controls_begin_where_the_settings_do(lab):
 
 def test_every_bug_can_be_chosen_and_has_its_lines(lab):
     assert lab.controls["bug"].options[1:] == tuple(BUGS)
-    assert lab.canvas.spec["bugs"] == {name: [bug.wrong, bug.right] for name, bug in BUGS.items()}
+    assert lab.canvas.spec["bugs"] == {name: [bug.wrong, bug.right, bug.short] for name, bug in BUGS.items()}
 
 
 def test_few_controls_are_in_sight_and_no_press_stands_in_an_address(lab):

@@ -92,7 +92,7 @@ def test_the_worked_example_is_a_lab(example, watched_page, tmp_path, width):
     slider.press("Home")
     flat = looks(pictures)
     assert flat != stretched, "the slider changes nothing"
-    page.get_by_role("button", name="Draw new ε", exact=True).press("Enter")
+    page.get_by_role("button", name="New ε", exact=True).press("Enter")
     assert looks(pictures) == flat, "at stretch 0 every draw is the mean"
     slider.press("End")
     assert looks(pictures) != stretched, "another draw is another picture"

@@ -81,7 +81,7 @@ def test_it_shows_what_it_counts(lab, open_lab, width):
     page = open_lab(width=width)
     page.get_by_role("combobox", name="Digit").select_option(index=12)
     page.get_by_role("combobox", name="Noise on").select_option(label="grey")
-    page.get_by_role("button", name="Draw new ε").click()
+    page.get_by_role("button", name="New ε").click()
     for _ in range(8):
         page.get_by_role("slider", name="Noise").press("ArrowRight")
     settle(page)

@@ -66,7 +66,7 @@ def test_the_browser_estimates_as_pytorch_does(f, by, page):
             assert found == pytest.approx(value, rel=0.0051, abs=5e-4)  # three digits, and 0 for next to none
         assert f"{BATCHES * samples:,} draws in all" in words(page)
         lab.controls["draw"].click()
-        page.get_by_role("button", name="Draw new ε", exact=True).click()
+        page.get_by_role("button", name="New ε", exact=True).click()
         settle(page)
 
 
@@ -109,7 +109,7 @@ def test_mean_and_std_move_the_draws_and_not_the_noise(page):
     for e in (first, second):
         assert min(abs(column(-0.5 + 1.2 * e) - x) for x in after) < 1.5
         assert min(abs(column(1 + 0.6 * e) - x) for x in after) > 3
-    page.get_by_role("button", name="Draw new ε", exact=True).click()
+    page.get_by_role("button", name="New ε", exact=True).click()
     settle(page)
     assert dots(page, 48) != epsilon
 

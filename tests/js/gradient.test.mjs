@@ -132,3 +132,17 @@ test("everything inside, nothing on top of anything, at every width", () => {
     assert.ok(plot.y + plot.height + 36 < height && strips.y + strips.height + 20 < height, `below at ${width}`);
   }
 });
+
+test("from the ring the large dot came by the way of its mean and of its noise times the std", () => {
+  const controls = [{ value: 1 }, { value: 0.6 }, { options: ["z²"] }, { options: ["2"] }, { options: ["mean", "std"] }];
+  const lab = create({ batches: 2, most: 2, controls });
+  const [epsilon] = normals(1, 1);
+  const told = (mean, std) => {
+    const { pen, calls } = scribe();
+    lab.paint(pen, { mean, std, f: 0, by: 0, samples: 0, draw: 0 }, 640);
+    return calls.filter(([name, words]) => name === "words" && words[0][0].startsWith("from ○")).map(([, words]) => words[1][0]);
+  };
+  assert.deepEqual(told(1, 0.6), []);
+  assert.deepEqual(told(1, 0.9), [promise(FUNCTIONS[0], 1 + 0.6 * epsilon, 0.3 * epsilon)]);
+  assert.deepEqual(told(1.2, 0.9), [promise(FUNCTIONS[0], 1 + 0.6 * epsilon, 0.2 + 0.3 * epsilon)]);
+});

@@ -106,10 +106,10 @@ test("a blend decodes its two ends, a walk every place, and what is known alread
     Network.prototype.run = run;
     return count / spec.models.length;
   };
-  assert.equal(decoded({ path: 2 }), STEPS + 1 + 2); // the line beside it, to compare with
-  assert.equal(decoded({ path: 2, t: 0.7 }), 0);
-  assert.equal(decoded({ path: 1 }), STEPS + 1 + 1);
-  assert.equal(decoded({ path: 1, t: 0.7 }), 1);
+  assert.equal(decoded({ path: 2 }), STEPS + 1 + 2 + 1); // the line beside it, to compare with
+  assert.equal(decoded({ path: 2, t: 0.7 }), 1);
+  assert.equal(decoded({ path: 1 }), STEPS + 1 + 1 + 1);
+  assert.equal(decoded({ path: 1, t: 0.7 }), 2);
 });
 
 /** A lab of one number a pixel, whose drawing at t lies at t: real images of class 3 near the beginning, of class 5 near the end, and none between. */

@@ -17,9 +17,10 @@ test("the plane keeps its two units, in number order, until another's rate is cl
 const RUN = { latent: 2, hidden: 64, activation: "tanh", likelihood: "bernoulli", sigma: 0.2, batch: 64, seed: 0, beta: 1, lr: 0.003, sample: true, warmup: 0, free: 0, bug: "" };
 
 test("runs are called by what tells them apart", () => {
-  const named = (...changes) => namesOf(changes.map((change) => ({ ...RUN, ...change })));
+  const named = (...changes) => namesOf(changes.map((change) => ({ ...RUN, ...change })), { "no ½": ["", "", "no ½"], "sigmoid twice": ["", "", "twice"] });
   assert.deepEqual(named({}, { beta: 4 }, { beta: 10 }), ["β 1", "β 4", "β 10"]);
-  assert.deepEqual(named({ bug: "no ½" }, {}), ["a bug", "no bug"]);
+  assert.deepEqual(named({ bug: "no ½" }, {}), ["no ½", "no bug"]);
+  assert.deepEqual(named({ bug: "no ½" }, {}, { bug: "sigmoid twice" }), ["no ½", "no bug", "twice"]);
   assert.deepEqual(named({ likelihood: "gaussian" }, { likelihood: "learned" }), ["σ 0.2", "σ learned"]);
   assert.deepEqual(named({ sigma: 0.5 }, {}), ["the same", "the same"]); // Bernoulli pixels have no σ
   assert.deepEqual(named({ hidden: 0 }, {}), ["linear", "64 hidden, tanh"]);

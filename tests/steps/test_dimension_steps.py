@@ -56,7 +56,7 @@ def bars(frame):
     ]
     rows = {}
     for _, _, y, _, height, style in found:
-        size = DIMENSIONS[min(len(DIMENSIONS) - 1, int((y + height - units["y"] - 9) // 60))]
+        size = DIMENSIONS[-1 - round((units["y"] + units["height"] - y - height) / 60)]
         rows.setdefault(size, {"rate": [], "muted": []})[style["fill"]].append(height)
     return rows
 

@@ -91,7 +91,7 @@ def test_step_2_the_large_dot_rises_by_its_slope_times_the_way_it_went(lab, widt
         if abs(mean - 1) < 0.01:
             continue
         (said,) = promises(frame)
-        pattern = r"from ○: (−?[\d.]+) × slope ([\d.]+) = (−?[\d.]+); (.* [\d.]+)"
+        pattern = r"from ○(?: \(mean 1.00, std 0.60\))?: (−?[\d.]+) × slope ([\d.]+) = (−?[\d.]+); (.* [\d.]+)"
         ((way, named, product, went),) = re.findall(pattern, said)
         way, product = (float(text.replace("−", "-")) for text in (way, product))
         assert way == pytest.approx(mean - 1) and float(named) == slope
@@ -102,7 +102,9 @@ def test_step_2_the_large_dot_rises_by_its_slope_times_the_way_it_went(lab, widt
         rings = [call for call in frame["calls"] if call[0] == "disc" and "fill" not in call[4]]
         assert [call[1] for call in rings] == [pytest.approx(ring)]
         low = panel["y"] + panel["height"]
-        assert all(call[3] + 4 <= low for call in frame["calls"] if call[0] == "words" and call[1][0][0] == "from ○: ")
+        assert all(
+            call[3] + 4 <= low for call in frame["calls"] if call[0] == "words" and call[1][0][0].startswith("from ○")
+        )
 
 
 @pytest.mark.parametrize("width", WIDTHS)

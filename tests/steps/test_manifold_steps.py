@@ -131,3 +131,6 @@ def test_step_4_a_class_lies_elsewhere_on_the_two_maps(lab, images):
         )
     if images.name == "mnist":
         assert (middles[0] - middles[1]).norm() > 1.5
+        (across, down), (far, _) = middles  # from the upper left corner, whose middle lies at 3, 3
+        assert abs(across - 3) < 0.3 and 0.3 < 3 - down < 1, "just above the middle"
+        assert far > 4.2, "far to the right"

@@ -21,11 +21,11 @@ def of_mnist(lab):
 
 
 def again(frame):
-    """What is drawn again: ten pictures (10, 784)."""
+    """What is drawn again: ten pictures (10, 784). On a desk the test images above them are pointed out with them."""
     box = frame["regions"]["again"]
     rows = [each["pixels"] for each in frame["pictures"] if box["y"] <= each["y"] < box["y"] + box["height"]]
-    assert len(rows) == 10
-    return np.array(rows)
+    assert len(rows) in (10, 20)
+    return np.array(rows[-10:])
 
 
 def alike(pictures):

@@ -19,7 +19,7 @@ To add a lab, write two files:
            def __init__(self, model=None):
                block = Block()
                spec = {**pack_decoder(model, block), "codes": block.add(codes, "float16")}
-               controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Press("draw", "Draw new ε")]
+               controls = [Slider("z1", "z₁", -3, 3, 0.05, 0.0), Press("draw", "New ε")]
                steps = [Step("Move *z₁* to the right.", {"z1": -2.0}, watch=("digit",))]
                super().__init__(controls, spec, block.data, picture=(image, "alt text: what the picture shows"), steps=steps)
 

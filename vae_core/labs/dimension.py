@@ -112,7 +112,7 @@ class DimensionLab(Lab):
             Slider("noise", "Noise", 0, 3, 0.05, 1.0, "× std"),
             Choice("digit", noun(images).capitalize(), names, start),
             Choice("on", "Noise on", PARTS),
-            Press("draw", "Draw new ε", play=1.2),
+            Press("draw", "New ε", play=1.2),
         ]
         super().__init__(
             controls,
@@ -122,7 +122,7 @@ class DimensionLab(Lab):
             legend=("distortion", "rate"),
             picture=draw_still(models, x[start], [mean[start] for mean, _ in self._posteriors]),
             caption="At noise 1 the draws are from the posterior that the encoder chose; at 0 all are its mean, at an "
-            "infinite rate. Distortion: mean of the four draws. Active: the unit's mean varies over the test set by a variance "
+            "infinite rate. *Play* goes on to new ε. Distortion: mean of the four draws. Active: the unit's mean varies over the test set by a variance "
             f"of more than 0.01. {noun(images).capitalize()}s from the test set ({images.title})."
             + (f" The models are {BOOKS}" if lent and foreign(images) else ""),
         )
@@ -160,8 +160,8 @@ SIZES = [
         watch=("units", "noise"),
     ),
     Step(
-        "The noise is on the grey units alone. Set *Noise* to 3. Do they still cost nothing? Do they change the drawings? Then set "
-        "*Noise on* to active: do they now?",
+        "The slider now moves the noise of the grey units alone; the active ones keep theirs. Set *Noise* to 3. Do the grey ones "
+        "still cost nothing? Do they change the drawings? Then set *Noise on* to active: do they now?",
         {"digit": "4", "on": "grey"},  # of which all six get dearer
         watch=("grey", "noise", "on"),
     ),

@@ -15,22 +15,22 @@ FIRST = 17  # the seed to begin with: of the first twenty, that whose three spre
 COUNTS = ("2", "4", "8", "16", "32", "64")
 STEPS = (
     Step(
-        "Move *mean*, then *std*. Every z moves, smoothly, and no ε does. Then press *Draw new ε*. Which of the three controls "
+        "Move *mean*, then *std*. Every z moves, smoothly, and no ε does. Then press *New ε*. Which of the three controls "
         "is chance?",
         watch=("rails", "mean", "std", "draw"),
     ),
     Step(
-        "Move *mean* a little and watch the large dot. The line below says what its slope promised, and what came. The smaller "
+        "Move *mean* a little and watch the large dot on the curve; the ring is where it was. The line below says what its slope promised, and what came. The smaller "
         "the step, the nearer they are: this is the whole trick.",
         watch=("curve", "mean"),
     ),
     Step(
-        "Press *Draw new ε* a few times, or *Play*. But for chance, each heap stays centred on the exact slope. Whose "
+        "Press *New ε* a few times, or *Play*. But for chance, each heap stays centred on the exact slope. Whose "
         "bracket is shortest?",
         watch=("heaps", "draw"),
     ),
     Step(
-        "Choose *f(z) =* z² + 10. The curve's axis goes up with it, by 10; no slope changes. Whose bracket grows?",
+        "Choose *f(z) =* z² + 10: ten higher everywhere, and no slope changes. Whose bracket grows?",
         watch=("heaps", "f"),
     ),
     Step(
@@ -61,7 +61,7 @@ class GradientLab(Lab):
             Choice("f", "f(z) =", tuple(cost.words for cost in FUNCTIONS)),
             Choice("samples", "Draws K", COUNTS, COUNTS.index("8")),
             Choice("by", "Slope by", ("mean", "std")),
-            Press("draw", "Draw new ε", FIRST - 1, play=1.2),
+            Press("draw", "New ε", FIRST - 1, play=1.2),
         ]
         super().__init__(
             controls,
@@ -72,7 +72,6 @@ class GradientLab(Lab):
             "numbers are their averages, the spread is their standard deviation. The baseline of a draw is the mean of f over "
             "the other draws of its estimate.",
             steps=STEPS,
-            legend=("accent",),
         )
 
     @property

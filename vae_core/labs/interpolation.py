@@ -183,15 +183,16 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
         ),
         (
             ghost,
-            "Set *Path* to *pixels*. Now both digits are there at once, in grey. The votes of ten say 0 or 1 all the same. But the "
-            "distance halfway has grown.",
+            "Set *Path* to *pixels*. Now both digits are there at once, in grey. More of the ten votes go to 0 or 1 than to any "
+            "other digit, though the very nearest may be another. But the distance halfway has grown: the lerp's stands beside it.",
             {},
             ("drawings", "walk", "path"),
         ),
         (
             short,
             "Set *Path* to *slerp*. Halfway along the line the code is shorter than its two ends on average, below ×\u00a01. On the "
-            "arc it stays at ×\u00a01. Does the distance fall? One pair proves nothing.",
+            "arc it stays at ×\u00a01. Does the distance halfway fall, against the lerp's beside it? Then move *Position t*: has the curve's "
+            "bump gone, or moved? One pair proves nothing.",
             {},
             ("drawings", "walk", "path"),
         ),
@@ -206,7 +207,7 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
             "From a 4 to a 9 even the cross-fade has no bump in its curves, for the two look much alike. One pair of digits is no "
             "evidence: pick others with *From* and *To*.",
             {"from": "4", "to": "9", "path": blend},
-            ("walk", "curves"),
+            ("walk", "curves", "from", "to"),
         ),
     ]
     return [Step(words, state, watch) for holds, words, state, watch in steps if holds]

@@ -163,8 +163,8 @@ def maps(way: bool) -> list[Step]:
     """What to try with the book's own models: a hole, a way through one, all drawings, and a class."""
     (z1, z2), _ = WAY
     walk = Step(
-        "Move *z₂* up from A to B. The left network has no codes in two stretches; its drawing breaks between them too. The right one "
-        "has codes all the way, and one unclear drawing.",
+        "Move *z₂* up from A to B. The left network has no codes in two stretches. In the first it still draws a 0; between the two, and "
+        "in the second, its drawing breaks. The right one has codes all the way, and one unclear drawing.",
         {"z1": z1, "z2": z2, "path": True},
         ("maps", "drawings", "z2"),
     )
@@ -177,12 +177,12 @@ def maps(way: bool) -> list[Step]:
         *([walk] if way else []),
         Step(
             "Set *Show* to *grid*. Red: farther than 0.25 σ from any code, a hole. Most normal draws fall in the middle, so red "
-            "cells count little. Most drawings in them are clear digits all the same.",
+            "cells count little. Many drawings in them are clear digits all the same.",
             watch=("maps", "backdrop"),
         ),
         Step(
-            "Set *Class* to 7. The same digits lie elsewhere on the two maps: each network puts them where it likes. What a place means "
-            "on one map, it does not mean on the other.",
+            "Set *Class* to 7. On the left map the 7s lie just above the middle, on the right one far to the right: each network puts "
+            "them where it likes. What a place means on one map, it does not mean on the other.",
             watch=("maps", "highlight"),
         ),
     ]

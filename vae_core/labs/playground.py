@@ -48,22 +48,25 @@ CODE: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Bug:
-    """One line of `CODE` as people really write it, and as it should be."""
+    """One line of `CODE` as people really write it, and as it should be; and a name for small places."""
 
     wrong: str
     right: str
+    short: str
 
 
 BUGS = {
-    "log variance taken for σ": Bug("z = mean + log_var * epsilon", CODE[2]),
-    "no ½": Bug("z = mean + torch.exp(log_var) * epsilon", CODE[2]),
-    "KL averaged over units": Bug("rate = kl.mean(0).clamp(min=free_bits).mean()", CODE[6]),
-    "reconstruction averaged over pixels": Bug("distortion = -log_prob(x, outputs).mean(-1).mean()", CODE[4]),
-    "sign of the KL": Bug("loss = distortion - beta * rate", CODE[7]),
-    "sigmoid twice": Bug("outputs = torch.sigmoid(decoder(z))", CODE[3]),
-    "images in 0…255": Bug("x = images.float()", CODE[0]),
-    "learning rate too high": Bug("optimizer = torch.optim.Adam(parameters, lr=100 * lr)", CODE[8]),
-    "ELBO at the mean": Bug("z = mean  # model.eval()", CODE[2]),
+    "log variance taken for σ": Bug("z = mean + log_var * epsilon", CODE[2], "log σ² as σ"),
+    "no ½": Bug("z = mean + torch.exp(log_var) * epsilon", CODE[2], "no ½"),
+    "KL averaged over units": Bug("rate = kl.mean(0).clamp(min=free_bits).mean()", CODE[6], "mean of units"),
+    "reconstruction averaged over pixels": Bug(
+        "distortion = -log_prob(x, outputs).mean(-1).mean()", CODE[4], "mean of pixels"
+    ),
+    "sign of the KL": Bug("loss = distortion - beta * rate", CODE[7], "KL's sign"),
+    "sigmoid twice": Bug("outputs = torch.sigmoid(decoder(z))", CODE[3], "sigmoid twice"),
+    "images in 0…255": Bug("x = images.float()", CODE[0], "0…255"),
+    "learning rate too high": Bug("optimizer = torch.optim.Adam(parameters, lr=100 * lr)", CODE[8], "rate × 100"),
+    "ELBO at the mean": Bug("z = mean  # model.eval()", CODE[2], "told at mean"),
 }
 """By the names that js/train.mjs knows. "ELBO at the mean" is wrong where a run is measured, and trains as it should."""
 
@@ -81,7 +84,7 @@ class PlaygroundLab(Lab):
         spec = {
             "engine": bundle("session.mjs"),  # a text: js/trainer.mjs makes a worker of it
             "colours": CLASS_COLOURS,
-            "bugs": {name: [bug.wrong, bug.right] for name, bug in BUGS.items()},
+            "bugs": {name: [bug.wrong, bug.right, bug.short] for name, bug in BUGS.items()},
             "components": components(train, test),
             "train": block.add(pack_four(train), "uint8"),
             "test": block.add(pack_four(test), "uint8"),

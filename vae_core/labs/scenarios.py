@@ -46,8 +46,8 @@ STEPS = (
         ("units", "beta"),
     ),
     Step(
-        "Four runs of 2,000 steps each: with *KL weight β* at 1, then 0.1, 4 and 10. Press *Start again* after each change. Do the ends of the "
-        "paths lie on one curve?",
+        "Four runs: with *KL weight β* at 1, then 0.1, 4 and 10. For each press *Start again*, and *Pause* near step 2,000 before you set "
+        "the next β. Do the ends of the paths lie on one curve?",
         {"latent": "4"},
         ("paths", "beta", "again"),
     ),
@@ -57,8 +57,8 @@ STEPS = (
         ("maps", "run"),
     ),
     Step(
-        "A linear VAE of Gaussian pixels: its optimum, made of principal components, stands below −ELBO. Press *Start*. How near does it come "
-        "in 6,000 steps? Then raise *KL weight β*. Do all units fade at once?",
+        "A linear VAE of Gaussian pixels: its optimum on these test digits, made of principal components, stands under the number −ELBO. Press *Start*. How near does it come "
+        "by step 6,000? Then raise *KL weight β*. Do all units fade at once?",
         {"hidden": "0 (linear)", "latent": "8", "likelihood": "Gaussian, σ fixed", "sigma": "0.3"},
         ("−ELBO, test", "beta"),
     ),
@@ -66,7 +66,7 @@ STEPS = (
         "KL warm-up: β grows from 0 to 2 in 2,000 steps. Press *Start*, and *Pause* near step 4,000. Then set *Warm-up* to 0, among the "
         "*Settings*, and press *Start again*. Do the two paths meet by then?",
         {"latent": "8", "beta": "2", "warmup": "2000"},
-        ("paths", "run"),
+        ("paths", "again"),
     ),
     Step(
         "Free bits: the first half nat of every unit costs nothing. Press *Start*. How many units stop just there?",
@@ -80,14 +80,14 @@ STEPS = (
         ("paths", "bug"),
     ),
     Step(
-        "A bug: the reconstruction is averaged over 196 pixels. Press *Start*. What is the rate, and what is each picture of? Which β, far "
+        "A bug: the reconstruction is averaged over 196 pixels. Press *Start*. What is the rate, and what is each picture of? Which β, "
         "beyond the slider's end, would do the same?",
         {"bug": "reconstruction averaged over pixels"},
         ("maps", "bug"),
     ),
     Step(
-        "A bug: the loss is printed at the mean of each cloud. Press *Start*. The map is as it should be. By how many nats is what the code "
-        "prints too good?",
+        "A bug: the loss is printed at the mean of each cloud. Press *Start*. The map is as it should be. By how many nats does the code "
+        "print too good a number?",
         {"bug": "ELBO at the mean"},
         ("bug", "−ELBO, test"),
     ),
@@ -125,10 +125,10 @@ def panel(settings: Mapping[str, Any], bugs: Mapping[str, Any]) -> list[Control]
         ),
         numbers("sigma", "Fixed σ", SIGMAS, folded=True),
         numbers("batch", "Batch", BATCHES, folded=True),
+        Slider("seed", "Seed", 0, 20, 1, settings["seed"], folded=True),
         numbers("warmup", "Warm-up", WARM_UPS, folded=True),
         numbers("free", "Free bits", FREE, " nats", folded=True),
         Choice("speed", "Speed", ("fastest", "100 a second", "20 a second", "4 a second"), folded=True),
-        Slider("seed", "Seed", 0, 20, 1, settings["seed"], folded=True),
     ]
 
 
@@ -153,5 +153,6 @@ def caption(train: int, all_train: int, test: int, all_test: int) -> str:
         f"It trains on {train:,} of the {all_train:,} training images and is tested on {test:,} of the {all_test:,} test images, each made {SIDE} × {SIDE} pixels small. "
         "A cloud is the posterior of a test digit, out to one standard deviation; the rings are 1, 2 and 3 standard deviations of the prior. "
         "Beside it stands what is decoded at the same places, all other units at 0. "
-        "Nats are per image, on test digits; dashed: training digits. They are measured with noise, also where the run has none. Grey paths are earlier runs."
+        "Nats are per image, on test digits; dashed: training digits. They are measured with noise, also where the run has none. Grey paths are earlier runs. "
+        "Units, hidden, activation, likelihood, fixed σ, batch and seed begin a new run; with all else the run goes on."
     )

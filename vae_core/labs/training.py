@@ -31,12 +31,12 @@ STEPS = (
     Step(
         "Move *Snapshot* up one by one, or press *Play*. What is the first thing that the network learns? (It is the same for all ten.)",
         {"snapshot": 0},
-        ("again", "snapshot"),
+        ("again", "plot", "snapshot"),
     ),
     Step(
         "Ten drawings, and one smudge. Move *Snapshot* on. Which is the first with a hint that the ten differ? In which is it plain?",
         {"snapshot": 5},
-        ("again", "snapshot"),
+        ("again", "plot", "snapshot"),
     ),
     Step(
         "At snapshot 4 the rate has a hump, and yet the ten drawings show the same shape, darker or paler. What is the network paying for?",

@@ -160,7 +160,7 @@ export function create(spec, read) {
     return {
       drawings: column(input.x, narrow ? input.size : right - 20 - input.x),
       costs: { ...column(right, cost.width), ...(!narrow && { height: bottom + 20 - y }) },
-      units: { x: narrow ? right : bars.x, y: narrow ? y : y - 8, width: narrow ? cost.width : bars.width, height: bottom - y + (narrow ? 0 : 8) },
+      units: { x: narrow ? right : bars.x, y: narrow ? y : input.y + 14, width: narrow ? cost.width : bars.width, height: bottom - (narrow ? y : input.y + 14) },
       ...(grey.length && { grey: { x: 1, y: grey[0].y + 2, width: Math.max(bars.x + bars.width, cost.x + cost.width) - 1, height: grey[grey.length - 1].y + input.size - grey[0].y - 2 } }),
     };
   }

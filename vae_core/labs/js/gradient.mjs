@@ -141,7 +141,7 @@ function sign(pen, kind, x, y) {
 /** @type {Create<GradientSpec>} */
 export function create(spec) {
   const { batches, most } = spec;
-  const [{ value: origin }, , { options: titles }, { options }, { options: parameters }] = spec.controls;
+  const [{ value: origin }, { value: breadth }, { options: titles }, { options }, { options: parameters }] = spec.controls;
   const sizes = options.map(Number);
   let place = arrange(640);
 
@@ -175,7 +175,7 @@ export function create(spec) {
     }
   }
 
-  /** f, the cloud below it, and the draws on f; the first large, with its tangent, and a ring where it was before the mean was moved. @param {Pen} pen @param {Values} values */
+  /** f, the cloud below it, and the draws on f; the first large, with its tangent, and a ring where it was before mean and std were moved. @param {Pen} pen @param {Values} values */
   function paintCurve(pen, values) {
     const { f: chosen, mean, std, samples, draw } = values;
     const { curve } = place;
@@ -188,7 +188,7 @@ export function create(spec) {
     const [first, ...others] = dots;
     const direction = -slope(first.z) * (toY(1) - toY(0)) / (toX(1) - toX(0));
     const length = 42 / Math.hypot(1, direction);
-    const way = mean - origin, before = first.z - way;
+    const before = origin + breadth * noiseOf(draw)[0], way = mean === origin && std === breadth ? 0 : first.z - before;
     pen.axes(curve, { x: { to: toX, ticks: ticks(-4, 4, 4) }, y: { to: toY, ticks: ticks(heights[0], heights[1], 4), rule: () => ({}) } });
     pen.clip(curve, () => {
       pen.area(at.map((z) => [toX(z), bottom - bellAt(std, (z - mean) / std)]), bottom, { fill: "accent", alpha: 0.22 });
@@ -210,7 +210,7 @@ export function create(spec) {
     const top = Math.max(curve.y + 16, Math.min(below, first.y + 6));
     words.forEach((line, i) => pen.text(line, first.x + 14 * side, top + 16 * i, { ...LABEL, colour: "accent", align: side > 0 ? "left" : "right" }));
     pen.words([["f(z)", { ...HEADING, size: 13 }], [",  ", SMALL], ["the cloud q", { size: 12, colour: "accent", weight: 700 }], ["  and its draws z", SMALL]], curve.x, bottom + 36);
-    if (way) pen.words([["from ○: ", { size: 12, colour: "accent", weight: 700 }], [promise(FUNCTIONS[chosen], before, way), { size: 12 }]], 6, bottom + 56);
+    if (way) pen.words([[`from ○${place.narrow ? "" : ` (mean ${number(origin, 2)}, std ${number(breadth, 2)})`}: `, { size: 12, colour: "accent", weight: 700 }], [promise(FUNCTIONS[chosen], before, way), { size: 12 }]], 6, bottom + 56);
     pen.frame(curve);
     return { x: first.x - 9, y: first.y - 9, width: 18, height: 18 };
   }

@@ -262,10 +262,13 @@ export function create(spec, read) {
         const length = PATHS[path] === "pixels" ? "no code" : `code’s length × ${number(lengthOf(model, values), 2)}`;
         const vote = classes ? `${verdict.votes} ${are(verdict.label, verdict.votes)}` : "";
         const away = number(verdict.distance, 2), bold = { weight: 700, colour: model.word };
-        if (where.narrow) pen.words([["distance ", tight], [away, { ...bold, size: 12 }]], x, y + large + 15);
+        if (path) decode(model, from, to, 0, [t], model.now);
+        const byLerp = path ? `lerp: ${number(measure(model.now, 0).distance, 2)}` : "";
+        if (where.narrow) pen.words([["distance ", tight], [away, { ...bold, size: 12 }], [byLerp && `  ${byLerp}`, tight]], x, y + large + 15);
         else {
           pen.text(away, near.x + near.size + 14, near.y + 36, { ...bold, size: 22 });
           pen.text("distance", near.x + near.size + 14, near.y + 54, tight);
+          pen.text(byLerp, near.x + near.size + 14, near.y + 12, tight);
         }
         if (vote) pen.text(`nearest ${NEIGHBOURS}: ${vote}`, x, y + large + (where.narrow ? 29 : 17), tight);
         pen.text(length, x, y + large + (where.narrow ? 43 : 33), tight);
@@ -281,7 +284,9 @@ export function create(spec, read) {
       const { x: left, width: wide, y: top, height } = where.curves;
       const { narrow, strips: [strip], votes: [, band] } = where;
       const at = left + wide * t, grip = band.y + band.height + (narrow ? 34 : 37);
-      for (const { y, cell } of where.strips) pen.line([[at, y - 4], [at, y + cell + 3]], { colour: "ink", width: 1.5 }); // not through the bands' numbers
+      for (const { y, cell } of where.strips) { // not through a drawing, nor through the bands' numbers
+        for (const [from, to] of [[y - 6, y], [y + cell, y + cell + 3]]) pen.line([[at, from], [at, to]], { colour: "ink", width: 1.5 });
+      }
       /** @type {Handle} strips, votes and curves are one axis of t, to drag along */
       const handle = {
         x: at, y: grip, axis: "x", colour: "ink", hint: "drag me",

@@ -34,7 +34,10 @@ export function pointOut(stage, canvas, size, strip, names, regions, scroll) {
   }
   if (!scroll || !(marks.length || tiles.length)) return;
   // on a desk all numbers beside the picture, if they fit: so the strip does not cut them
-  const numbers = innerWidth > 560 ? /** @type {HTMLElement[]} */ ([...stage.querySelectorAll(".vae-lab-tiles")]) : tiles;
+  const all = /** @type {HTMLElement[]} */ ([...stage.querySelectorAll(".vae-lab-tiles")]);
+  const bounds = [...marks, ...all].map((part) => part.getBoundingClientRect());
+  const tall = Math.max(...bounds.map(({ bottom }) => bottom)) - Math.min(...bounds.map(({ top }) => top));
+  const numbers = innerWidth > 560 && tall + 12 <= innerHeight - HEADER - strip.offsetHeight ? all : tiles;
   for (const part of [...numbers, ...marks.reverse()]) {
     part.style.scrollMarginTop = `${Math.max(4, HEADER - kept)}px`;
     part.style.scrollMarginBottom = `${strip.offsetHeight + (numbers.includes(part) ? 8 : 4)}px`;

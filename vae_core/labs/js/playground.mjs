@@ -12,7 +12,7 @@ import { SIDE, thumbnail } from "./ink.mjs";
  * @typedef {import("./session.mjs").State} State
  * @typedef {{engine: string, colours: string[], train: Ref, test: Ref, test_labels: Ref, components: import("./optimum.mjs").Components,
  *   bugs: Record<string, string[]>}} PlaygroundSpec  a bug's
- *   lines: wrong, right
+ *   lines, wrong and right, and a short name
  * @typedef {{trained: Settings, terms: number[][]}} Path  what it was trained with, and [rate, distortion] of test digits
  */
 
@@ -71,11 +71,11 @@ export function settingsOf(values, controls) {
   };
 }
 
-/** What tells these runs from each other, for each in a few words: "β 4". @param {Settings[]} runs  what they were trained with */
-export function namesOf(runs) {
+/** What tells these runs from each other, for each in a few words: "β 4". @param {Settings[]} runs  what they were trained with @param {Record<string, string[]>} bugs */
+export function namesOf(runs, bugs) {
   /** @type {((settings: Settings) => string)[]} */
   const words = [
-    ({ bug }) => (bug ? "a bug" : "no bug"), ({ beta }) => `β ${beta}`, ({ sample }) => (sample ? "noise" : "no noise"),
+    ({ bug }) => bugs[bug]?.[2] ?? "no bug", ({ beta }) => `β ${beta}`, ({ sample }) => (sample ? "noise" : "no noise"),
     ({ latent }) => `${latent} unit${latent === 1 ? "" : "s"}`, ({ hidden }) => (hidden ? `${hidden} hidden` : "linear"), ({ activation, hidden }) => (hidden ? activation : "linear"),
     ({ likelihood, sigma }) => ({ bernoulli: "Bernoulli", gaussian: `σ ${sigma}`, learned: "σ learned" })[likelihood], ({ warmup }) => (warmup ? `warm-up ${warmup}` : "no warm-up"),
     ({ free }) => `${free} nats free`, ({ lr }) => `rate ${lr}`, ({ batch }) => `batch ${batch}`, ({ seed }) => `seed ${seed}`,
@@ -84,13 +84,13 @@ export function namesOf(runs) {
   return runs.map((run) => [...new Set(telling.map((word) => word(run)))].slice(0, 2).join(", ") || "the same");
 }
 
-/** The settings that are folded away and not as they were at first, in words. @param {Settings} settings @param {Settings} home @param {number} speed  steps a second, at most */
-export function wordsOf(settings, home, speed) {
-  const { likelihood, sigma, batch, warmup, free, seed } = settings;
+/** The settings that are folded away and not as they were at first, in words. @param {Settings} settings @param {Settings} home @param {number} speed  steps a second, at most @param {number} step  to which it has come */
+export function wordsOf(settings, home, speed, step) {
+  const { beta, likelihood, sigma, batch, warmup, free, seed } = settings;
   const pixels = { bernoulli: "Bernoulli pixels", gaussian: `Gaussian pixels with σ ${sigma}`, learned: `Gaussian pixels with a learned σ from ${sigma} on` };
   return [
     likelihood !== home.likelihood ? pixels[likelihood] : sigma !== home.sigma ? `σ ${sigma} (Gaussian pixels would have it)` : "",
-    batch !== home.batch ? `batches of ${batch}` : "", warmup !== home.warmup ? `β reached after ${warmup} steps` : "",
+    batch !== home.batch ? `batches of ${batch}` : "", warmup !== home.warmup ? `β reached after ${warmup} steps${step < warmup ? `, now ${number((beta * step) / warmup, 2)}` : ""}` : "",
     free !== home.free ? `${free} nats of every unit free` : "", seed !== home.seed ? `seed ${seed}` : "",
     speed < Infinity ? `at most ${speed} steps a second` : "",
   ].filter(Boolean);
@@ -394,7 +394,7 @@ export function create(spec, read, host = NOBODY) {
     const [low, high] = ends(curve.slice(begun(curve)).flatMap(([, a, b, c, d]) => [a, b, c, d, a + b, c + d]), true);
     const [toX, toY] = [scale([0, last], [box.x, box.x + box.width]), scale([low, high], [box.y + box.height, box.y])];
     pen.axes(box, {
-      x: { to: toX, ticks: [0, last / 2, last], words: plain, align: (tick) => (tick ? (tick === last ? "right" : "center") : "left") },
+      x: { to: toX, ticks: [0, last / 2, last], words: (tick) => (tick === last ? `${plain(tick)} steps` : plain(tick)), align: (tick) => (tick ? (tick === last ? "right" : "center") : "left") },
       y: { to: toY, ticks: ticks(low, high, 3), words: plain, rule: () => ({ colour: "line" }) },
     });
     pen.clip({ x: box.x, y: box.y - 1, width: box.width + 2, height: box.height + 2 }, () => {
@@ -433,7 +433,7 @@ export function create(spec, read, host = NOBODY) {
     /** @param {number[][]} terms */
     const trace = (terms) => terms.map(([rate, distortion]) => [toX(rate), toY(distortion)]);
     pen.clip({ x: box.x - 4, y: box.y - 4, width: box.width + 8, height: box.height + 8 }, () => {
-      const names = namesOf([...past.map(({ trained }) => trained), trained]);
+      const names = namesOf([...past.map(({ trained }) => trained), trained], bugs);
       const labelled = past.map(({ terms }, k) => {
         const points = trace(terms), [x, y] = points[points.length - 1];
         pen.line(points, { colour: "muted", width: 1 });
@@ -441,15 +441,14 @@ export function create(spec, read, host = NOBODY) {
         return { x, y, name: names[k] };
       });
       const heights = spaced(labelled.map(({ y }) => y), 13, box.y + 6, box.y + box.height - 7);
-      labelled.forEach(({ x, name }, k) => {
+      const points = trace(now);
+      if (points.length > 1) pen.line(points, { colour: "accent", width: 2 });
+      for (const turn of turns) if (points[turn]) pen.disc(points[turn][0], points[turn][1], 2.5, { fill: "paper", stroke: "accent", line: 1.5 });
+      for (const [x, y] of points.slice(-1)) pen.disc(x, y, 4.5, { fill: "accent", stroke: "paper", line: 1.5 });
+      labelled.forEach(({ x, name }, k) => { // last, for a name under a dot says nothing
         const right = x > box.x + 0.5 * box.width;
         pen.text(name, x + (right ? -9 : 9), heights[k], { ...SMALL, size: 11, halo: true, base: "middle", align: right ? "right" : "left" });
       });
-      if (now.length < 1) return;
-      const points = trace(now), [x, y] = points[points.length - 1];
-      if (points.length > 1) pen.line(points, { colour: "accent", width: 2 });
-      for (const turn of turns) if (points[turn]) pen.disc(points[turn][0], points[turn][1], 2.5, { fill: "paper", stroke: "accent", line: 1.5 });
-      pen.disc(x, y, 4.5, { fill: "accent", stroke: "paper", line: 1.5 });
     });
   }
 
@@ -457,7 +456,9 @@ export function create(spec, read, host = NOBODY) {
   function paintUnits(pen, box) {
     const kl = state ? [...state.kl] : [];
     const { free } = settings;
-    const [, most] = grown("units", [0, roundUp(Math.max(1, free, ...kl.filter((nats) => nats < 1e9)))]);
+    const need = roundUp(Math.max(1, free, ...kl.filter((nats) => nats < 1e9))), [, held] = spans.units ?? [0, 0];
+    const most = need > held || need < 0.5 * held ? need : held; // no jumping to and fro
+    spans.units = [0, most];
     const toY = scale([0, most], [box.y + box.height, box.y]);
     const pitch = box.width / Math.max(kl.length, 2), wide = Math.min(26, 0.72 * pitch);
     pen.axes(box, { y: { to: toY, ticks: [0, most], words: plain, rule: () => ({ colour: "line" }) } });
@@ -466,7 +467,8 @@ export function create(spec, read, host = NOBODY) {
       if (active) pen.box(x - wide / 2, toY(nats), wide, box.y + box.height - toY(nats), { fill: "rate" });
       else pen.box(x - wide / 2, box.y + box.height - 3, wide, 3, { stroke: "muted" });
       const top = Math.min(toY(nats), box.y + box.height - 3), inside = top < box.y + 14;
-      if (pitch >= 26 && nats < 1e4) pen.text(number(nats, nats < 1 ? 2 : 1), x, inside ? top + 12 : top - 4, { size: 11, align: "center", colour: inside ? "paper" : "muted", halo: !inside });
+      const long = number(nats, nats < 1 ? 2 : nats < 100 ? 1 : 0), close = pitch < 26;
+      if (pitch >= 18 && nats < 1e4) pen.text(close ? long.replace(/^0(?=\.)/, "") : long, x, inside ? top + 12 : top - 4, { size: close ? 10 : 11, align: "center", colour: inside ? "paper" : "muted", halo: !inside });
       if (kl.length <= 8 || unit % 3 === 0) pen.text(String(unit + 1), x, box.y + box.height + 14, { size: 11, align: "center", weight: active ? 700 : 400, colour: active ? "ink" : "muted" });
     });
     if (free) pen.line([[box.x, toY(free)], [box.x + box.width, toY(free)]], { colour: "ink", width: 1.5, dash: [4, 3] });
@@ -557,7 +559,7 @@ export function create(spec, read, host = NOBODY) {
       pen.words([["distortion", { ...small, colour: "distortion" }], [narrow ? " by " : " against ", small], ["rate", { ...small, colour: "rate" }]], heading(paths), paths.y - 12);
       keep(pen, "paths", `${stamp} ${past.length} ${turns.length}`, { x: heading(paths) - 2, y: paths.y - 8, width: paths.width + 38, height: paths.height + 30 }, () => paintPaths(pen, paths));
       const active = paintUnits(pen, units);
-      pen.words([["rate", { ...small, colour: "rate" }], [`${narrow ? "" : " by unit"}: ${settings.free ? `${active} active; dashed: free` : `${active} active (≥ ${ACTIVE})`}`, narrow && settings.free ? { ...small, size: 11 } : small]], heading(units), units.y - 12);
+      pen.words([["rate", { ...small, colour: "rate" }], [`${narrow ? "" : " by unit"}: ${settings.free ? `${active} active; dashed: free` : `${active} active (≥ ${ACTIVE})`}`, settings.free ? { ...small, size: 11 } : small]], heading(units), units.y - 12);
 
       return { ...said(active), pads: [padOf(pad)], waiting: owed > 0, regions: regionsOf(place) };
     },
@@ -565,7 +567,10 @@ export function create(spec, read, host = NOBODY) {
 
   /** @param {ReturnType<typeof arrange>} place */
   function regionsOf({ plane, grid, rows, pad, plots: [curves, paths, units] }) {
-    const around = (/** @type {Box} */ { x, y, width, height }) => ({ x: x - 28, y: y - 20, width: width + 28, height: height + 36 });
+    const around = (/** @type {Box} */ { x, y, width, height }) => {
+      const top = Math.max(0, y - 28);
+      return { x: x - 28, y: top, width: width + 28, height: y + height + 16 - top };
+    };
     return {
       map: { ...plane, y: 2, height: plane.height + 38 },
       grid: { ...grid, y: 2, height: grid.height + 38 },
@@ -592,7 +597,7 @@ export function create(spec, read, host = NOBODY) {
     const near = linesOf(bug), units = `${active} of ${latent} unit${latent === 1 ? "" : "s"} active`;
     /** @type {Note[]} */
     const notes = [];
-    const apartFrom = wordsOf(settings, home, speed);
+    const apartFrom = wordsOf(settings, home, speed, state?.step ?? 0);
     if (host.live) { // there their sliders stand apart from the picture
       if (settings.beta !== home.beta) apartFrom.push(`β ${settings.beta}`);
       if (settings.lr !== home.lr) apartFrom.push(`learning rate ${settings.lr}`);
@@ -604,11 +609,15 @@ export function create(spec, read, host = NOBODY) {
     const { step, test: { rate, distortion }, train, failed, reported, sigma } = state;
     const loss = rate + distortion;
     if (apartFrom.length) notes.push({ name: "also set", words: apartFrom.join(", ") });
-    if (failed) near.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${failed.lower === "bug" ? "Set Bug to none" : `Lower the ${labelOf(failed.lower)}`}: Start then begins from new weights.`, mark: "gap" });
+    if (failed) {
+      const cause = /** @type {"bug" | "lr"} */ (failed.lower), remedy = cause === "bug" ? "Set Bug to none" : `Lower the ${labelOf(cause)}`;
+      const then = settings[cause] === trained[cause] ? `${remedy}: Start then begins` : "Start begins";
+      near.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${then} from new weights.`, mark: "gap" });
+    }
     const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${safe(reported.rate + reported.distortion)}` : "";
     const best = optimum(settings, spec.components);
     const tiles = [
-      { name: "Step", value: String(step), note: network },
+      { name: "Step", value: step.toLocaleString("en"), note: network },
       { name: "−ELBO, test", value: safe(loss), note: prints || (best ? `optimum ${safe(best.rate + best.distortion)}` : settings.sample ? `training ${safe(train.rate + train.distortion)}` : "measured with noise") },
       { name: "Distortion", value: safe(distortion), note: `nats an image${likelihood === "learned" ? `, σ ${number(sigma, 2)}` : ""}`, mark: "distortion" },
       { name: "Rate", value: safe(rate), note: units, mark: "rate" },

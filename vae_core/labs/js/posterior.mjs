@@ -193,7 +193,7 @@ export function create(spec, read) {
       /** @param {"rate" | "distortion" | "elbo"} key @param {string} words */
       const note = (key, words) => (changed ? `was ${number(then[key])}` : `nats, ${words}`);
       const tiles = [
-        { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean"), mark: "distortion" },
+        { name: "Distortion", value: number(now.distortion), note: note("distortion", "mean of eight draws"), mark: "distortion" },
         { name: "Rate", value: number(now.rate), note: now.rate === Infinity ? "for a point" : note("rate", "exact"), mark: "rate" },
         { name: "ELBO", value: number(now.elbo), note: changed ? note("elbo", "") : "minus the sum" },
       ];

@@ -11,6 +11,7 @@ const MEASURED = 512; // images that training and test are measured on
 const APART = 50; // milliseconds between two states, at least
 const CLEARLY = 1.2; // times the rate of a unit on the plane, for another to take its place
 const SHARE = 6; // at most one part in so many of the time goes into looking
+const milestone = (/** @type {number} */ step) => /^[125]0*$/.test(`${step}`); // seen in every run, so that equal runs are drawn alike
 
 /**
  * @typedef {import("./train.mjs").Settings} Settings
@@ -136,6 +137,7 @@ export class Session {
     while (now - begun < this.slice && now >= due() && !run.failed) {
       run.advance();
       this.taken++;
+      if (milestone(run.step) && !run.failed) this.show(true);
       now = performance.now();
     }
     if (run.failed) return this.pause();

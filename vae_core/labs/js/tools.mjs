@@ -75,6 +75,7 @@ export function buildTools({ steps, home, take, watch, near, lines, presses, fol
     const button = tool(["", String(i + 1)], () => choose(i));
     button.setAttribute("aria-label", `${i + 1}: ${words.replaceAll("*", "")}`);
     button.setAttribute("aria-pressed", "false");
+    button.title = words.replaceAll("*", "");
     return button;
   });
   if (many) tries.append(element("span", "vae-lab-name", "Try"), ...numbers);
@@ -85,7 +86,7 @@ export function buildTools({ steps, home, take, watch, near, lines, presses, fol
   if (player) row.append(player.button);
   row.append(tool(["↺", " Reset"], reset));
   if (link) {
-    const copy = tool(["", "Link"], () => send(copy, link()));
+    const copy = tool(["", ""], () => send(copy, link()));
     copy.addEventListener("blur", () => tell(copy, false));
     tell(copy, false);
     row.append(copy);
@@ -109,7 +110,9 @@ function folding(panel) {
 
 /** What the button for a link says: whether it has been copied. @param {HTMLElement} button @param {boolean} done */
 function tell(button, done) {
+  button.style.minWidth = done ? `${button.offsetWidth}px` : ""; // the buttons beside it stay
   button.toggleAttribute("data-done", done);
+  label(button, ["", done ? "Copied" : "Link"]);
   button.setAttribute("aria-label", done ? "Copied: a link to this state" : "Copy a link to this state");
 }
 

@@ -13,8 +13,8 @@ const ROOM = 26; // above each group of images, for its heading
 const RAIL = 36; // below the curves, and below the axis's numbers, where the handle runs
 
 /**
- * Where three groups of images and the curves stand at this width: on a phone the curves come before what is invented, so that they
- * share a screen with what is drawn again. `counts` says how many each group has.
+ * Where three groups of images and the curves stand at this width: the curves come before what is invented, so that they share a
+ * screen with what is drawn again. `counts` says how many each group has.
  * @param {number} width @param {number[]} counts
  */
 export function arrange(width, counts) {
@@ -28,7 +28,7 @@ export function arrange(width, counts) {
   const groups = counts.map((count, g) => {
     const top = y + 8, tall = Math.ceil(count / across) * (cell + gap) - gap;
     y = top + tall + ROOM;
-    if (g === (narrow ? 1 : counts.length - 1)) {
+    if (g === 1) {
       plot.y = y + (narrow ? 13 : 20);
       y = plot.y + plot.height + RAIL + 32 + ROOM;
     }
@@ -175,11 +175,15 @@ export function create(spec, read) {
         for (const [from, to] of [[plot.y, foot + 4], [foot + 20, foot + RAIL]]) pen.line([[at, from], [at, to]], { colour: "ink", width: 1.5 });
         if (!fromFirstEpoch && endOfFirst) pen.text("first epoch ends", toX(endOfFirst) - 8, plot.y + 12, { ...SMALL, align: "right", halo: 9 });
         const [one, other] = curves.map(({ values }, i) => panels[i % panels.length].toY(values[now]));
-        for (const [{ colour, values }, y] of /** @type {const} */ ([[curves[0], one], [curves[1], other]])) {
+        const left = at > plot.x + 0.8 * plot.width; // of the line, where there is room
+        const close = Math.abs(one - other) <= 16, high = Math.min(one, other) < plot.y + 12; // the heading is near
+        curves.forEach(({ colour, values }, i) => {
+          const [y, above] = i ? [other, other < one] : [one, one <= other];
           pen.disc(at, y, 6, { fill: colour, stroke: "paper", line: 2 });
-          const left = at > plot.x + 0.8 * plot.width; // of the line, where there is room
-          if (Math.abs(one - other) > 16) pen.text(number(values[now]), at + (left ? -10 : 10), y - 8, { size: 12, weight: 700, colour, halo: true, align: left ? "right" : "left" });
-        }
+          const foot = close ? Math.max(one, other) + (high && !above ? 34 : 20) : y + 20;
+          const down = high && (close || y < plot.y + 12);
+          pen.text(number(values[now]), at + (left ? -10 : 10), down || (close && !above) ? foot : y - 8, { size: 12, weight: 700, colour, halo: true, align: left ? "right" : "left" });
+        });
       }
 
       const notes = which === 0 ? ["−ELBO, test images", "−ELBO, training images"] : ["of drawing again, test", "of the codes, test"];
@@ -202,9 +206,10 @@ export function create(spec, read) {
         x: Math.max(plot.x, toX(places[now])), y: plot.y + plot.height + RAIL, axis: "x", colour: "ink", hint: "drag me", room: width, track: plot,
         move: (px) => ({ snapshot: nearestSnapshot(places, scale(ends(), [0, 1])(px)) }),
       };
-      const [, again, invented] = groups.map(({ box }) => box);
+      const [input, again, invented] = groups.map(({ box }) => box);
+      const both = { ...input, height: again.y + again.height - input.y }; // to compare, where a screen has room for it
       const curvesOnRail = { x: 1, y: plot.y - 26, width: width - 2, height: plot.height + RAIL + 56 };
-      return { summary, tiles, handles: [handle], regions: { again, invented, plot: curvesOnRail } };
+      return { summary, tiles, handles: [handle], regions: { again: place.narrow ? again : both, invented, plot: curvesOnRail } };
     },
   };
 }
