@@ -46,10 +46,14 @@ def train(page, steps):
         "until => Number(document.querySelector('.vae-lab').dataset.step) >= until || document.querySelector('.vae-lab-near').innerText.includes('Stopped')",
         arg=until,
     )
-    if button(page, "run").inner_text() == "Pause":
-        button(page, "run").press("Enter")
-    rest(page)
+    pause(page)
     return shown(page)
+
+
+def pause(page):
+    """Press Pause, unless the run has stopped by itself: looked and pressed in one call, for on *Start* it would begin anew."""
+    button(page, "run").evaluate("button => { if (button.textContent === 'Pause') button.click() }")
+    rest(page)
 
 
 AT_REST = "document.querySelector('.vae-lab canvas').ariaLabel.match(/at rest|stopped/)"
@@ -66,9 +70,7 @@ def again(page):
     """Press Start again, which runs at once, and then Pause."""
     button(page, "again").press("Enter")
     settle(page)
-    if button(page, "run").inner_text() == "Pause":  # it may have stopped by then
-        button(page, "run").press("Enter")
-    rest(page)
+    pause(page)
 
 
 def in_pytorch(steps):
