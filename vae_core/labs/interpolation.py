@@ -183,16 +183,15 @@ def walks(lab: InterpolationLab, names: Sequence[str]) -> list[Step]:
         ),
         (
             ghost,
-            "Set *Path* to *pixels*. Now both digits are there at once, in grey. More of the ten votes go to 0 or 1 than to any "
-            "other digit, though the very nearest may be another. But the distance halfway has grown: the lerp's stands beside it.",
+            "Set *Path* to *pixels*. Both digits are there at once, in grey. No other digit wins the vote of ten. But the "
+            "distance halfway has grown: the lerp's stands beside it.",
             {},
             ("drawings", "walk", "path"),
         ),
         (
             short,
-            "Set *Path* to *slerp*. Halfway along the line the code is shorter than its two ends on average, below ×\u00a01. On the "
-            "arc it stays at ×\u00a01. Does the distance halfway fall, against the lerp's beside it? Then move *Position t*: has the curve's "
-            "bump gone, or moved? One pair proves nothing.",
+            "Set *Path* to *slerp*. Halfway on the line the code was shorter than its ends on average; on the arc it stays at "
+            "×\u00a01. Is the drawing nearer than by lerp? Along all of the walk?",
             {},
             ("drawings", "walk", "path"),
         ),

@@ -40,7 +40,7 @@ STEPS = (
         ("maps", "beta"),
     ),
     Step(
-        "Eight units, and β at 0.5. Press *Start*. By step 1,000 all eight are active. Then raise *KL weight β* slowly. Which unit goes "
+        "Eight units, and β at 0.5. Press *Start*. How many are active at step 1,000? Then raise *KL weight β* slowly. Which unit goes "
         "first? Was its rate the lowest just before?",
         {"latent": "8", "beta": "0.5"},
         ("units", "beta"),

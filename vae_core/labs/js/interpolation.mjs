@@ -108,7 +108,7 @@ export function create(spec, read) {
   const library = Float32Array.from(read(spec.library), (v) => v / 255);
   const labels = read(spec.labels);
   const { noun, classes, are } = wordsFor(spec);
-  const small = new Float64Array(half);
+  const small = new Float64Array(half), aside = new Float64Array(size);
   const models = spec.models.map((model) => {
     const network = new Network(model.layers, read, STEPS + 1);
     const short = model.title.replace(/ \(.*\)$/, ""); // without "(the book's)", for which a phone's canvas has no room: its tile says it
@@ -262,8 +262,8 @@ export function create(spec, read) {
         const length = PATHS[path] === "pixels" ? "no code" : `code’s length × ${number(lengthOf(model, values), 2)}`;
         const vote = classes ? `${verdict.votes} ${are(verdict.label, verdict.votes)}` : "";
         const away = number(verdict.distance, 2), bold = { weight: 700, colour: model.word };
-        if (path) decode(model, from, to, 0, [t], model.now);
-        const byLerp = path ? `lerp: ${number(measure(model.now, 0).distance, 2)}` : "";
+        if (path) decode(model, from, to, 0, [t], aside);
+        const byLerp = path ? `lerp: ${number(measure(aside, 0).distance, 2)}` : "";
         if (where.narrow) pen.words([["distance ", tight], [away, { ...bold, size: 12 }], [byLerp && `  ${byLerp}`, tight]], x, y + large + 15);
         else {
           pen.text(away, near.x + near.size + 14, near.y + 36, { ...bold, size: 22 });
