@@ -217,6 +217,11 @@ def test_html_is_the_same_every_time_and_light(lab):
     assert len(gzip.compress(html.encode())) <= MOST_BYTES.get(type(lab).__name__, 600_000)
 
 
+def test_a_caption_is_plain_text(lab):
+    """In a step stars set off a control's name; below the picture they would be seen."""
+    assert "*" not in lab.canvas.spec["caption"]
+
+
 def test_html_stands_alone(lab):
     html = lab.html()
     without_data = re.sub(r"base64,[\w+/=]+", "", html)

@@ -223,6 +223,9 @@ def test_after_a_stop_start_begins_from_new_weights(open_lab):
     rest(page)
     stopped = shown(page)["step"]
     choose(page.get_by_role("combobox", name="Bug"), 0)
+    settle(page)
+    told = page.locator(".vae-lab-near").inner_text()
+    assert "Stopped" in told and "Set Bug" not in told and "Start begins from new weights" in told
     set_slider(page.get_by_role("slider", name="Learning rate"), 3)
     button(page, "run").press("Enter")
     page.wait_for_function("stopped => document.querySelector('.vae-lab').dataset.step > stopped + 20", arg=stopped)

@@ -121,6 +121,17 @@ function line() {
   return create(spec, (values) => values);
 }
 
+test("beside an arc or a blend stands how far the line is from a real image at this place", () => {
+  const said = (values) => {
+    const { pen, calls } = scribe();
+    const { tiles } = line().paint(pen, { from: 0, to: 1, t: 0.3, ...values }, 640);
+    return { tiles: tiles.map(({ value }) => value), byLerp: calls.filter(([name, words]) => name === "text" && words.startsWith("lerp: ")).map(([, words]) => words.slice(6)) };
+  };
+  const straight = said({ path: 0 });
+  assert.deepEqual(straight.byLerp, []);
+  for (const path of [1, 2]) assert.deepEqual(said({ path }).byLerp, straight.tiles);
+});
+
 test("the votes along the way: a number for each run of places, as high as the nearest agree", () => {
   const { pen, calls } = scribe();
   line().paint(pen, { from: 0, to: 1, t: 0.5, path: 0 }, 640);

@@ -199,6 +199,15 @@ const until = async (condition) => {
   }
 };
 
+test("every run is measured at the same early steps, however fast it goes", async () => {
+  const { session, tell, states } = watched();
+  tell("start");
+  await until(() => session.run.step > 60);
+  tell("pause");
+  const seen = new Set(states.flatMap((one) => one.new.map(({ step }) => step)));
+  for (const step of [0, 1, 2, 5, 10, 20, 50]) assert.ok(seen.has(step), `${step} is not among ${[...seen]}`);
+});
+
 test("it runs until it is paused, no faster than it is asked to", async () => {
   const { session, tell, last } = watched();
   tell("start", 20);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { along, arrange, create, curvesOf, nearestSnapshot, progress, range } from "../../vae_core/labs/js/training.mjs";
+import { along, arrange, beside, create, curvesOf, nearestSnapshot, progress, range } from "../../vae_core/labs/js/training.mjs";
 import { scribe } from "./scribe.mjs";
 
 const near = (a, b, within = 1e-12) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
@@ -26,6 +26,15 @@ test("everything inside, nothing on top of anything, at every width", () => {
       assert.ok(bottom < height && plotted, `below at ${width}`);
     }
   }
+});
+
+test("two numbers stand above their points, off each other and off the heading", () => {
+  assert.deepEqual(beside([100, 180], 20), [92, 172]);
+  assert.deepEqual(beside([25, 180], 20), [45, 172]);
+  assert.deepEqual(beside([100, 110], 20), [92, 130]);
+  assert.deepEqual(beside([110, 100], 20), [130, 92]);
+  assert.deepEqual(beside([27, 25], 20), [61, 47]);
+  assert.deepEqual(beside([100, 100], 20), [92, 120]);
 });
 
 test("curves are the sums, or the terms apart", () => {

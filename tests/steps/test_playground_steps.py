@@ -14,8 +14,9 @@ from vae_core.data import load_images
 from vae_core.labs.playground import SETTINGS, PlaygroundLab, small_digits
 from vae_core.labs.scenarios import STEPS
 
-MNIST = load_images("mnist", fallback="digits").name == "mnist"
-DATA = small_digits()
+IMAGES = load_images("mnist", fallback="digits")
+MNIST = IMAGES.name == "mnist"
+DATA = small_digits(IMAGES)
 LABELS = DATA[3].numpy()
 ACTIVE = 0.05  # nats: what js/playground.mjs calls an active unit
 

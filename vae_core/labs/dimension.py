@@ -122,8 +122,8 @@ class DimensionLab(Lab):
             legend=("distortion", "rate"),
             picture=draw_still(models, x[start], [mean[start] for mean, _ in self._posteriors]),
             caption="At noise 1 the draws are from the posterior that the encoder chose; at 0 all are its mean, at an "
-            "infinite rate. *Play* goes on to new ε. Distortion: mean of the four draws. Active: the unit's mean varies over the test set by a variance "
-            f"of more than 0.01. {noun(images).capitalize()}s from the test set ({images.title})."
+            "infinite rate. Play goes on to new ε. Distortion: mean of the four draws. Active: the unit's mean varies over the "
+            f"test set by a variance of more than 0.01. {noun(images).capitalize()}s from the test set ({images.title})."
             + (f" The models are {BOOKS}" if lent and foreign(images) else ""),
         )
 

@@ -20,8 +20,8 @@ STEPS = (
         watch=("rails", "mean", "std", "draw"),
     ),
     Step(
-        "Move *mean* a little and watch the large dot on the curve; the ring is where it was. The line below says what its slope promised, and what came. The smaller "
-        "the step, the nearer they are: this is the whole trick.",
+        "Move *mean* a little and watch the large dot on the curve; the ring is where it was. The line below says what its slope "
+        "promised, and what came. The smaller the step, the nearer they are: this is the whole trick.",
         watch=("curve", "mean"),
     ),
     Step(

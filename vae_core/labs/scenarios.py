@@ -57,8 +57,8 @@ STEPS = (
         ("maps", "run"),
     ),
     Step(
-        "A linear VAE of Gaussian pixels: its optimum on these test digits, made of principal components, stands under the number −ELBO. Press *Start*. How near does it come "
-        "by step 6,000? Then raise *KL weight β*. Do all units fade at once?",
+        "A linear VAE of Gaussian pixels: its optimum on these test digits, made of principal components, stands under the number "
+        "−ELBO. Press *Start*. How near does it come by step 6,000? Then raise *KL weight β*. Do all units fade at once?",
         {"hidden": "0 (linear)", "latent": "8", "likelihood": "Gaussian, σ fixed", "sigma": "0.3"},
         ("−ELBO, test", "beta"),
     ),

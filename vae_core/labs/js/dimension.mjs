@@ -156,11 +156,12 @@ export function create(spec, read) {
     const { narrow, input, rows, bottom, right } = place;
     const { y, cost, bars } = rows[0];
     const grey = rows.filter((_, i) => usedOf(spec.models[i]) < spec.models[i].units);
+    const top = narrow ? y : input.y + 14; // on a desk with the heading of the bars
     const column = (/** @type {number} */ x, /** @type {number} */ width) => ({ x, y, width, height: bottom - y });
     return {
       drawings: column(input.x, narrow ? input.size : right - 20 - input.x),
       costs: { ...column(right, cost.width), ...(!narrow && { height: bottom + 20 - y }) },
-      units: { x: narrow ? right : bars.x, y: narrow ? y : input.y + 14, width: narrow ? cost.width : bars.width, height: bottom - (narrow ? y : input.y + 14) },
+      units: { x: narrow ? right : bars.x, y: top, width: narrow ? cost.width : bars.width, height: bottom - top },
       ...(grey.length && { grey: { x: 1, y: grey[0].y + 2, width: Math.max(bars.x + bars.width, cost.x + cost.width) - 1, height: grey[grey.length - 1].y + input.size - grey[0].y - 2 } }),
     };
   }

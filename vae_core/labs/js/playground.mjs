@@ -610,8 +610,8 @@ export function create(spec, read, host = NOBODY) {
     const loss = rate + distortion;
     if (apartFrom.length) notes.push({ name: "also set", words: apartFrom.join(", ") });
     if (failed) {
-      const cause = /** @type {"bug" | "lr"} */ (failed.lower), remedy = cause === "bug" ? "Set Bug to none" : `Lower the ${labelOf(cause)}`;
-      const then = settings[cause] === trained[cause] ? `${remedy}: Start then begins` : "Start begins";
+      const { lower } = failed, remedy = lower === "bug" ? "Set Bug to none" : `Lower the ${labelOf(lower)}`;
+      const then = settings[lower] === trained[lower] ? `${remedy}: Start then begins` : "Start begins";
       near.unshift({ name: "Stopped", words: `at step ${failed.step} the ${failed.name} was no longer a sensible number. ${then} from new weights.`, mark: "gap" });
     }
     const prints = bug && Number.isFinite(reported.rate + reported.distortion) ? `this code prints ${safe(reported.rate + reported.distortion)}` : "";

@@ -73,9 +73,9 @@ export function buildTools({ steps, home, take, watch, near, lines, presses, fol
   const settings = folded && folding(folded);
   const numbers = steps.map(({ words }, i) => {
     const button = tool(["", String(i + 1)], () => choose(i));
-    button.setAttribute("aria-label", `${i + 1}: ${words.replaceAll("*", "")}`);
-    button.setAttribute("aria-pressed", "false");
     button.title = words.replaceAll("*", "");
+    button.setAttribute("aria-label", `${i + 1}: ${button.title}`);
+    button.setAttribute("aria-pressed", "false");
     return button;
   });
   if (many) tries.append(element("span", "vae-lab-name", "Try"), ...numbers);

@@ -14,7 +14,7 @@ import { multiply } from "./tiles.mjs";
  *   trains: `warmup` in steps, `free` in nats per unit, `bug` the name of one or ""
  * @typedef {Shape & Knobs} Settings
  * @typedef {{rate: number, distortion: number}} Terms  nats per image
- * @typedef {{name: string, step: number, lower: string}} Failure  which number left its range, at which step, which
+ * @typedef {{name: string, step: number, lower: "lr" | "bug"}} Failure  which number left its range, at which step, which
  *   setting to lower: "lr", or "bug" where one is on
  */
 
@@ -352,7 +352,8 @@ export class Run {
     const parts = { distortion: Math.max(distortion, 0), rate: Math.min(beta, 1) * Math.abs(rate) };
     const loss = parts.distortion + parts.rate;
     if (this.step === 1) this.limit = 10 * Math.max(loss, this.model.pixels);
-    const fail = (/** @type {string} */ name) => ({ name, step: this.step, lower: this.settings.bug ? "bug" : "lr" });
+    /** @param {string} name @returns {Failure} */
+    const fail = (name) => ({ name, step: this.step, lower: this.settings.bug ? "bug" : "lr" });
     if (!Number.isFinite(rate)) return fail("rate");
     if (!Number.isFinite(distortion)) return fail("distortion");
     if (!(loss <= this.limit)) return fail(parts.rate > parts.distortion ? "rate" : "distortion");

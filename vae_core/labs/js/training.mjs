@@ -80,6 +80,19 @@ export function range(values, from, close) {
   return [close ? low - margin : 0, high + margin];
 }
 
+/**
+ * Where the numbers of two points stand, from their heights: above each, or, if they would lie on each other, one above and one below
+ * both; and below where there is a heading at `top`.
+ * @param {number[]} heights @param {number} top
+ */
+export function beside([one, other], top) {
+  const [upper, lower] = [Math.min(one, other), Math.max(one, other)];
+  const high = (/** @type {number} */ y) => y < top + 12;
+  if (lower - upper > 16) return [one, other].map((y) => (high(y) ? y + 20 : y - 8));
+  const places = high(upper) ? [lower + 20, lower + 34] : [upper - 8, lower + 20];
+  return one <= other ? places : places.reverse();
+}
+
 /** How far the training is, in words. @param {number} step @param {number} perEpoch */
 export function progress(step, perEpoch) {
   if (step === 0) return "untrained";
@@ -174,15 +187,11 @@ export function create(spec, read) {
         const foot = plot.y + plot.height; // from which the axis's numbers hang
         for (const [from, to] of [[plot.y, foot + 4], [foot + 20, foot + RAIL]]) pen.line([[at, from], [at, to]], { colour: "ink", width: 1.5 });
         if (!fromFirstEpoch && endOfFirst) pen.text("first epoch ends", toX(endOfFirst) - 8, plot.y + 12, { ...SMALL, align: "right", halo: 9 });
-        const [one, other] = curves.map(({ values }, i) => panels[i % panels.length].toY(values[now]));
+        const heights = curves.map(({ values }, i) => panels[i % panels.length].toY(values[now])), lines = beside(heights, plot.y);
         const left = at > plot.x + 0.8 * plot.width; // of the line, where there is room
-        const close = Math.abs(one - other) <= 16, high = Math.min(one, other) < plot.y + 12; // the heading is near
         curves.forEach(({ colour, values }, i) => {
-          const [y, above] = i ? [other, other < one] : [one, one <= other];
-          pen.disc(at, y, 6, { fill: colour, stroke: "paper", line: 2 });
-          const foot = close ? Math.max(one, other) + (high && !above ? 34 : 20) : y + 20;
-          const down = high && (close || y < plot.y + 12);
-          pen.text(number(values[now]), at + (left ? -10 : 10), down || (close && !above) ? foot : y - 8, { size: 12, weight: 700, colour, halo: true, align: left ? "right" : "left" });
+          pen.disc(at, heights[i], 6, { fill: colour, stroke: "paper", line: 2 });
+          pen.text(number(values[now]), at + (left ? -10 : 10), lines[i], { size: 12, weight: 700, colour, halo: true, align: left ? "right" : "left" });
         });
       }
 
