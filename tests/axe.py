@@ -10,21 +10,22 @@ SCRIPT = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf
 # reader, which is told the formula itself. What scrolls is looked at without the tint at its edges, behind which axe-core
 # cannot tell a colour.
 RUN = """async () => {
-  const styles = (element, ...names) => names.map(name => getComputedStyle(element)[name]).join()
   const grounds = new Map()
   const ground = element => {
     if (!element) return ''
-    if (!grounds.has(element)) grounds.set(element, ground(element.parentElement) + ' ' + styles(element,
-      'backgroundColor', 'backgroundImage', 'opacity', 'position', 'left', 'top', 'clip', 'clipPath'))
+    if (!grounds.has(element)) {
+      const { backgroundColor, backgroundImage, opacity, position, left, top, clip, clipPath } = getComputedStyle(element)
+      const own = [backgroundColor, backgroundImage, opacity, position, left, top, clip, clipPath].join()
+      grounds.set(element, ground(element.parentElement) + ' ' + own)
+    }
     return grounds.get(element)
   }
-  const look = element => ground(element) + styles(element, 'color', 'fontSize', 'fontWeight', 'textShadow')
-  const inSight = element => element.checkVisibility({ visibilityProperty: true })
-  const whole = []
-  const show = (element, content) => {
-    whole.push([element, [...element.childNodes]])
-    element.replaceChildren(...content)
+  const look = element => {
+    const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element)
+    return ground(element) + [color, fontSize, fontWeight, textShadow].join()
   }
+  const inSight = element => element.checkVisibility({ visibilityProperty: true })
+  const shown = []  // read first and changed at once: each look after a change would have the page laid out again
   const met = new Set()
   for (const block of document.querySelectorAll('pre')) {
     if (!inSight(block)) continue
@@ -37,9 +38,11 @@ RUN = """async () => {
         text = ''
       } else text += word.textContent
     }
-    show(block, [...words, text])
+    shown.push([block, [...words, text]])
   }
-  for (const drawing of document.querySelectorAll('mjx-math[aria-hidden=true]')) show(drawing, [])
+  for (const drawing of document.querySelectorAll('mjx-math[aria-hidden=true]')) shown.push([drawing, []])
+  const whole = shown.map(([element]) => [element, [...element.childNodes]])
+  for (const [element, content] of shown) element.replaceChildren(...content)
   const plain = document.head.appendChild(document.createElement('style'))
   plain.textContent = '.bd-article [tabindex="0"] { background-image: none !important }'
 
@@ -48,9 +51,11 @@ RUN = """async () => {
   const like = []
   for (const element of document.body.querySelectorAll('*')) {
     const text = [...element.childNodes].map(node => node.nodeType === Node.TEXT_NODE ? node.data : '').join('')
-    if (!text.trim() || !inSight(element) || element.closest('button, label, select, [aria-disabled], [inert]')) continue
+    if (!text.trim() || !inSight(element)) continue
+    if (/^\\P{L}$/u.test(text.trim())) like.push(element)  // a sign alone, of which axe-core can only say that it cannot tell
+    if (element.closest('button, label, select, [aria-disabled], [inert]')) continue
     if (met.has(look(element))) like.push(element)
-    else if (/[\\p{L}\\p{N}]{2}/u.test(text)) met.add(look(element))  // of a single sign axe-core does not judge
+    else if (/[\\p{L}\\p{N}]{2}/u.test(text)) met.add(look(element))
   }
   try {
     for (const element of like) element.setAttribute('data-like', '')
