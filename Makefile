@@ -21,8 +21,9 @@ export PYTHONUTF8 := 1
 # two test processes with two threads each would fight over two cores; and what is committed is what the tests compute
 # (on a busy machine two threads wait for each other: one chapter took nine minutes in place of one)
 units browser notebooks chapters: export OMP_NUM_THREADS := 1
-# two processes; tests of one file, or of one visit to a page, stay together (tests/conftest.py)
-TWO    := -n 2 --dist loadfile
+# three processes keep two cores busy, for a browser waits for its next frame half of the time; tests of one file, or of one
+# visit to a page, stay together (tests/conftest.py)
+SIDE_BY_SIDE := -n 3 --dist loadfile
 # what pytest says of a part, for the summary at the end of `make test`
 REPORT  = --junitxml=_build/tests/$@.xml
 
@@ -97,7 +98,7 @@ check: $(READY)
 # in the order of their files: by number of tests, as else, the few that start processes of their own would come last
 units: $(READY)
 	$(call say,Units: numbers and faults)
-	$(PY) -m pytest tests --ignore=tests/browser $(TWO) --no-loadscope-reorder $(REPORT)
+	$(PY) -m pytest tests --ignore=tests/browser $(SIDE_BY_SIDE) --no-loadscope-reorder $(REPORT)
 
 site-anew: $(READY)
 	$(call say,Building the book from scratch: every warning is an error)
@@ -105,11 +106,11 @@ site-anew: $(READY)
 
 browser: $(READY) $(if $(BUILT),,site-anew)
 	$(call say,The built book in Chromium with the network shut)
-	$(PY) -m pytest tests/browser $(TWO) $(REPORT)
+	$(PY) -m pytest tests/browser $(SIDE_BY_SIDE) $(REPORT)
 
 notebooks: $(READY)
 	$(call say,Every notebook from top to bottom: what it prints must be what is committed)
-	$(PY) -m pytest $(NBVAL) $(TWO) $(REPORT) $(or $(ONLY),intro.ipynb playground.ipynb chapters)
+	$(PY) -m pytest $(NBVAL) $(SIDE_BY_SIDE) $(REPORT) $(or $(ONLY),intro.ipynb playground.ipynb chapters)
 
 links: $(READY)
 	$(call say,Following every link to another site)
