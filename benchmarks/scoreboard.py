@@ -244,7 +244,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--minutes is {options.minutes:g}: a row needs more than none")
     records = json.loads(options.record.read_text(encoding="utf-8")) if options.record.exists() else {}
     for name in options.names:
-        made = measure(name, ROWS[name], options.runs, options.minutes, options.device)
+        try:
+            made = measure(name, ROWS[name], options.runs, options.minutes, options.device)
+        except KeyboardInterrupt as stop:
+            parser.exit(130, f"\n{stop}\n")
         if made:
             records[name] = made
             options.record.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -170,7 +170,7 @@ class History:
 
     The train terms are averages over the epoch, taken while the weights move; the test terms are
     measured at its end, with z sampled. Both are the ELBO's under any objective, so under "iwae" the bound that is
-    trained lies above −(rate + distortion). The learning rate is that of its last step. Seconds are those of training alone.
+    trained is −(rate + distortion) or more. The learning rate is that of its last step. Seconds are those of training alone.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)  # of one that was resumed, as JSON ordered its columns
