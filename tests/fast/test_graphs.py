@@ -5,6 +5,7 @@ waiting for a number, fails here too. `test_cuda.py` has the real thing.
 """
 
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,8 @@ from vae_core.fast.graphs import CapturedStep
 from vae_core.training import Run
 
 SETTINGS = {"epochs": 5, "batch_size": 100, "device": "cpu", "pixels": "dynamic", "warmup_epochs": 2, "clip_norm": 20}
+WAYS: list[dict[str, Any]] = [{"precision": "bf16"}, {"schedule": "one-cycle", "lr": 5e-3}, {}]
+WAYS += [{"free_bits": 0.2}, {"objective": "iwae", "num_samples": 3, "warmup_epochs": 0}]
 MODELS = {"dense": lambda: VAE(784, (32,), 4), "conv": lambda: ConvVAE(1, 28, (4, 8), 16, 4)}
 
 
@@ -101,10 +104,10 @@ def trained(kind, images, config, captured):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"schedule": "one-cycle", "lr": 5e-3}, {}], ids=str)
+@pytest.mark.parametrize("settings", WAYS, ids=str)
 def test_replaying_equals_stepping_to_the_bit(kind, settings, digits):
     images = digits.first(640, 10)  # six batches of 100 and one of 40
-    config = TrainConfig(**SETTINGS, **settings)
+    config = TrainConfig(**SETTINGS | settings)
     eager, expected = trained(kind, images, config, captured=False)
     replayed, looks = trained(kind, images, config, captured=True)
     for name, value in eager.model.state_dict().items():
