@@ -120,42 +120,42 @@ class Found:
 
 
 FOUND = {
-    "PyTorch, today": Found(
+    "pytorch/examples, today": Found(
         "pytorch/examples",
         "vae/main.py, since February 2018",
         "Cross-entropy and KL, both summed over everything.",
         "Pull request 296 brought the sums, and shows digits redrawn and drawn: “still fine”.",
         Loss(),
     ),
-    "PyTorch, 2017": Found(
+    "pytorch/examples, 2017": Found(
         "pytorch/examples",
         "vae/main.py, until February 2018",
         "A mean over everything, and the summed KL divided by batch and 784 pixels.",
         "Issues 290 and 294 call the division wrong. In 234 somebody had left it out: faint digits, “just like digit 8”.",
         Loss(over="mean", kl="sum / all pixels"),
     ),
-    "Keras, 2016": Found(
+    "keras, 2016": Found(
         "keras-team/keras",
         "examples/variational_autoencoder.py, until August 2016",
         "A mean over pixels, beside a KL summed over two units.",
         "Issue 3373: all places of the latent space give the same output. Pull request 3383 put the factor 784 back.",
         Loss(over="mean", kl="sum / batch", latent_dim=2, batch_size=100),
     ),
-    "PyTorch-VAE": Found(
+    "PyTorch-VAE (AntixK)": Found(
         "AntixK/PyTorch-VAE",
         "models/vanilla_vae.py, configs/vae.yaml",
         "A mean squared error, and 0.00025 times the KL.",
         "Issues 11, 23, 35 and 56 ask what the weight is for. In 56 somebody had set it to 1: the images were not learned.",
         Loss("squared error", "mean", "sum / batch", 0.00025, 64 * 64 * 3, 128, 64),
     ),
-    "pytorch-vae": Found(
+    "pytorch-vae (sksq96)": Found(
         "sksq96/pytorch-vae",
         "vae-cnn.ipynb",
         "A cross-entropy summed over everything, beside a KL averaged over everything.",
         "Its notebook shows a picture redrawn, and none that was drawn from the prior.",
         Loss(kl="mean", input_dim=64 * 64 * 3, latent_dim=32, batch_size=32),
     ),
-    "sigma-VAE": Found(
+    "sigma-vae-pytorch": Found(
         "orybkin/sigma-vae-pytorch",
         "model.py, its plain VAE",
         "A mean squared error, beside a KL summed over everything, the batch too.",

@@ -26,7 +26,7 @@ OWN = "your own"
 SIZES = {"28 × 28 grey": 784, "28 × 28 colour": 2352, "64 × 64 colour": 12_288, "256 × 256 colour": 196_608}
 UNITS, BATCHES = (2, 10, 20, 32, 128, 512), (1, 32, 64, 100, 128, 512)
 WEIGHTS = tuple(float(f"{step}e{power}") for power in range(-5, 1) for step in (1, 2.5, 5)) + (10.0,)
-BEGIN = "PyTorch-VAE"
+BEGIN = "PyTorch-VAE (AntixK)"
 FAMILY = re.compile(r"beta-([\d.]+)(-gaussian)?")
 """What the shipped models of one architecture are called, which differ in β alone."""
 
@@ -53,33 +53,29 @@ def at(name: str, **changes: Any) -> Settings:
 
 STEPS = [
     Step(
-        "PyTorch's own example sums everything: β is 1. Set *Read* to PyTorch, 2017: a mean, and a KL divided by 784. Threads call "
-        "that wrong. Where is β now?",
-        at("PyTorch, today"),
+        "All is summed, and β is 1. Set *Read* to pytorch/examples, 2017, a loss that threads call wrong. Where is β now?",
+        at("pytorch/examples, today"),
         ("code", "axis", "found"),
     ),
     Step(
-        "The error is a mean over pixels, the KL is a sum. How many units are in use, and is there more than one drawing? Then set "
-        "*Error over* to sum / batch.",
-        at("Keras, 2016"),
+        "The error is a mean over pixels, the KL a sum. Is more than one digit drawn? Then set *Error over* to sum / batch.",
+        at("keras, 2016"),
         ("axis", "pictures", "over"),
     ),
     Step(
-        "A weight of 0.00025 looks like none at all. Read β. Now set *Weight* to 1, as users did who wanted “the right loss”. Where does "
-        "β go, and what is drawn?",
-        at("PyTorch-VAE"),
+        "0.00025 looks like no weight at all. Where is β? Set *Weight of the KL* to 1, as a user did. Where does β go, and what is "
+        "drawn?",
+        at("PyTorch-VAE (AntixK)"),
         ("axis", "pictures", "weight"),
     ),
     Step(
-        "Here the rate is all but free. Look at the redrawn digits, then at those from the prior. Set *KL over* to sum: which row "
-        "gets worse, and which better?",
-        at("pytorch-vae"),
+        "Here the rate is all but free. Compare the two lower rows. Then set *KL over* to sum: which row gets worse, which better?",
+        at("pytorch-vae (sksq96)"),
         ("axis", "pictures", "kl"),
     ),
     Step(
-        "β lies beyond the axis: a mean beside a sum over the whole batch. Set *Error over* to sum. One word, and β is ½. For which "
-        "noise σ is that the ELBO?",
-        at("sigma-VAE"),
+        "A mean, beside a sum over the whole batch: β is off the axis. Set *Error over* to sum. Where is β now, and for which σ is it 1?",
+        at("sigma-vae-pytorch"),
         ("code", "axis", "over"),
     ),
 ]
@@ -136,9 +132,9 @@ class LossLab(Lab):
             "error": ("Error", tuple(ERRORS)),
             "over": ("Error over", tuple(OVER)),
             "kl": ("KL over", tuple(KL)),
+            "units": ("Units", tuple(map(str, UNITS))),
             "weight": ("Weight of the KL", tuple(plain(weight) for weight in WEIGHTS)),
             "size": ("Pictures", tuple(SIZES)),
-            "units": ("Units", tuple(map(str, UNITS))),
             "batch": ("Batch", tuple(map(str, BATCHES))),
         }
         controls = [
@@ -148,7 +144,7 @@ class LossLab(Lab):
                 words,
                 words.index(begin[name]),
                 slid=name == "weight",
-                folded=name in ("size", "units", "batch"),
+                folded=name in ("size", "batch"),
             )
             for name, (label, words) in options.items()
         ]

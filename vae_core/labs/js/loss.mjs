@@ -1,7 +1,7 @@
 // LossLab: three lines of PyTorch, the β that they hide, and what a trained model of about that β makes of test digits and of the
 // prior. The lines themselves, and the numbers and pictures of the models, come from Python (accounting.py, loss.py).
 
-import { HEADING, scale, SMALL } from "./draw.mjs";
+import { HEADING, number, scale, SMALL } from "./draw.mjs";
 import { unpackFour } from "./four.mjs";
 
 /**
@@ -66,7 +66,7 @@ export function arrange(width) {
   const narrow = width < 560;
   const line = narrow ? 15 : 18;
   const code = { x: 1, y: 1, width: width - 2, height: (narrow ? 5 : 4) * line + 8 };
-  const axis = { x: 12, y: code.y + code.height + (narrow ? 46 : 52), width: width - 24, height: 0 };
+  const axis = { x: 12, y: code.y + code.height + (narrow ? 54 : 52), width: width - 24, height: 0 };
   const left = narrow ? 1 : 112;
   const pitch = (width - left + 3) / SHOWN;
   const cell = Math.min(52, Math.floor(pitch - 3));
@@ -121,7 +121,7 @@ export function create(spec, read, host) {
       const outside = beta > 1.5 * betas[betas.length - 1] || beta < betas[0] / 1.5;
       const std = Math.sqrt(beta);
 
-      const times = weight === 1 ? "" : `${controls[4].options[values.weight]} * `;
+      const times = weight === 1 ? "" : `${spec.controls[5].options[values.weight]} * `;
       const lines = [
         `# x is (${batch}, ${pixels}), mean and log_var are (${batch}, ${units})`,
         code.error[values.error][values.over], code.kl, `loss = error + ${times}${code.loss[values.kl]}`,
@@ -137,12 +137,14 @@ export function create(spec, read, host) {
       const to = scale(DECADES, [axis.x, axis.x + axis.width]);
       const back = scale([axis.x, axis.x + axis.width], DECADES);
       const toX = (/** @type {number} */ value) => to(Math.log10(value));
-      pen.text("β, the price of a nat of rate", 1, axis.y - (narrow ? 33 : 36), HEADING);
+      const above = axis.y - (narrow ? 40 : 36);
+      pen.text(narrow ? "β" : "β, the price of a nat of rate", 1, above, HEADING);
+      if (squared) pen.text(`β = 1 for σ = ${told(std)}`, width - 1, above, { size: 13, align: "right" });
       pen.line([[axis.x, axis.y], [axis.x + axis.width, axis.y]], { colour: "muted", width: 1.5 });
       for (let power = DECADES[0]; power <= DECADES[1]; power++) {
         const x = to(power);
         pen.line([[x, axis.y - 4], [x, axis.y]], { colour: "muted" });
-        if (power && (!narrow || power % 2 === 0 || Math.abs(power) === 5)) pen.text(raised(power), x, axis.y + 28, { ...SMALL, align: "center" });
+        if (power && (!narrow || Math.abs(power) > 2 && power % 2)) pen.text(raised(power), x, axis.y + 28, { ...SMALL, align: "center" });
       }
       pen.line([[to(0), axis.y - 22], [to(0), axis.y + 12]], { colour: "ink", width: 2 });
       pen.text("1, the ELBO", to(0), axis.y + 28, { size: 12, weight: 700, align: "center", halo: true });
@@ -151,9 +153,8 @@ export function create(spec, read, host) {
       const off = Math.abs(toX(beta) - inside) > 0.5 ? (toX(beta) > inside ? 1 : -1) : 0;
       if (off) pen.beyond(told(beta), inside - 14 * off, axis.y - 16, /** @type {1 | -1} */ (off), { colour: "ink" });
 
-      const model = `a model trained at β = ${told(member.beta)}`;
-      const which_ = outside ? `β = ${told(beta)} is beyond what was trained. The nearest: β = ${told(member.beta)}` : `What ${model} draws`;
-      pen.text(which_, 1, place.top - (narrow ? 6 : 12), narrow ? { ...HEADING, size: 12 } : HEADING);
+      const heading = outside ? `beyond all that was trained; β = ${told(member.beta)} draws` : `a model trained at β = ${told(member.beta)} draws`;
+      pen.text(heading, 1, place.top - (narrow ? 6 : 12), narrow ? { ...HEADING, size: 12 } : HEADING);
       ROWS.forEach((name, row) => {
         const { y, label } = place.rows[row];
         pen.text(name, label.x, label.y, { ...SMALL, colour: "ink" });
@@ -164,7 +165,7 @@ export function create(spec, read, host) {
       });
 
       const found = wanted[values.found];
-      const read = found
+      const notes = found
         ? [{ name: "Where", words: found[0] }, { name: "Does", words: found[1] }, { name: "Got", words: found[2] }]
         : [{ name: "Where", words: "In your own code. Say in the controls what it does; what it is for does not matter." }];
       const noise = squared ? ` It would be the ELBO of pixels with σ = ${told(std)}.` : "";
@@ -176,10 +177,9 @@ export function create(spec, read, host) {
         summary,
         tiles: [
           { name: "β", value: told(beta), note: Math.abs(Math.log(beta)) < HAIR ? "the ELBO" : beta > 1 ? "rate is dear" : "rate is cheap" },
-          squared ? { name: "σ", value: told(std), note: "for which β is 1" } : { name: "σ", value: "–", note: "coins have none" },
-          { name: "Rate", value: member.rate, note: "nats", mark: "rate" },
-          { name: "Distortion", value: member.distortion, note: "nats", mark: "distortion" },
-          { name: "In use", value: `${member.active} of ${member.units}`, note: "units" },
+          { name: "Rate", value: number(member.rate), note: "nats", mark: "rate" },
+          { name: "Distortion", value: number(member.distortion), note: "nats", mark: "distortion" },
+          { name: "In use", value: String(member.active), note: `of ${member.units} units` },
         ],
         handles: [{
           x: inside, y: axis.y, axis: "x", hint: "drag β",
@@ -187,11 +187,11 @@ export function create(spec, read, host) {
           move: (x) => ({ weight: nearest(weights, (weight * 10 ** back(x)) / beta), found: 0 }),
         }],
         regions: {
-          code: { ...place.code, height: axis.y - 56 - place.code.y },
-          axis: { x: 1, y: axis.y - 48, width: width - 2, height: 80 },
+          code: { ...place.code, height: axis.y - (narrow ? 62 : 58) - place.code.y },
+          axis: { x: 1, y: axis.y - (narrow ? 54 : 50), width: width - 2, height: narrow ? 88 : 82 },
           pictures: { x: 1, y: place.top - 22, width: width - 2, height: foot - place.top + 24 },
         },
-        notes: read,
+        notes,
         data: { beta },
       };
     },
