@@ -192,7 +192,7 @@ export function create(spec, read, host) {
           pictures: { x: 1, y: place.top - 22, width: width - 2, height: foot - place.top + 24 },
         },
         notes,
-        data: { beta },
+        data: { beta, trained: member.beta },
       };
     },
   };
