@@ -9,13 +9,19 @@ from drive import frames, state_of
 
 from vae_core.accounting import ERRORS, FOUND, KL, OVER, Loss
 from vae_core.labs import LossLab
-from vae_core.labs.loss import BATCHES, OWN, SIZES, UNITS, WEIGHTS, family, settings
+from vae_core.labs.loss import BATCHES, BEGIN, OWN, SIZES, UNITS, WEIGHTS, family, settings
 from vae_core.likelihoods import Bernoulli, Gaussian
 
 
-@pytest.fixture
-def lab() -> LossLab:
+@pytest.fixture(scope="module")
+def made() -> LossLab:
     return LossLab()
+
+
+@pytest.fixture
+def lab(made) -> LossLab:
+    put(made, found=BEGIN)
+    return made
 
 
 def put(lab, **words):

@@ -10,7 +10,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from vae_core.accounting import ERRORS, FOUND, KL, OVER, Loss, plain
-from vae_core.data import load_images
+from vae_core.data import ImageSet, load_images
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Step, stand
 from vae_core.labs.images import choose
@@ -93,9 +93,7 @@ class LossLab(Lab):
 
     def __init__(self) -> None:
         images = load_images("mnist", fallback="digits")
-        x, _ = choose(images)
-        x = x[::2]  # one of each class
-        z = torch.from_numpy(normals(1, len(x) * 10).reshape(len(x), 10)).float()
+        x, z = shown(images)
         block = Block()
         spec = {
             "pixels": list(SIZES.values()),
@@ -114,19 +112,9 @@ class LossLab(Lab):
             spec["models"].append([])
             for beta, name in members:
                 model = trained(name)
-                means, _ = posteriors(model, images.test)
-                terms = evaluate(model, images.test)
                 drawn = torch.cat([model.reconstruct(x), model.draw(z)])
-                spec["models"][-1].append(
-                    {
-                        "beta": beta,
-                        "rate": round(terms.rate.item(), 2),
-                        "distortion": round(terms.distortion.item(), 2),
-                        "active": int(active_units(means).sum()),
-                        "units": model.latent_dim,
-                        "drawn": block.add(pack_four(greys(drawn)), "uint8"),
-                    }
-                )
+                numbers = measured(name, images)
+                spec["models"][-1].append({"beta": beta, **numbers, "drawn": block.add(pack_four(greys(drawn)), "uint8")})
         begin = settings(FOUND[BEGIN].loss)
         options = {
             "error": ("Error", tuple(ERRORS)),
@@ -215,8 +203,7 @@ class LossLab(Lab):
 
     def answer(self) -> dict[str, Any]:
         """β, σₓ for which it would be 1, the β at which the model was trained, and what that draws in PyTorch: float32 (10, 784) twice."""
-        x = choose(load_images("mnist", fallback="digits"))[0][::2]
-        z = torch.from_numpy(normals(1, len(x) * 10).reshape(len(x), 10)).float()
+        x, z = shown(load_images("mnist", fallback="digits"))
         drawn = {"redrawn": self.model.reconstruct(x).numpy(), "drawn": self.model.draw(z).numpy()}
         return {"beta": self.beta, "std": self.loss.std, "trained": self._nearest()[0], **drawn}
 
@@ -253,6 +240,33 @@ def trained(name: str) -> VAE:
     if name not in SHIPPED:  # STAND-IN
         return VAE(784, (48,), 10, likelihood="gaussian" if name.endswith("gaussian") else "bernoulli")
     return load_pretrained(name)
+
+
+def shown(images: ImageSet) -> tuple[Tensor, Tensor]:
+    """The first test image of each class (10, 784), in [0, 1], and as many draws from the prior (10, 10)."""
+    x = choose(images)[0][::2]
+    return x, torch.from_numpy(normals(1, 10 * len(x)).reshape(len(x), 10)).float()
+
+
+def measured(name: str, images: ImageSet) -> dict[str, Any]:
+    """Rate and distortion in nats, and active units, of a shipped model on all test images; once for each set of them."""
+    if (name, images.title) not in _measured:
+        _measured[name, images.title] = _measure(trained(name), images)
+    return _measured[name, images.title]
+
+
+_measured: dict[tuple[str, str], dict[str, Any]] = {}
+
+
+def _measure(model: VAE, images: ImageSet) -> dict[str, Any]:
+    terms = evaluate(model, images.test)
+    means, _ = posteriors(model, images.test)
+    return {
+        "rate": round(terms.rate.item(), 2),
+        "distortion": round(terms.distortion.item(), 2),
+        "active": int(active_units(means).sum()),
+        "units": model.latent_dim,
+    }
 
 
 def greys(pictures: Tensor) -> Tensor:
