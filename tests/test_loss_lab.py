@@ -102,4 +102,3 @@ def test_the_numbers_of_each_model_are_measured(lab):
 
 def test_a_page_has_room_for_it(lab):
     assert len(gzip.compress(lab.html().encode())) < 350_000
-

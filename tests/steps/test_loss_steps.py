@@ -151,4 +151,4 @@ def test_what_is_drawn_is_within_the_width_and_the_notes_say_who_got_what(lab):
             mono = [call for call in texts if "(" in call[1] and call[2] < 10]
             assert all(call[2] + 6.1 * len(call[1]) <= width + 1 for call in mono if width == PHONE)
             assert [note["words"] for note in frame["notes"]][1:] == [FOUND[name].does, FOUND[name].got]
-            assert [note["words"] for note in frame["notes"]][0].startswith(FOUND[name].repository)
+            assert frame["notes"][0]["words"].startswith(FOUND[name].repository)

@@ -25,7 +25,7 @@ from vae_core.saving import load_pretrained
 OWN = "your own"
 SIZES = {"28 × 28 grey": 784, "28 × 28 colour": 2352, "64 × 64 colour": 12_288, "256 × 256 colour": 196_608}
 UNITS, BATCHES = (2, 10, 20, 32, 128, 512), (1, 32, 64, 100, 128, 512)
-WEIGHTS = tuple(float(f"{step}e{power}") for power in range(-5, 1) for step in (1, 2.5, 5)) + (10.0,)
+WEIGHTS = (*(float(f"{step}e{power}") for power in range(-5, 1) for step in (1, 2.5, 5)), 10.0)
 BEGIN = "PyTorch-VAE (AntixK)"
 FAMILY = re.compile(r"beta-([\d.]+)(-gaussian)?")
 """What the shipped models of one architecture are called, which differ in β alone."""
@@ -114,10 +114,12 @@ class LossLab(Lab):
                 model = trained(name)
                 drawn = torch.cat([model.reconstruct(x), model.draw(z)])
                 numbers = measured(name, images)
-                spec["models"][-1].append({"beta": beta, **numbers, "drawn": block.add(pack_four(greys(drawn)), "uint8")})
+                spec["models"][-1].append(
+                    {"beta": beta, **numbers, "drawn": block.add(pack_four(greys(drawn)), "uint8")}
+                )
         begin = settings(FOUND[BEGIN].loss)
         options = {
-            "error": ("Error", tuple(ERRORS)),
+            "error": ("Error is", tuple(ERRORS)),
             "over": ("Error over", tuple(OVER)),
             "kl": ("KL over", tuple(KL)),
             "units": ("Units", tuple(map(str, UNITS))),
@@ -229,7 +231,10 @@ def family() -> list[tuple[float, str]]:
     """β and name of each shipped model of the family."""
     named = [(match, name) for name in SHIPPED if (match := FAMILY.fullmatch(name))]
     if not named:  # STAND-IN
-        names = [f"beta-{b}" for b in (0.01, 0.018, 0.032, 0.056, 0.1, 0.18, 0.32, 0.56, 1, 1.8, 3.2, 5.6, 10, 18, 32, 56, 100)]
+        names = [
+            f"beta-{b}"
+            for b in (0.01, 0.018, 0.032, 0.056, 0.1, 0.18, 0.32, 0.56, 1, 1.8, 3.2, 5.6, 10, 18, 32, 56, 100)
+        ]
         names += [f"beta-{b}-gaussian" for b in (0.001, 0.0032, 0.01, 0.032, 0.1, 0.32, 1, 3.2, 10)]
         named = [(FAMILY.fullmatch(name), name) for name in names]
     return [(float(match[1]), name) for match, name in named]
@@ -290,5 +295,3 @@ def draw_still(x: Tensor, drawn: Tensor) -> tuple[Image, str]:
     return sheet.image, (
         "Three lines of PyTorch, an axis with the β that they hide, and test digits beside what a model trained near that β makes of them."
     )
-
-
