@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from drive import by_neighbours, frames, number, state_of
+from drive import frames, number, state_of
 
 from vae_core import load_images
 from vae_core.accounting import FOUND
@@ -58,11 +58,6 @@ def off(frame):
     return (pixels(frame, 0) - pixels(frame, 1)).square().sum(1).mean().item()
 
 
-def strange(frame, images):
-    """How far the ten that are drawn from the prior are from the nearest training digits: the mean of ten."""
-    return torch.cdist(pixels(frame, 2), to_pixels(images.train)).amin(1).mean().item()
-
-
 def moved(name, **changes):
     """Where the controls stand after a step and a hand on one of them: no longer a loss that was found."""
     return at(name, **changes)
@@ -89,7 +84,8 @@ def test_step_2_one_drawing_for_all_until_the_error_is_a_sum(lab, width):
         lab, state_of(lab, 2), state_of(lab, 2, **moved("keras, 2016", over="sum / batch")), width=width
     )
     assert beta(begun) == 784 and trained(begun) == 100 and beta(mended) == trained(mended) == 1
-    assert "beyond" in " ".join(begun["words"]) and "beyond all" not in " ".join(mended["words"])
+    assert "beyond what was trained: drawn at β = 100" in begun["words"]
+    assert "a model trained at β = 1 draws" in mended["words"]
     assert number(begun, "In use") == 0 and number(begun, "Rate") < 0.1 and number(mended, "In use") >= 5
     for which in (1, 2):
         assert spread(begun, which) < 0.02 * spread(begun, 0) < 0.2 * spread(mended, which)
@@ -109,16 +105,19 @@ def test_step_3_a_small_weight_is_more_than_one_and_a_weight_of_one_says_nothing
 
 
 @WIDTHS
-def test_step_4_a_free_rate_redraws_well_and_draws_badly(lab, real, width):
+def test_step_4_a_free_rate_redraws_as_well_and_draws_badly(lab, real, width):
     begun, book = frames(
         lab, state_of(lab, 4), state_of(lab, 4, **moved("pytorch-vae (sksq96)", kl="sum")), width=width
     )
     assert beta(begun) == 1 / 1024 and trained(begun) == 0.01 and beta(book) == trained(book) == 1
     assert axis(begun) == axis(book)
-    assert off(begun) < 0.8 * off(book), "redrawn: worse with the KL as a sum"
+    assert 0.9 < off(begun) / off(book) < 1.1, "the redrawn digits stay about as good as they were"
+    redrawn, drawn = ((pixels(begun, which) - pixels(book, which)).abs().mean() for which in (1, 2))
+    assert drawn > 2.5 * redrawn
+    ink = [pixels(frame, 2).sum(1).mean() for frame in (begun, book)]
+    assert ink[0] < 0.6 * ink[1], "what is drawn from the prior is faint and in pieces"
     if real.name == "mnist":
-        assert strange(begun, real) > 1.1 * strange(book, real), "drawn: better"
-        assert by_neighbours(real, row(begun, 1)) == [*range(10)]
+        assert ink[1] == pytest.approx(to_pixels(real.test).sum(1).mean(), rel=0.15)
     assert number(begun, "Rate") > 2 * number(book, "Rate")
 
 

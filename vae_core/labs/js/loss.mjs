@@ -153,7 +153,7 @@ export function create(spec, read, host) {
       const off = Math.abs(toX(beta) - inside) > 0.5 ? (toX(beta) > inside ? 1 : -1) : 0;
       if (off) pen.beyond(told(beta), inside - 14 * off, axis.y - 16, /** @type {1 | -1} */ (off), { colour: "ink" });
 
-      const heading = outside ? `beyond all that was trained; β = ${told(member.beta)} draws` : `a model trained at β = ${told(member.beta)} draws`;
+      const heading = outside ? `beyond what was trained: drawn at β = ${told(member.beta)}` : `a model trained at β = ${told(member.beta)} draws`;
       pen.text(heading, 1, place.top - (narrow ? 6 : 12), narrow ? { ...HEADING, size: 12 } : HEADING);
       ROWS.forEach((name, row) => {
         const { y, label } = place.rows[row];
