@@ -92,12 +92,15 @@ def test_the_model_is_the_nearest_by_the_ratio(lab):
         assert np.abs(np.log(told / weight)) == np.abs(np.log(betas / weight)).min()
 
 
-def test_the_numbers_of_each_model_are_measured(lab):
+def test_the_numbers_of_each_model_are_measured(lab, images):
     for members, error in zip(lab.canvas.spec["models"], ERRORS, strict=True):
         assert [each["beta"] for each in members] == sorted(beta for beta, _ in lab._family[error])
         rates = [each["rate"] for each in members]
         assert rates[0] > 10 > 0.5 > rates[-1] and members[-1]["active"] == 0
-        assert np.all(np.diff(rates) < 0.5) and np.all(np.diff([each["distortion"] for each in members]) > -1)
+        costs = [each["distortion"] for each in members]
+        assert np.all(np.diff(rates) < 0.5) and costs[-1] > costs[0] + 10
+        if images.name == "mnist":  # on which they were trained
+            assert np.all(np.diff(costs) > -1)
 
 
 def test_a_page_has_room_for_it(lab):

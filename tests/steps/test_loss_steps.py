@@ -114,10 +114,10 @@ def test_step_4_a_free_rate_redraws_as_well_and_draws_badly(lab, real, width):
     assert 0.9 < off(begun) / off(book) < 1.1, "the redrawn digits stay about as good as they were"
     redrawn, drawn = ((pixels(begun, which) - pixels(book, which)).abs().mean() for which in (1, 2))
     assert drawn > 2.5 * redrawn
-    ink = [pixels(frame, 2).sum(1).mean() for frame in (begun, book)]
+    ink = [pixels(frame, 2).sum(1).mean().item() for frame in (begun, book)]
     assert ink[0] < 0.6 * ink[1], "what is drawn from the prior is faint and in pieces"
     if real.name == "mnist":
-        assert ink[1] == pytest.approx(to_pixels(real.test).sum(1).mean(), rel=0.15)
+        assert ink[1] == pytest.approx(to_pixels(real.test).sum(1).mean().item(), rel=0.15)
     assert number(begun, "Rate") > 2 * number(book, "Rate")
 
 
