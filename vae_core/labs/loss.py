@@ -89,7 +89,7 @@ class LossLab(Lab):
     """
 
     module = "loss.mjs"
-    tall = (900, 760)
+    tall = (1021, 926)
 
     def __init__(self) -> None:
         images = load_images("mnist", fallback="digits")
