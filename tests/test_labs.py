@@ -462,12 +462,13 @@ def test_a_closed_lab_leaves_nothing_behind(lab_class):
     lab, heard = lab_class(), []
     assert living() > before + 10
     lab.observe(heard.append, "values")
-    slider = next(widget for widget in lab.controls.values() if isinstance(widget, ipywidgets.FloatSlider))
+    sliders = ipywidgets.FloatSlider | ipywidgets.SelectionSlider
+    slider = next(widget for widget in lab.controls.values() if isinstance(widget, sliders))
     canvas = weakref.ref(lab.canvas)
     lab.close()
     assert living() == before
     assert lab.canvas.comm is None and all(part.comm is None for part in [*lab.controls.values(), *lab.links])
-    slider.value = slider.min
+    slider.value = slider.options[0] if isinstance(slider, ipywidgets.SelectionSlider) else slider.min
     assert heard == []
     del lab, slider
     gc.collect()

@@ -20,7 +20,7 @@ const frames = states.map((/** @type {Values} */ values) => {
     noted.call(pen, given, x, y, size, style);
   };
   const height = lab.height(width);
-  const { summary, tiles = [], handles = [], regions = {} } = lab.paint(pen, values, width);
-  return { summary, tiles, regions, height, words, pictures, calls: calls.filter(([name]) => name !== "digit"), handles: handles.map((/** @type {Handle} */ { move, ...rest }) => ({ ...rest, to: move(rest.x + 10, rest.y) })) };
+  const { summary, tiles = [], handles = [], regions = {}, notes = [], data = {} } = lab.paint(pen, values, width);
+  return { summary, tiles, regions, notes, data, height, words, pictures, calls: calls.filter(([name]) => name !== "digit"), handles: handles.map((/** @type {Handle} */ { move, ...rest }) => ({ ...rest, to: move(rest.x + 10, rest.y) })) };
 });
 process.stdout.write(JSON.stringify(frames, (_, value) => (value === Infinity ? "∞" : value === -Infinity ? "−∞" : value)));

@@ -4,7 +4,8 @@ import { multiply, multiplyFew } from "../../vae_core/labs/js/tiles.mjs";
 import { normals, Random } from "../../vae_core/labs/js/random.mjs";
 import { Run, Vae } from "../../vae_core/labs/js/train.mjs";
 import { Session } from "../../vae_core/labs/js/session.mjs";
-import { createTrainer, floatsOf, toBase64, unpackFour } from "../../vae_core/labs/js/trainer.mjs";
+import { unpackFour } from "../../vae_core/labs/js/four.mjs";
+import { createTrainer, floatsOf, toBase64 } from "../../vae_core/labs/js/trainer.mjs";
 
 const SETTINGS = {
   latent: 2, hidden: 8, activation: "tanh", likelihood: "bernoulli", sigma: 0.2, batch: 16, seed: 5,

@@ -7,6 +7,7 @@ from vae_core.labs.dimension import DimensionLab
 from vae_core.labs.elbo import ElboLab
 from vae_core.labs.gradient import GradientLab
 from vae_core.labs.interpolation import InterpolationLab
+from vae_core.labs.loss import LossLab
 from vae_core.labs.manifold import ManifoldLab
 from vae_core.labs.playground import PlaygroundLab
 from vae_core.labs.posterior import PosteriorLab
@@ -17,6 +18,7 @@ LABS: tuple[Any, ...] = (
     ElboLab,
     GradientLab,
     InterpolationLab,
+    LossLab,
     ManifoldLab,
     PlaygroundLab,
     PosteriorLab,
@@ -30,6 +32,7 @@ __all__ = [
     "GradientLab",
     "InterpolationLab",
     "Lab",
+    "LossLab",
     "ManifoldLab",
     "PlaygroundLab",
     "PosteriorLab",

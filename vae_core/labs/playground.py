@@ -15,7 +15,7 @@ from vae_core.labs.base import Lab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.controls import State
 from vae_core.labs.images import square
-from vae_core.labs.pack import Block
+from vae_core.labs.pack import Block, pack_four
 from vae_core.labs.scenarios import ACTIVATIONS, HIDDEN, LIKELIHOODS, SIGMAS, STEPS, UNITS, caption, draw_still, panel
 from vae_core.likelihoods import Bernoulli, Gaussian
 from vae_core.models import VAE
@@ -161,12 +161,6 @@ def components(train: Tensor, test: Tensor) -> dict[str, Any]:
         "test": along.flip(0)[:most].tolist(),
         "all": squares.item(),
     }
-
-
-def pack_four(images: Tensor) -> np.ndarray:
-    """uint8 (N, D) in sixteen steps of grey -> (N, D / 2), two pixels in a byte, as `unpackFour` of js/trainer.mjs reads them."""
-    steps = (images // 17).numpy()
-    return steps[:, ::2] << 4 | steps[:, 1::2]
 
 
 def to_model(settings: dict, weights: np.ndarray) -> VAE:

@@ -2,7 +2,8 @@
 // is decoded at every place, digits drawn again and drawn from the prior, and its rate and distortion, step by step and against
 // each other, beside those of the runs before it.
 
-import { createTrainer, floatsOf, toBase64, unpackFour } from "./trainer.mjs";
+import { unpackFour } from "./four.mjs";
+import { createTrainer, floatsOf, toBase64 } from "./trainer.mjs";
 import { optimum } from "./optimum.mjs";
 import { HEADING, number, roundUp, scale, SMALL, ticks } from "./draw.mjs";
 import { SIDE, thumbnail } from "./ink.mjs";

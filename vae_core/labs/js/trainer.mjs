@@ -13,16 +13,6 @@
  * @typedef {import("./session.mjs").Call} Call
  */
 
-/** Two pixels of four bits in each byte, the higher first, as pixels of eight. @param {ArrayLike<number>} packed */
-export function unpackFour(packed) {
-  const pixels = new Uint8Array(2 * packed.length);
-  for (let i = 0; i < packed.length; i++) {
-    pixels[2 * i] = 17 * (packed[i] >> 4);
-    pixels[2 * i + 1] = 17 * (packed[i] & 15);
-  }
-  return pixels;
-}
-
 /** Weights as JSON can hold them. @param {Float32Array} weights */
 export function toBase64(weights) {
   const bytes = new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
