@@ -109,6 +109,7 @@ def test_presets_and_help(capsys, monkeypatch):
     listing = capsys.readouterr().out
     assert all(name in listing for name in PRESETS)
     assert "102.58" in listing
+    assert "such as vae-12" in listing and "such as beta-0.5" in listing
     monkeypatch.setenv("COLUMNS", "120")
     with pytest.raises(SystemExit, match="0"):
         main(["train", "--help"])

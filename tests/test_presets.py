@@ -1,14 +1,18 @@
 """The source systems, as their texts describe them."""
 
+import math
+from itertools import pairwise
+
 import pytest
 import torch
 
-from vae_core.presets import PRESETS, SHIPPED, get_preset, widths_for
+from vae_core.likelihoods import Bernoulli, Gaussian
+from vae_core.presets import BETAS, GAUSSIAN_BETAS, PRESETS, SHIPPED, get_preset, widths_for
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [*PRESETS, "beta-0.01", "beta-100", "beta-10-gaussian"])
 def test_every_preset_trains_a_step(name, digits):
-    preset = PRESETS[name]
+    preset = get_preset(name)
     images = preset.prepare(digits)
     model = preset.build(0, images)
     x = images.train[:4].flatten(1) / 255
@@ -57,7 +61,6 @@ def test_sources_with_fewer_images_or_larger_ones(images):
 def test_unknown_preset_is_named_with_the_choices():
     with pytest.raises(ValueError, match=r"'tanh'.*'tanh-512-256-128'"):
         get_preset("tanh")
-    assert set(SHIPPED) <= set(PRESETS)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,37 @@ def test_any_latent_dimension_is_a_preset(name, kind, latent_dim, likelihood):
 )
 def test_no_latent_dimension_is_no_preset(name):
     with pytest.raises(ValueError, match=rf"unknown preset '{name}'.*'vae-N' for N latent dimensions"):
+        get_preset(name)
+
+
+def test_the_family_differs_in_beta_alone():
+    for betas, per_decade, suffix in ((BETAS, 4, ""), (GAUSSIAN_BETAS, 2, "-gaussian")):
+        steps = [math.log10(after / before) for before, after in pairwise(betas)]
+        assert steps == pytest.approx([1 / per_decade] * len(steps), abs=0.02)
+        presets = [get_preset(f"beta-{beta}{suffix}") for beta in betas]
+        assert [preset.config.beta for preset in presets] == [*betas]
+        assert len({str(preset.model) for preset in presets}) == 1
+        assert len({str({**vars(preset.config), "beta": 1}) for preset in presets}) == 1
+        assert {f"beta-{beta}{suffix}" for beta in betas} <= set(SHIPPED)
+        likelihood = Gaussian(1.0) if suffix else Bernoulli()
+        assert layers(presets[0].build()) == [(784, 48), (48, 20), (10, 48), (48, 784)]
+        assert presets[0].build().likelihood == likelihood
+
+
+@pytest.mark.parametrize(
+    ("name", "beta"), [("beta-0.000001", 1e-6), ("beta-0.5", 0.5), ("beta-9999.5", 9999.5), ("beta-2-gaussian", 2)]
+)
+def test_any_beta_is_a_preset(name, beta):
+    assert get_preset(name).config.beta == beta
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["beta-0", "beta-0.0", "beta-", "beta--1", "beta-.5", "beta-1.0", "beta-1.", "beta-01", "beta-1e-2", "beta-0.50",
+     "beta-10000", "beta-0.0000001", "beta-1-bernoulli", "beta-inf", "beta-0-gaussian", "beta-1.5-gaussian-2"],
+)  # fmt: skip
+def test_one_beta_is_written_in_one_way(name):
+    with pytest.raises(ValueError, match=rf"unknown preset '{name}'.*'beta-B' for a rate that is weighted by B"):
         get_preset(name)
 
 

@@ -25,7 +25,7 @@ from vae_core.likelihoods import Bernoulli, Gaussian
 from vae_core.losses import Elbo
 from vae_core.models import ACTIVATIONS, LatentModel
 from vae_core.models import MODELS as MODELS_KNOWN
-from vae_core.presets import PRESETS, SHIPPED
+from vae_core.presets import BETAS, PRESETS, SHIPPED, get_preset
 from vae_core.saving import check_fit, made_of, what_would_change
 
 MODELS = {
@@ -431,9 +431,10 @@ def test_shipped_weights_say_where_they_come_from(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_weights_are_of_the_likelihood_that_their_file_names(name):
     model = load_pretrained(name)
-    is_bernoulli = isinstance(model, VAE) or name.endswith("-bernoulli")
-    assert model.likelihood == (Bernoulli() if is_bernoulli else Gaussian(0.5**0.5, squash=True))
-    assert made_of(model) == made_of(PRESETS[name].build())
+    squared_error = Gaussian(1.0) if name.endswith("-gaussian") else Gaussian(0.5**0.5, squash=True)
+    is_bernoulli = name.startswith("vae-") or name.endswith("-bernoulli") or name in {f"beta-{beta}" for beta in BETAS}
+    assert model.likelihood == (Bernoulli() if is_bernoulli else squared_error)
+    assert made_of(model) == made_of(get_preset(name).build())
 
 
 def test_a_run_is_not_resumed_by_code_that_computes_something_else(digits, tmp_path, monkeypatch):

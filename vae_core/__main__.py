@@ -293,6 +293,8 @@ def run_presets(_: argparse.Namespace) -> None:
         print(f"{name:18s} {preset.source}\n{'':18s} {length}, batch {config.batch_size}, {rate}")
         if preset.published:
             print(f"{'':18s} published: {preset.published}")
+    print("\nvae-N, ae-N, ae-N-bernoulli   with N latent dimensions, such as vae-12")
+    print("beta-B, beta-B-gaussian       a small VAE whose rate is weighted by B, such as beta-0.5")
 
 
 def run_weights(options: argparse.Namespace) -> None:

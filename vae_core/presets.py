@@ -1,7 +1,7 @@
 """Named systems: an architecture, a schedule, and where it comes from.
 
 The published ones are rebuilt from their texts, so that their printed numbers can be stood beside ours;
-the last few are those whose trained weights ship with the book.
+the last few, and the family that differs in β alone, are those whose trained weights ship with the book.
 """
 
 import math
@@ -92,8 +92,22 @@ _BOOK = TrainConfig(epochs=60, lr=3e-3, schedule="one-cycle")
 _BOOK_DIMS = [256, 128]
 EPOCHS = (10, 100)  # of a preset that counts in steps, the fewest and the most
 
-SHIPPED = ("ae-2", "ae-2-bernoulli", "ae-10", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
+_BY_SIZE = ("ae-2", "ae-2-bernoulli", "ae-10", "vae-2", "vae-5", "vae-8", "vae-10", "vae-20", "vae-50")
+
+BETAS = (0.01, 0.018, 0.032, 0.056, 0.1, 0.18, 0.32, 0.56, 1, 1.8, 3.2, 5.6, 10, 18, 32, 56, 100)
+"""The weights of the rate, a quarter of a decade apart, of the models "beta-0.01" to "beta-100"."""
+
+GAUSSIAN_BETAS = (0.001, 0.0032, 0.01, 0.032, 0.1, 0.32, 1, 3.2, 10)
+"""The weights of the rate, half a decade apart, of the models "beta-0.001-gaussian" to "beta-10-gaussian"."""
+
+_BY_BETA = (*(f"beta-{beta}" for beta in BETAS), *(f"beta-{beta}-gaussian" for beta in GAUSSIAN_BETAS))
+
+SHIPPED = (*_BY_SIZE, *_BY_BETA)
 """Presets whose trained weights are in `vae_core/weights/`."""
+
+_OWN = re.compile(r"v?ae-[1-9]\d{0,3}|ae-[1-9]\d{0,3}-bernoulli")
+# a weight as it is written shortest, without an exponent, so that no two names are of the same one
+_FAMILY = re.compile(r"beta-(?P<beta>[1-9]\d{0,3}|(?:0|[1-9]\d{0,3})\.\d{0,5}[1-9])(?P<gaussian>-gaussian)?")
 
 
 def _own(name: str) -> Preset:
@@ -105,6 +119,17 @@ def _own(name: str) -> Preset:
     source = f"This book: a plain autoencoder with {latent_dim} numbers for a bottleneck, trained {trained}"
     model = {"model": "Autoencoder", "hidden_dims": _BOOK_DIMS, "latent_dim": int(latent_dim)}
     return Preset(source, model | ({"likelihood": likelihood[0]} if likelihood else {}), _BOOK)
+
+
+def _weighted(beta: float, gaussian: bool) -> Preset:
+    """One of the family: a small network, so that all its decoders go into one page, under the loss distortion + β · rate.
+
+    Its decoder gives the logits of the pixels, or the means of Gaussians of variance 1, what a squared error is read as.
+    """
+    likelihood = "gaussian" if gaussian else "bernoulli"
+    pixels = "Gaussian pixels of variance 1" if gaussian else "Bernoulli pixels"
+    source = f"This book: a small VAE with 10 latent dimensions and {pixels}, its rate weighted by {beta:g}"
+    return Preset(source, _vae([48], 10, likelihood=likelihood), replace(_BOOK, epochs=30, beta=beta))
 
 
 PRESETS: dict[str, Preset] = {
@@ -149,20 +174,27 @@ PRESETS: dict[str, Preset] = {
         config=TrainConfig(epochs=60, batch_size=32),
         steps=2000,  # later, a thousand pictures are learned by heart
     ),
-    **{name: _own(name) for name in SHIPPED},
+    **{name: _own(name) for name in _BY_SIZE},
 }
-"""The systems that `get_preset` and `--preset` have by name, beside "vae-N", "ae-N" and "ae-N-bernoulli" for N latent dimensions."""
+"""The systems that `get_preset` and `--preset` have by name, beside "vae-N", "beta-B" and their like, for any N and B."""
 
 
 def get_preset(name: str) -> Preset:
-    """Look a preset up by name: one of `PRESETS`, or "vae-N", "ae-N" or "ae-N-bernoulli" for N latent dimensions, below 10,000.
+    """Look a preset up by name: one of `PRESETS`, or a name with a number in it.
+
+    "vae-N", "ae-N" and "ae-N-bernoulli" have N latent dimensions, below 10,000. "beta-B" and "beta-B-gaussian" are a small
+    network whose rate is weighted by β = B, any number above 0 and below 10,000 with up to six decimals, written in its one
+    shortest way: "beta-0.5" and "beta-4", not "beta-.5", "beta-4.0" or "beta-5e-1".
 
     Raises:
         ValueError: no preset of that name; the message lists those there are.
     """
     if name in PRESETS:
         return PRESETS[name]
-    if re.fullmatch(r"(v?ae-[1-9]\d{0,3}|ae-[1-9]\d{0,3}-bernoulli)", name):
+    if _OWN.fullmatch(name):
         return _own(name)
+    if weighted := _FAMILY.fullmatch(name):
+        return _weighted(float(weighted["beta"]), gaussian=weighted["gaussian"] is not None)
     there = ", ".join(map(repr, PRESETS))
-    raise ValueError(f"unknown preset {name!r}: choose one of {there}, or 'vae-N' for N latent dimensions")
+    by_number = "'vae-N' for N latent dimensions, or 'beta-B' for a rate that is weighted by B, such as 'beta-0.5'"
+    raise ValueError(f"unknown preset {name!r}: choose one of {there}, {by_number}")

@@ -1,0 +1,159 @@
+"""The record of chapter 8's family: complete, made by the settings that the script has now, and of the weights that ship."""
+
+import json
+import sys
+from itertools import pairwise
+
+import family
+import pytest
+
+from vae_core import load_pretrained
+from vae_core.presets import BETAS
+
+
+@pytest.fixture(scope="module")
+def record():
+    return json.loads(family.PATH.read_text(encoding="utf-8"))
+
+
+NOISE = 1.0  # nats: what two trainings of the same settings differ by at most
+
+
+@pytest.fixture
+def rows(record):
+    return {(start, seed): row for start, seeds in record["rows"].items() for seed, row in seeds.items()}
+
+
+def test_the_record_is_of_these_settings_and_complete(record):
+    assert record["settings"] == family.settings(), "made by other settings"
+    assert record["protocol"] == family.PROTOCOL
+    assert {start: [*seeds] for start, seeds in record["rows"].items()} == {
+        start: [str(seed) for seed in range(count)] for start, count in family.SEEDS.items()
+    }
+    for start, seeds in record["rows"].items():
+        for row in seeds.values():
+            assert set(row) == {str(beta) for beta in family.STARTS[start]}
+
+
+def test_a_row_agrees_with_itself(rows):
+    """The rate is the sum of what the units carry, and a unit whose mean does not move carries next to nothing."""
+    for row in rows.values():
+        for run in row.values():
+            assert len(run["units"]) == 10
+            assert run["rate"] == pytest.approx(sum(run["units"]), abs=2e-3)
+            assert run["active"] >= sum(unit > 0.1 for unit in run["units"])
+            assert run["active"] <= sum(unit > 0.001 for unit in run["units"])
+
+
+def test_a_higher_price_buys_less_rate_and_more_distortion(rows):
+    for row in rows.values():
+        in_order = [row[str(beta)] for beta in BETAS]
+        for before, after in pairwise(in_order):
+            assert after["rate"] < before["rate"] + NOISE
+            assert after["distortion"] > before["distortion"] - NOISE
+
+
+def test_the_weights_that_ship_are_the_cold_ones_of_seed_0(record):
+    """Trained twice, by `make weights` and by the script, and rounded to float16 in between."""
+    for beta, run in record["rows"]["cold"]["0"].items():
+        shipped = load_pretrained(f"beta-{beta}").record
+        assert shipped["test_rate"] == pytest.approx(run["rate"], abs=0.05)
+        assert shipped["test_distortion"] == pytest.approx(run["distortion"], abs=0.05)
+
+
+# --- the script ---
+
+
+def call(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["family.py", *map(str, arguments)])
+    family.main()
+
+
+@pytest.fixture
+def trained(monkeypatch, digits, tmp_path):
+    """Which networks are trained, in order: start by what a weight says, seed and β. Nothing is: that weight becomes β."""
+    done = []
+
+    def fit(model, images, config, progress):
+        weight = next(model.parameters()).data.view(-1)
+        before = weight[0].item()
+        done.append((before if before >= 1 else "fresh", config.seed, config.beta))
+        weight[0] = config.beta
+
+    monkeypatch.setattr(family, "fit", fit)
+    monkeypatch.setattr(family, "load_images", lambda name: digits)
+    monkeypatch.setattr(family, "measure", lambda model, images: {"rate": 1.0})
+    monkeypatch.setattr(family, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(family, "STARTS", {"cold": (1, 2, 4), "up": (1, 2, 4), "down": (4, 2, 1)})
+    monkeypatch.setattr(family, "SEEDS", {"cold": 2, "up": 1, "down": 1})
+    return done
+
+
+COLD = [("fresh", seed, beta) for seed in (0, 1) for beta in (1, 2, 4)]
+UP, DOWN = [(1, 0, 2), (2, 0, 4)], [(4, 0, 2), (2, 0, 1)]
+
+
+def test_cold_ones_begin_fresh_and_warm_ones_with_their_neighbour(trained, monkeypatch, tmp_path):
+    call(monkeypatch, "--record", tmp_path / "record.json")
+    assert trained == [*COLD[:3], *UP, *DOWN, *COLD[3:]]
+    rows = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))["rows"]
+    assert {start: {seed: [*row] for seed, row in seeds.items()} for start, seeds in rows.items()} == {
+        "cold": {"0": ["1", "2", "4"], "1": ["1", "2", "4"]},
+        "up": {"0": ["1", "2", "4"]},
+        "down": {"0": ["4", "2", "1"]},
+    }
+
+
+def test_one_start_alone_trains_what_it_begins_with_and_nothing_else(trained, monkeypatch, tmp_path):
+    call(monkeypatch, "--record", tmp_path / "record.json", "down")
+    assert trained == [COLD[2], *DOWN]
+    assert [*json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))["rows"]] == ["down"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_run_that_was_stopped_goes_on_where_it_was(kept, trained, monkeypatch, tmp_path):
+    path = tmp_path / "record.json"
+    call(monkeypatch, "--record", path)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record["rows"]["up"]["0"]["4"]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    if kept:
+        (tmp_path / "runs" / "up-0" / "beta-4.safetensors").unlink()
+    else:  # on another machine: the networks that it begins with are trained again, their rows stay
+        monkeypatch.setattr(family, "RUNS", tmp_path / "elsewhere")
+    trained.clear()
+    call(monkeypatch, "--record", path)
+    assert trained == ([UP[1]] if kept else [COLD[0], *UP])
+    assert [*json.loads(path.read_text(encoding="utf-8"))["rows"]["up"]["0"]] == ["1", "2", "4"]
+
+
+def test_networks_and_rows_of_other_settings_are_made_anew(trained, monkeypatch, tmp_path):
+    path = tmp_path / "record.json"
+    call(monkeypatch, "--record", path)
+    everything = [*trained]
+    trained.clear()
+    monkeypatch.setattr(family, "settings", lambda: {"model": "another"})
+    call(monkeypatch, "--record", path)
+    assert trained == everything
+
+
+def test_when_nothing_is_to_do_the_record_stays_as_it_is(trained, monkeypatch, tmp_path):
+    path = tmp_path / "record.json"
+    call(monkeypatch, "--record", path)
+    before = path.read_bytes()
+    monkeypatch.setattr(family, "machine", lambda device: {"device": "another"})
+    call(monkeypatch, "--record", path)
+    assert path.read_bytes() == before
+
+
+def test_a_start_that_there_is_not_names_those_that_there_are(trained, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "warm")
+    assert "no start is named 'warm'; choose of: cold, up, down" in capsys.readouterr().err
+
+
+def test_a_network_is_measured_unit_by_unit(digits):
+    small = digits.padded(28).first(256, 200)
+    found = family.measure(family.get_preset("beta-1").build(0), small)
+    assert found["rate"] == pytest.approx(sum(found["units"]), abs=2e-3)
+    assert len(found["units"]) == 10 and 0 <= found["active"] <= 10
