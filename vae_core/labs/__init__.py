@@ -10,6 +10,7 @@ from vae_core.labs.interpolation import InterpolationLab
 from vae_core.labs.manifold import ManifoldLab
 from vae_core.labs.playground import PlaygroundLab
 from vae_core.labs.posterior import PosteriorLab
+from vae_core.labs.ratedistortion import RateDistortionLab
 from vae_core.labs.training import TrainingLab
 
 LABS: tuple[Any, ...] = (
@@ -20,6 +21,7 @@ LABS: tuple[Any, ...] = (
     ManifoldLab,
     PlaygroundLab,
     PosteriorLab,
+    RateDistortionLab,
     TrainingLab,
 )
 
@@ -33,5 +35,6 @@ __all__ = [
     "ManifoldLab",
     "PlaygroundLab",
     "PosteriorLab",
+    "RateDistortionLab",
     "TrainingLab",
 ]
