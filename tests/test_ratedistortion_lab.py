@@ -13,7 +13,7 @@ from vae_core import VAE, Autoencoder, ConvVAE, ImageSet
 from vae_core.data import to_pixels
 from vae_core.labs import RateDistortionLab
 from vae_core.labs.noise import normals
-from vae_core.labs.pack import read, unpack_network
+from vae_core.labs.pack import unpack_network
 from vae_core.labs.ratedistortion import limits
 from vae_core.metrics import evaluate, posteriors, rate_per_unit
 from vae_core.presets import BETAS
@@ -33,7 +33,7 @@ def test_models_stand_in_the_order_of_beta_with_their_own_numbers(lab, images):
     assert lab.controls["beta"].options == ("0.5", "2") and lab.steps == ()
     for model, spec in zip(lab.models, lab.canvas.spec["models"], strict=True):
         test = evaluate(model, images.test)
-        assert (spec["rate"], spec["distortion"]) == pytest.approx((test.rate, test.distortion), abs=1e-3)
+        assert (spec["rate"], spec["distortion"]) == pytest.approx((float(test.rate), float(test.distortion)), abs=1e-3)
         nats = rate_per_unit(*posteriors(model, images.test))
         assert spec["units"] == sorted(spec["units"], reverse=True)
         assert nats[spec["order"]].tolist() == pytest.approx(spec["units"], abs=1e-4)

@@ -110,7 +110,17 @@ export function create(spec, read) {
     const [x, y] = [across(rate), up(distortion)];
     pen.disc(x, y, 6, { fill: "accent", stroke: "paper", line: 2 });
     const right = x < plane.x + 0.62 * plane.width;
-    pen.text(`β = ${beta}`, x + (right ? 11 : -11), y - 9, { size: 13, weight: 700, colour: "accent", halo: true, align: right ? "left" : "right" });
+    pen.text(`β = ${beta}`, x + (right ? 11 : -11), y < plane.y + 26 ? y + 18 : y - 9, { size: 13, weight: 700, colour: "accent", halo: true, align: right ? "left" : "right" });
+  }
+
+  /** The dot of the model at hand, which can be dragged to that of another. @param {Packed} model @returns {Handle} */
+  function handleOf({ rate, distortion }) {
+    const { across, up } = axes();
+    const away = (/** @type {Packed} */ other, /** @type {number} */ x, /** @type {number} */ y) => Math.hypot(across(other.rate) - x, up(other.distortion) - y);
+    return {
+      x: across(rate), y: up(distortion), axis: "xy", quiet: true, hint: "drag", room: place.plane.x + place.plane.width,
+      move: (x, y) => ({ beta: models.reduce((nearest, model, i) => (away(model, x, y) < away(models[nearest], x, y) ? i : nearest), 0) }),
+    };
   }
 
   /** What each unit pays, in one order. @param {Pen} pen @param {Packed} model @param {number} chosen */
@@ -171,10 +181,11 @@ export function create(spec, read) {
       return {
         summary: `β = ${beta}: rate ${number(rate)}, distortion ${number(distortion)}, sum ${number(rate + distortion)} nats over the test set, ${used} of ${units} units in use.${live}`,
         tiles, spots,
+        handles: [handleOf(packed)],
         regions: {
           again: row(1), prior: row(2),
           units: { x: bars.x, y: bars.y - 20, width: bars.width, height: bars.height + 38 },
-          plane: { x: plane.x - 30, y: plane.y - 4, width: plane.width + 34, height: plane.height + 24 },
+          plane: { x: plane.x - 30, y: plane.y - 21, width: plane.width + 34, height: plane.height + 41 },
         },
       };
     },
