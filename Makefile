@@ -29,7 +29,7 @@ REPORT  = --junitxml=_build/tests/$@.xml
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book site site-anew test quick check format units browser notebooks links colab lab chapters weights bench refusals lock audit serve clean
+.PHONY: help book site site-anew test quick check format units browser notebooks links colab lab chapters weights bench scoreboard refusals lock audit serve clean
 
 help:
 	@echo "make book      build the book into _build/html"
@@ -44,6 +44,7 @@ help:
 	@echo "make weights   train the small models that the labs ship with (ONLY=vae-12 EPOCHS=20: one, of any latent dimension)"
 	@echo "make links     follow every link to another site (needs a network)"
 	@echo "make bench     time the trainer on this machine"
+	@echo "make scoreboard  the published test likelihoods of MNIST, and those measured here"
 	@echo "make refusals  count the damaged files that this book and others accept"
 	@echo "make lock      resolve requirements.lock anew; with LOCKED=1 the other targets install from it"
 	@echo "make audit     ask for known vulnerabilities in what is locked"
@@ -136,6 +137,9 @@ weights: $(READY)
 
 bench: $(READY)
 	$(PY) benchmarks/bench.py
+
+scoreboard: $(READY)
+	@$(PY) benchmarks/scoreboard.py
 
 refusals: $(READY)
 	$(PY) benchmarks/refusals.py

@@ -1,0 +1,131 @@
+"""The scoreboard: its table says what its records say, its rows resume, and its protocol is what is published."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import scoreboard
+import torch
+
+from vae_core import TrainConfig
+from vae_core.checkpoint import load
+from vae_core.data import to_pixels
+from vae_core.metrics import log_likelihood
+from vae_core.saving import load_model
+
+TINY = scoreboard.Row(
+    80.0,
+    "somebody",
+    {"hidden_dims": [8], "latent_dim": 2, "activation": "tanh"},
+    TrainConfig(epochs=2, batch_size=100, pixels="dynamic", objective="iwae", num_samples=2),
+    "a small network",
+    "81.00 somebody else",
+    k=20,
+    images=300,
+    output_bias=True,
+)
+
+
+@pytest.fixture
+def board(monkeypatch, digits, tmp_path):
+    """`call(*arguments)` on rows of the small digits: -> their records, where they are kept until the end of a test."""
+    rows = {"tiny": TINY, "tiny, static": scoreboard.static(TINY, 82.0, "others")}
+    monkeypatch.setattr(scoreboard, "ROWS", rows)
+    monkeypatch.setattr(scoreboard, "load_images", lambda name: digits.first(400, 50))
+    monkeypatch.setattr("vae_core.runs.draw_picture", lambda *_: b"a picture")
+
+    def call(*arguments, runs="runs"):
+        record = tmp_path / f"{runs}.json"
+        scoreboard.main([*arguments, "--runs", str(tmp_path / runs), "--record", str(record), "--device", "cpu"])
+        return json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+
+    return call
+
+
+def test_without_a_row_it_prints_the_table_alone(board, capsys):
+    assert board() == {}
+    table = capsys.readouterr().out.splitlines()
+    assert table[2] == "| tiny (somebody) | 80.00 | 81.00 somebody else | not measured | – | a small network |"
+    assert table[3].startswith("| tiny, static (others) | 82.00 | – | not measured | – | a small network; the one bin")
+    assert len(table) == 6
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny, static"])
+def test_a_row_is_measured_as_its_protocol_says(board, name, capsys, tmp_path, digits):
+    made = board(name)[name]
+    assert f"**{made['nll']:.2f}** (−ELBO {made['minus_elbo']:.2f})" in capsys.readouterr().out
+    model = load_model(scoreboard.folder_of(tmp_path / "runs", name) / "model.safetensors")
+    bits = to_pixels(digits.first(400, 50).test, "dynamic", generator=torch.Generator().manual_seed(0))
+    test = (bits * 255).to(torch.uint8)
+    found = -log_likelihood(model, test, num_samples=20, pixels="threshold", seed=7)
+    assert made["nll"] == pytest.approx(found, rel=0.01) and made["nll"] < made["minus_elbo"]
+    assert made["test_images"] == 50 and made["minutes"]["training"] >= 0 and made["machine"]["cores"]
+
+
+def test_stopped_after_an_epoch_it_goes_on_to_the_same_end(board, capsys, tmp_path):
+    whole = board("tiny")["tiny"]
+    assert board("tiny", "--minutes", "1e-9", runs="parts") == {}
+    said = capsys.readouterr().out
+    assert "tiny: 1 of 2 epochs" in said and "to go on: python benchmarks/scoreboard.py 'tiny'" in said
+    assert "| tiny (somebody) | 80.00 | 81.00 somebody else | not measured" in said
+    parts = board("tiny", runs="parts")["tiny"]
+    assert {name: parts[name] for name in ("nll", "minus_elbo")} == {
+        name: whole[name] for name in ("nll", "minus_elbo")
+    }
+    (a, _), (b, _) = (load(tmp_path / runs / "tiny" / "checkpoint.safetensors") for runs in ("runs", "parts"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_record_of_other_settings_is_not_shown(board, capsys, monkeypatch):
+    board("tiny")
+    monkeypatch.setitem(scoreboard.ROWS, "tiny", replace(TINY, k=30))
+    capsys.readouterr()
+    board()
+    assert "| not measured |" in capsys.readouterr().out.splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["IWAE k=7"], "no row is named 'IWAE k=7'; choose of: VAE k=1; VAE k=5"),
+        (["VAE k=1", "--minutes", "0"], "--minutes is 0: a row needs more than none"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        scoreboard.main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_the_rows_are_those_published(images):
+    """Burda et al. 2015: 784–200–200–50 tanh, mirrored; the output begins at the mean pixels; 59,600 images; k = 5,000."""
+    assert len(scoreboard.ROWS) >= 8
+    row = scoreboard.ROWS["IWAE k=5"]
+    assert (row.published, row.k, row.images) == (85.54, 5000, 59_600)
+    model = row.build(images)
+    assert [layer.out_features for layer in model.modules() if isinstance(layer, torch.nn.Linear)] == [
+        200, 200, 100, 200, 200, images.input_dim,
+    ]  # fmt: skip
+    mean = to_pixels(images.train).mean(0).clamp(0.001, 0.999)
+    torch.testing.assert_close(torch.sigmoid(model.decoder.layers[-1].bias), mean)
+    for row in scoreboard.ROWS.values():
+        row.config.check(row.prepare(images.first(300, 20)), row.build(images))
+
+
+def test_bits_are_drawn_once(digits):
+    bits = scoreboard.drawn_once(digits.train, 3)
+    assert bits.unique().tolist() == [0, 255] and bits.shape == digits.train.shape
+    again = to_pixels(bits, "dynamic", generator=torch.Generator().manual_seed(9))
+    assert torch.equal(again, to_pixels(bits, "threshold"))
+    assert abs(bits.float().mean() - digits.train.float().mean()) < 1
+    static, dynamic = (TINY if kind else scoreboard.static(TINY, 1.0, "") for kind in (False, True))
+    assert torch.equal(dynamic.prepare(digits).train, digits.train[:300])
+    assert static.prepare(digits).train.unique().tolist() == [0, 255]
+    assert torch.equal(static.prepare(digits).test, dynamic.prepare(digits).test)
+
+
+def test_the_committed_records_are_of_these_rows():
+    records = json.loads(scoreboard.PATH.read_text(encoding="utf-8")) if scoreboard.PATH.exists() else {}
+    for name, made in records.items():
+        assert made["settings"] == scoreboard.settings_of(scoreboard.ROWS[name]), f"{name}: measure it anew"
+        assert made["test_images"] == 10_000
