@@ -92,10 +92,8 @@ class RateDistortionLab(Lab):
         # the one that is shown first travels first, and then its neighbours
         for i in sorted(range(len(betas)), key=lambda i: abs(i - begin)):
             packed[i] = {"beta": betas[i], **self._pack(i, x, images, block)}
-            if len(packed) == 1:
-                spec["enough"] = len(block.data)
-        if len(block.data) == spec["enough"]:
-            del spec["enough"]
+            if len(packed) == 2:
+                spec["enough"] = packed[i]["layers"][0]["weight"]["at"]
         in_order = [packed[i] for i in range(len(betas))]
         floor, memory = limits(images)
         most = max(model["distortion"] for model in in_order)
