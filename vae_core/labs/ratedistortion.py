@@ -72,7 +72,7 @@ class RateDistortionLab(Lab):
     """
 
     module = "ratedistortion.mjs"
-    tall = (1099, 741)
+    tall = (1064, 719)
 
     def __init__(self, models: Mapping[float, VAE] | None = None, images: ImageSet | None = None):
         lent = models is None
