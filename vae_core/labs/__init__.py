@@ -11,6 +11,7 @@ from vae_core.labs.loss import LossLab
 from vae_core.labs.manifold import ManifoldLab
 from vae_core.labs.playground import PlaygroundLab
 from vae_core.labs.posterior import PosteriorLab
+from vae_core.labs.ratedistortion import RateDistortionLab
 from vae_core.labs.training import TrainingLab
 
 LABS: tuple[Any, ...] = (
@@ -22,6 +23,7 @@ LABS: tuple[Any, ...] = (
     ManifoldLab,
     PlaygroundLab,
     PosteriorLab,
+    RateDistortionLab,
     TrainingLab,
 )
 
@@ -36,5 +38,6 @@ __all__ = [
     "ManifoldLab",
     "PlaygroundLab",
     "PosteriorLab",
+    "RateDistortionLab",
     "TrainingLab",
 ]
