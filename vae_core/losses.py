@@ -56,6 +56,24 @@ def gaussian_log_prob(z: Tensor, mean: Tensor | float = 0.0, log_var: Tensor | f
     return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean).square() / log_var.exp()).sum(-1)
 
 
+def importance_weighted(log_likelihood: Tensor, z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """The bound log (1/K) Σ p(x, z_k) / q(z_k | x) of K draws of z (Burda et al. 2015, eq. 8), in nats.
+
+    log_likelihood: log p(x | z_k) (K, B); z: (K, B, L), drawn from q = N(mean, exp(log_var)), (B, L) each -> (B,).
+    """
+    log_weights = log_likelihood + gaussian_log_prob(z) - gaussian_log_prob(z, mean, log_var)
+    return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
+
+
+def free_bits(rates: Tensor, means: Tensor, least: float) -> Tensor:
+    """The rate where no latent unit's counts less than `least` nats, averaged over a batch (Kingma et al. 2016).
+
+    rates: the KL of each unit (B, L); means: their means over the batch (L,) -> (B,), whose mean is Σ max(least, means).
+    A unit below `least` counts as that, and pulls no weight.
+    """
+    return torch.where(means > least, rates, least).sum(-1)
+
+
 def __getattr__(name: str) -> Any:
     """`elbo` and `iwae_bound` are estimates of a model and live in `metrics`; older notebooks import them from here."""
     if name in ("elbo", "iwae_bound"):

@@ -1,6 +1,5 @@
 """Estimates of a model, in nats per image: of each image of a batch, or the mean over a whole data set."""
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -8,7 +7,7 @@ from torch import Generator, Tensor
 
 from vae_core.checks import whole
 from vae_core.data import to_pixels
-from vae_core.losses import Elbo, gaussian_kl, gaussian_log_prob, reparameterize
+from vae_core.losses import Elbo, gaussian_kl, importance_weighted, reparameterize
 from vae_core.models import VAE, LatentModel, evaluating
 
 
@@ -35,9 +34,7 @@ def iwae_bound(model: VAE, x: Tensor, num_samples: int = 50, *, generator: Gener
         ValueError: `num_samples` below 1, or a model without a posterior.
     """
     mean, log_var, z = _draw(model, x, num_samples, generator)
-    log_joint = model.likelihood.log_prob(x, model.decode(z)) + gaussian_log_prob(z)
-    log_weights = log_joint - gaussian_log_prob(z, mean, log_var)
-    return torch.logsumexp(log_weights, dim=0) - math.log(num_samples)
+    return importance_weighted(model.likelihood.log_prob(x, model.decode(z)), z, mean, log_var)
 
 
 def evaluate(

@@ -82,7 +82,8 @@ def load_run(run: Any) -> None:
 
 def compare(run: Any, record: dict[str, Any]) -> None:
     """Refuse to go on under settings that would make it another run."""
-    then, free = flatten(record), {"config.device", "config.lr"}
+    usual = asdict(type(run.config)())  # what was meant before there was such a setting
+    then, free = flatten({**record, "config": usual | record["config"]}), {"config.device", "config.lr"}
     if run.config.schedule == "constant":
         free.add("config.epochs")
     for name, now in flatten(settings(run)).items():

@@ -36,6 +36,7 @@ from vae_core.losses import Elbo
 from vae_core.machine import pick_device, stop_on_interrupt
 from vae_core.metrics import evaluate
 from vae_core.models import VAE, Autoencoder, LatentModel, check_model, evaluating
+from vae_core.objectives import Objective
 from vae_core.resume import derive_seed, how_to_go_on, load_run, save_run
 from vae_core.runs import CHECKPOINT, check_folder, finish, note_epoch, opened
 
@@ -59,7 +60,8 @@ def _setting(default: Any, words: str) -> Any:
 class TrainConfig:
     """How to train. Two runs with equal configurations, models and data give equal weights on one machine.
 
-    Sources: warm-up of β, Bowman et al. 2016; the one-cycle schedule, Smith & Topin 2019.
+    Sources: warm-up of β, Bowman et al. 2016; the one-cycle schedule, Smith & Topin 2019; the importance-weighted bound,
+    Burda et al. 2015, eq. 8 and 14; free bits, Kingma et al. 2016.
     """
 
     epochs: int = _setting(10, "passes over the training images")
@@ -73,6 +75,9 @@ class TrainConfig:
     clip_norm: float | None = _setting(None, "bound on the gradient's norm")
     pixels: str = _setting("grey", f"one of {', '.join(PIXELS)}; see to_pixels")
     precision: str = _setting("fp32", "fp32 or bf16")
+    objective: str = _setting("elbo", "elbo, or iwae: the importance-weighted bound")
+    num_samples: int = _setting(1, "draws of z for each image and step")
+    free_bits: float = _setting(0.0, "nats that each latent dimension's rate counts for at least")
     log_every: int = _setting(100, "steps between looks at the figures")
 
     def __post_init__(self) -> None:
@@ -93,7 +98,8 @@ class TrainConfig:
             if not isinstance(value, (kind, int)):  # pyright: ignore[reportArgumentType]
                 words = f"it must be of type {inspect.formatannotation(kind)}, as in {name}={setting.default!r}"
                 raise ValueError(f"{name} is {value!r}: {words}")
-        for name, least in {"epochs": 1, "batch_size": 1, "log_every": 1, "beta": 0, "warmup_epochs": 0}.items():
+        atleast = {"epochs": 1, "batch_size": 1, "num_samples": 1, "log_every": 1}
+        for name, least in {**atleast, "beta": 0, "warmup_epochs": 0, "free_bits": 0}.items():
             if not least <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be {least} or more")
         for name in ("lr", "clip_norm"):
@@ -101,9 +107,10 @@ class TrainConfig:
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value}: it must be a positive number")
         known = {"pixels": PIXELS, "precision": ("fp32", "bf16"), "schedule": ("constant", "one-cycle")}
-        for name, choices in known.items():
+        for name, choices in {**known, "objective": ("elbo", "iwae")}.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(map(repr, choices))}")
+        self.check_objective(model)
         pick_device(self.device)
         if self.batch_size > len(images.train):
             limit = f"there are only {len(images.train)} training images"
@@ -118,6 +125,29 @@ class TrainConfig:
             remedy = "model.float() makes them float32, and precision='bf16' then computes in fewer bits"
             raise ValueError(f"the model's weights are {dtype}, and only float32 is trained: {remedy}")
         check_encoder(model, to_pixels(images.train[:3]))
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step's loss is that of the model's own `forward`: of a VAE, the ELBO of one draw."""
+        return (self.objective, self.num_samples, self.free_bits) == ("elbo", 1, 0)
+
+    def check_objective(self, model: LatentModel) -> None:
+        """Refuse an objective that the model or the other settings have no place for."""
+        asked = {"objective": self.objective, "num_samples": self.num_samples, "free_bits": self.free_bits}
+        usual = {"objective": "elbo", "num_samples": 1, "free_bits": 0}
+        name = next((name for name in asked if asked[name] != usual[name]), "")
+        if name and type(model).forward is not VAE.forward:
+            what = f"{name} is {asked[name]!r}, but {type(model).__name__}"
+            if isinstance(model, VAE):
+                raise ValueError(f"{what}.forward is a loss of its own: let that draw and count, and leave {name} out")
+            raise ValueError(f"{what} gives each image a point and draws no z: train a VAE, or leave {name} out")
+        weighed = {"beta": (self.beta, 1), "warmup_epochs": (self.warmup_epochs, 0), "free_bits": (self.free_bits, 0)}
+        for name, (value, plain) in weighed.items():
+            if self.objective == "iwae" and value != plain:
+                why = "the importance-weighted bound has no rate that could be weighed"
+                raise ValueError(
+                    f"{name} is {value} and objective 'iwae': {why}; leave {name} at {plain}, or train the 'elbo'"
+                )
 
     def beta_at(self, step: int, steps_per_epoch: int) -> float:
         """β at a step counted from the start of training: a straight rise, then level."""
@@ -139,7 +169,8 @@ class History:
     """One row an epoch: mean train and test terms in nats per image, learning rate, seconds, images a second.
 
     The train terms are averages over the epoch, taken while the weights move; the test terms are
-    measured at its end, with z sampled. The learning rate is that of its last step. Seconds are those of training alone.
+    measured at its end, with z sampled. Both are the ELBO's under any objective, so under "iwae" the bound that is
+    trained lies above −(rate + distortion). The learning rate is that of its last step. Seconds are those of training alone.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)  # of one that was resumed, as JSON ordered its columns
@@ -264,7 +295,8 @@ class Run:
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.device = pick_device(config.device)
         model.to(self.device)
-        self.objective: nn.Module = DistributedDataParallel(model) if self.workers > 1 else model
+        objective = model if config.plain else Objective(model, config.objective, config.free_bits)
+        self.objective: nn.Module = DistributedDataParallel(objective) if self.workers > 1 else objective
         self.optimizer = Adam([weight for weight in model.parameters() if weight.requires_grad], config.lr)
         self.optimizer.zero_grad()  # forget what the model may have brought along
         self.generator = torch.Generator(self.device).manual_seed(derive_seed(config.seed, "noise"))
@@ -325,8 +357,10 @@ class Run:
         mine = slice(self.rank, None, self.workers)
         images = self.pixels.index_select(0, batch)
         x = to_pixels(images, self.config.pixels, generator=self.generator)[mine]
-        shape = (len(batch), self.model.latent_dim)
-        epsilon = torch.randn(shape, generator=self.generator, device=self.device)[mine]
+        shape = (self.config.num_samples, len(batch), self.model.latent_dim)
+        epsilon = torch.randn(shape, generator=self.generator, device=self.device)[:, mine]
+        if self.config.plain:
+            epsilon = epsilon[0]
 
         terms = self.backward(x, epsilon, len(batch))
         norm = vector_norm(torch.stack([vector_norm(gradient) for gradient in self.optimizer.gradients]))
@@ -339,10 +373,13 @@ class Run:
     def backward(self, x: Tensor, epsilon: Tensor, batch_size: int) -> Elbo:
         """Find the gradient of the batch's mean loss by every weight: -> the terms of each image, (B,)."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            terms: Elbo = self.objective(x, epsilon)
-        check_terms(self.model, terms, len(x))
-        loss = terms.loss(self.beta).sum() * (self.workers / batch_size)  # workers' gradients are averaged
-        loss.backward()
+            if self.config.plain:
+                terms: Elbo = self.objective(x, epsilon)
+                check_terms(self.model, terms, len(x))
+                loss = terms.loss(self.beta)
+            else:
+                terms, loss = self.objective(x, epsilon, self.beta, batch_size)
+        (loss.sum() * (self.workers / batch_size)).backward()  # workers' gradients are averaged
         return terms
 
     def any_says(self, stop: object) -> bool:

@@ -61,6 +61,17 @@ def test_two_processes_give_the_figures_of_one(shared, tmp_path):
         assert math.isclose(float(row["images_per_second"]) * float(row["seconds"]), 1500, rel_tol=1e-9)
 
 
+@pytest.mark.parametrize("options", [["--objective", "iwae", "--num-samples", "3"], ["--free-bits", "0.5"]], ids=str)
+def test_two_processes_draw_and_count_as_one(options, tmp_path):
+    """Free bits are counted over the whole batch, which no process has."""
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    assert main([*TERMS, *options, "--out", str(alone)]) == 0
+    torchrun("-m", "vae_core", *TERMS, *options, "--out", together)
+    for a, b in zip(history(alone), history(together), strict=True):
+        for column in ("train_rate", "train_distortion", "test_rate", "test_distortion"):
+            assert math.isclose(float(a[column]), float(b[column]), rel_tol=1e-5), column
+
+
 def test_shares_of_a_batch_are_disjoint_and_complete():
     for size in (100, 101, 1):
         shares = [torch.arange(size)[rank::3] for rank in range(3)]
