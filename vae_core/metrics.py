@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
+from vae_core.annealing import ais as ais
 from vae_core.checks import whole
 from vae_core.data import to_pixels
 from vae_core.losses import Elbo, gaussian_kl, importance_weighted, reparameterize
