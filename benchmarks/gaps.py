@@ -94,7 +94,8 @@ def main() -> None:
     for pixels in ("grey", "dynamic"):
         for part, data in {"training": images.train, "test": images.test}.items():
             generator = torch.Generator().manual_seed(5)
-            x, name = to_pixels(data[:MANY], pixels, generator=generator), f"{part}, {'grey' if pixels == 'grey' else 'tossed'}"
+            x = to_pixels(data[:MANY], pixels, generator=generator)
+            name = f"{part}, {'grey' if pixels == 'grey' else 'tossed'}"
             record["rows"][name] = measure(vae, x[:IMAGES], generator)
             record["many"][name] = compare(vae, x, generator)
             print(name, record["rows"][name], record["many"][name], flush=True)

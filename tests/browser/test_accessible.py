@@ -62,7 +62,9 @@ def test_what_is_hard_to_read_is_found_wherever_it_stands(book_page, fault, plac
     name, value = fault
     words = [book_page.evaluate_handle(WORD, [kind, place]) for kind in KINDS]
     for i, word in enumerate(words):
-        word.evaluate("(word, [name, value, id]) => { word.style[name] = value; word.id = id }", [name, value, f"faint{i}"])
+        word.evaluate(
+            "(word, [name, value, id]) => { word.style[name] = value; word.id = id }", [name, value, f"faint{i}"]
+        )
     found = violations(book_page)[0]
     for word in words:
         word.evaluate("(word, name) => { word.style[name] = ''; word.removeAttribute('id') }", name)

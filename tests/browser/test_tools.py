@@ -5,6 +5,7 @@ from screen import HEAD, READY, drag, knob, looks, rest, settle, unfold, wait_fo
 
 from vae_core.labs import (
     LABS,
+    BoundLab,
     DimensionLab,
     GradientLab,
     InterpolationLab,
@@ -214,6 +215,7 @@ def test_a_link_is_copied_or_shown_to_be_copied(open_lab):
 
 
 PLAYED = (
+    BoundLab,
     PosteriorLab,
     GradientLab,
     TrainingLab,

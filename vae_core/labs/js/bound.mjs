@@ -120,7 +120,7 @@ export function create(spec, read, host) {
   /** @param {Pen} pen @param {Bound[]} now @param {Bound[]} then @param {number} k  the chosen one */
   function paintChart(pen, now, then, k) {
     const { chart, narrow } = place;
-    const { x, y, width, height } = chart;
+    const { x, y, width } = chart;
     pen.text(narrow ? "bound on log p(x), nats" : "importance-weighted bound on log p(x), nats", narrow ? 1 : x - 34, 15, HEADING);
     pen.words([["● q as it is set", { size: 12, weight: 700, colour: "accent" }], ["   – – the encoder's q", SMALL]], narrow ? 1 : x - 34, 34);
     pen.axes(chart, {
@@ -143,7 +143,7 @@ export function create(spec, read, host) {
     const chosen = now.find((bound) => bound.k === k);
     if (chosen && chosen.mean < truth - BELOW) {
       const right = toX(k) < x + width - 60;
-      pen.text(`↓ ${number(chosen.mean)}`, toX(k) + (right ? 8 : -8), floor() - 10, { ...BESIDE, colour: "accent", align: right ? "left" : "right" });
+      pen.text(`↓ ${number(chosen.mean)}`, toX(k) + (right ? 8 : -8), floor() - 36, { ...BESIDE, colour: "accent", align: right ? "left" : "right" });
     }
     pen.frame(chart);
   }
@@ -151,8 +151,8 @@ export function create(spec, read, host) {
   /** One bar, the weight of the first K draws, in pieces. @param {Pen} pen @param {ReturnType<typeof sharesOf> | null} found @param {number} k */
   function paintShares(pen, found, k) {
     const { x, y, width, height } = place.shares;
-    const worth = found ? `worth ${number(found.size, found.size < 10 ? 1 : 0)}: who has their weight` : "";
-    pen.words([[`${k.toLocaleString("en")} ${k > 1 ? "draws" : "draw"}, ${worth}`, HEADING], [place.narrow ? "" : ", heaviest first", SMALL]], x, y - 10);
+    const count = `${k.toLocaleString("en")} ${k > 1 ? "draws are" : "draw is"} worth ${found ? number(found.size, found.size < 10 ? 1 : 0) : "…"}`;
+    pen.words([[count, HEADING], [place.narrow ? ";  their weight:" : ";  who has their weight, heaviest first:", SMALL]], x, y - 10);
     if (found) {
       let from = 0;
       found.shares.subarray(0, SHARES).forEach((share, i) => {
@@ -164,6 +164,13 @@ export function create(spec, read, host) {
       if (k > SHARES && (1 - from) * width > pen.measure(words, SMALL) + 12) pen.text(words, x + width - 6, y + height / 2, { ...SMALL, colour: "ink", base: "middle", align: "right" });
     }
     pen.frame(place.shares);
+  }
+
+  /** K, on the foot of its line: to the nearest that there is. @param {number} k @returns {Handle} */
+  function handleOf(k) {
+    const { chart } = place;
+    const nearest = (/** @type {number} */ x) => sizes.reduce((best, size, i) => (Math.abs(toX(size) - x) < Math.abs(toX(sizes[best]) - x) ? i : best), 0);
+    return { x: toX(k), y: floor() - 14, axis: "x", hint: "drag K", track: { ...chart, y: floor() - 28, height: 28 }, move: (x) => ({ k: nearest(x) }) };
   }
 
   /** The digit, and what the heaviest of the first K draws decodes to. @param {Pen} pen @param {Values} values @param {Drawn} so @param {number} k */
@@ -217,7 +224,7 @@ export function create(spec, read, host) {
         digit: around(digit),
         heaviest: around(heaviest),
       };
-      return { summary, tiles, regions, waiting };
+      return { summary, tiles, handles: [handleOf(k)], regions, waiting };
     },
   };
 }
