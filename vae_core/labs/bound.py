@@ -66,9 +66,9 @@ class BoundLab(Lab):
         block = Block()
         vae = load_pretrained(MODEL)
         controls = [
-            Choice("k", "K", SIZES, SIZES.index("10"), slid=True),
             Slider("shift", "Shift of the mean", -2, 2, 0.1, 0.0, unit="σ"),
             Slider("stretch", "Std ×", 0.4, 3, 0.05, 1.0),
+            Choice("k", "K", SIZES, SIZES.index("10"), slid=True),
             Press("draw", "New ε", FIRST - 1, play=3.0),
         ]
         home = log_weights(0.0, 1.0, FIRST - 1)

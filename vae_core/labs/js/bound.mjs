@@ -9,7 +9,7 @@ import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
 /**
  * @typedef {{
  *   units: number, side: number, most: number, truth: number, error: number, layers: Layer[], likelihood: LikelihoodName,
- *   mean: Ref, log_var: Ref, image: Ref, home: Ref, controls: [Choice, Slider, Slider, Press],
+ *   mean: Ref, log_var: Ref, image: Ref, home: Ref, controls: [Slider, Slider, Choice, Press],
  * }} BoundSpec  of the digit: its posterior, and log p(x) with its standard error; `home`: the log weights of all `most` draws as
  *   the lab begins, so that nothing has to be waited for
  * @typedef {{weights: Float64Array, count: number}} Drawn  log weights, of which `count` are there
@@ -64,7 +64,7 @@ export function arrange(width) {
 /** @type {Create<BoundSpec>} */
 export function create(spec, read, host) {
   const { units, side, most, truth, error } = spec;
-  const [{ options }, , , { value: first }] = spec.controls;
+  const [, , { options }, { value: first }] = spec.controls;
   const sizes = options.map((words) => Number(words.replace(",", "")));
   const decoder = new Network(spec.layers, read, SLICE);
   const { logProb, pixel } = likelihood(spec.likelihood);
