@@ -58,7 +58,7 @@ class BoundLab(Lab):
     """
 
     module = "bound.mjs"
-    tall = (996, 827)
+    tall = (979, 827)
 
     def __init__(self) -> None:
         given = record()
