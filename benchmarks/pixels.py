@@ -56,7 +56,7 @@ def main() -> None:
             config = TrainConfig(10, 128, 3e-3, "one-cycle", seed=seed, device="cpu", pixels=pixels)
             model = build_seeded(get_preset("relu-200-10").model, seed)
             fit(model, data, config, progress=False)
-            row = {"seed": seed}
+            row: dict[str, float] = {"seed": seed}
             for kind, (test, how) in measured.items():
                 row[f"{kind} elbo"] = round(evaluate(model, test, num_samples=5, pixels=how).elbo.item(), 2)
                 row[kind] = round(log_likelihood(model, test, num_samples=K, pixels=how), 2)
