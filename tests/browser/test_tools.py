@@ -5,6 +5,7 @@ from screen import HEAD, READY, drag, knob, looks, rest, settle, unfold, wait_fo
 
 from vae_core.labs import (
     LABS,
+    BoundLab,
     DimensionLab,
     GradientLab,
     InterpolationLab,
@@ -134,7 +135,7 @@ def test_the_controls_stay_in_sight_in_a_cell_of_the_books_theme(labs, watched_p
 
 
 # all that a lab says, but for what is told later: not its pixels, which differ at an edge between a first and a second painting
-SAID = """root => [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText)
+SAID = """root => [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText).replaceAll(/\\s+/gu, ' ')
   + root.querySelector('canvas').getAttribute('aria-label')"""
 
 
@@ -214,6 +215,7 @@ def test_a_link_is_copied_or_shown_to_be_copied(open_lab):
 
 
 PLAYED = (
+    BoundLab,
     PosteriorLab,
     GradientLab,
     TrainingLab,

@@ -8,7 +8,8 @@ const source = `${module}\nexport { create, tensorReader, fromBase64 };`;
 const { create, tensorReader, fromBase64 } = await import(`data:text/javascript;base64,${Buffer.from(source).toString("base64")}`);
 const lab = create(spec, tensorReader(fromBase64(data), spec.bytes));
 
-const frames = states.map((/** @type {Values} */ values) => {
+/** One frame, or as many as it takes until what was asked for has come: the last. @param {Values} values @returns {object} */
+function frameOf(values) {
   const { pen, calls, words } = scribe();
   /** @type {object[]} */
   const pictures = [];
@@ -20,7 +21,9 @@ const frames = states.map((/** @type {Values} */ values) => {
     noted.call(pen, given, x, y, size, style);
   };
   const height = lab.height(width);
-  const { summary, tiles = [], handles = [], regions = {}, notes = [], data = {} } = lab.paint(pen, values, width);
+  const { summary, tiles = [], handles = [], regions = {}, notes = [], data = {}, waiting } = lab.paint(pen, values, width);
+  if (waiting) return frameOf(values);
   return { summary, tiles, regions, notes, data, height, words, pictures, calls: calls.filter(([name]) => name !== "digit"), handles: handles.map((/** @type {Handle} */ { move, ...rest }) => ({ ...rest, to: move(rest.x + 10, rest.y) })) };
-});
+}
+const frames = states.map(frameOf);
 process.stdout.write(JSON.stringify(frames, (_, value) => (value === Infinity ? "∞" : value === -Infinity ? "−∞" : value)));

@@ -3,6 +3,7 @@
 from typing import Any
 
 from vae_core.labs.base import Lab
+from vae_core.labs.bound import BoundLab
 from vae_core.labs.dimension import DimensionLab
 from vae_core.labs.elbo import ElboLab
 from vae_core.labs.gradient import GradientLab
@@ -15,6 +16,7 @@ from vae_core.labs.ratedistortion import RateDistortionLab
 from vae_core.labs.training import TrainingLab
 
 LABS: tuple[Any, ...] = (
+    BoundLab,
     DimensionLab,
     ElboLab,
     GradientLab,
@@ -29,6 +31,7 @@ LABS: tuple[Any, ...] = (
 
 __all__ = [
     "LABS",
+    "BoundLab",
     "DimensionLab",
     "ElboLab",
     "GradientLab",
