@@ -200,7 +200,7 @@ export function create(spec, read, host) {
       paintChart(pen, now, then, k);
       paintShares(pen, found, k);
       paintDigits(pen, values, so, k);
-      if (waiting) host?.redraw();
+      if (waiting) host?.take({}); // the next frame, at once also where no motion is wanted: this is an answer on its way
 
       const count = k.toLocaleString("en");
       const many = !chosen ? "" : chosen.repeats > 1 ? `spread ${number(chosen.spread, 2)} over ${chosen.repeats.toLocaleString("en")} repeats` : "one estimate";
