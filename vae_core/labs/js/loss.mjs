@@ -189,7 +189,7 @@ export function create(spec, read, host) {
       const summary = `${names[values.found]}: ${lines.slice(1).join("; ")}. Its β is ${told(beta)}.${noise} ` +
         `${outside ? "Beyond what was trained; the" : "The"} model trained at β = ${told(member.beta)} has rate ${member.rate}, distortion ${member.distortion}${constant}, ` +
         `and uses ${member.active} of ${member.units} units.`;
-      const there = `at β = ${told(member.beta)}`;
+      const there = `at β = ${told(member.beta)}`.replaceAll(" ", "\u00a0"); // breaks before it
       const line = { x: 1, y: axis.y - 54, width: width - 2, height: narrow ? 88 : 86 };
       const shown = place.top - (narrow ? 20 : 26);
       const foot = place.rows[2].y + cell;
@@ -199,7 +199,7 @@ export function create(spec, read, host) {
           { name: "β", value: told(beta), note: Math.abs(Math.log(beta)) < HAIR ? "the ELBO" : beta > 1 ? "rate is dear" : "rate is cheap" },
           { name: "Rate", value: number(member.rate), note: `nats, ${there}`, mark: "rate" },
           squared
-            ? { name: "Distortion", value: number(member.distortion - FLAWLESS), note: `+ ${number(FLAWLESS)} nats, ${there}`, mark: "distortion" }
+            ? { name: "Distortion", value: number(member.distortion - FLAWLESS), note: `+ ${number(FLAWLESS)}, ${there}`, mark: "distortion" }
             : { name: "Distortion", value: number(member.distortion), note: `nats, ${there}`, mark: "distortion" },
           { name: "In use", value: String(member.active), note: `of ${member.units}, ${there}` },
         ],
