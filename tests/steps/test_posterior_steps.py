@@ -104,7 +104,7 @@ def test_losses_1_the_cost_is_least_where_the_encoder_left_the_cloud(losses):
     assert min(costs[0], costs[-1]) > min(costs) + 2
 
 
-def test_losses_2_the_other_loss_is_least_at_the_end_of_the_slider(losses, images):
+def test_losses_2_the_other_loss_is_least_at_the_end_of_the_slider(losses):
     shown = frames(losses, *(state_of(losses, 2, stretch=stretch) for stretch in (0.25, 0.5, 1.0, 2.0, 3.0, 4.0)))
     theirs = [other_loss(frame) for frame in shown]
     assert theirs == sorted(theirs, reverse=True) and theirs[-1] < theirs[2] - 5
@@ -113,10 +113,6 @@ def test_losses_2_the_other_loss_is_least_at_the_end_of_the_slider(losses, image
     assert len(said) == len(lines)
     assert said == [pytest.approx((loss, theirs[2]), abs=0.11) for loss in theirs]  # of rounded terms
     assert "4" == f"{losses.controls['stretch'].max:g}"
-    if images.name == "mnist":  # chapter 7 tells these
-        told = [-number(frame, "ELBO") for frame in (shown[2], shown[0], shown[-1])]
-        assert told == pytest.approx([128.1, 132.9, 134.1], abs=0.2)
-        assert (theirs[0], theirs[-1]) == pytest.approx((25.6, 12.3), abs=0.2)
 
 
 def test_losses_3_the_other_loss_gains_where_a_9_is_drawn_as_a_1(losses, images):
@@ -125,6 +121,5 @@ def test_losses_3_the_other_loss_gains_where_a_9_is_drawn_as_a_1(losses, images)
     if images.name == "mnist":
         assert number(shifted, "ELBO") < number(begun, "ELBO") - 100
         assert other_loss(shifted) < other_loss(begun) - 0.2
-        assert (-number(shifted, "ELBO"), other_loss(shifted)) == pytest.approx((268.2, 18.5), abs=0.2)
         assert by_neighbours(images, drawings(begun)) == DRAWS * [9]
         assert by_neighbours(images, drawings(shifted)).count(1) >= 6
