@@ -150,7 +150,9 @@ def test_beta_is_dragged_by_the_weight(lab):
 def test_the_axis_shows_what_the_weight_can_reach_and_that_is_what_a_drag_reaches(lab):
     for width in (DESK, PHONE):
         for name in FOUND:
-            begun, other = frames(lab, state_of(lab, **at(name)), state_of(lab, **moved(name, weight="0.1")), width=width)
+            begun, other = frames(
+                lab, state_of(lab, **at(name)), state_of(lab, **moved(name, weight="0.1")), width=width
+            )
             band, same = (
                 [call[1:5] for call in frame["calls"] if call[0] == "box" and call[5].get("alpha") == 0.3]
                 for frame in (begun, other)

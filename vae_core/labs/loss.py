@@ -89,7 +89,7 @@ class LossLab(Lab):
     """
 
     module = "loss.mjs"
-    tall = (1021, 926)
+    tall = (1104, 951)
 
     def __init__(self) -> None:
         images = load_images("mnist", fallback="digits")
