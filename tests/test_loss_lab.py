@@ -59,6 +59,9 @@ def test_choosing_a_found_loss_sets_the_others_and_changing_one_makes_it_ones_ow
         assert lab.loss == found.loss and lab.values["found"] == name
         put(lab, batch="512" if found.loss.batch_size != 512 else "1")
         assert lab.values["found"] == OWN and lab.loss == Loss(**{**vars(found.loss), "batch_size": 512})
+        put(lab, batch=str(found.loss.batch_size))
+        assert lab.values["found"] == name, "all as it was, so it is called so again"
+    put(lab, batch="512")
     put(lab, found=OWN)
     assert lab.loss.batch_size == 512
     put(lab, over="sum", kl="mean")

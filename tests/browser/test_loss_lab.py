@@ -46,9 +46,33 @@ def test_a_hand_on_another_control_makes_it_ones_own(page):
     set_slider(page.get_by_role("slider", name="Weight of the KL"), 15)
     settle(page)
     assert stands(page)["found"] == "your own" and tiles(page)[0] == "6,144"
+    set_slider(page.get_by_role("slider", name="Weight of the KL"), 4)
+    settle(page)
+    assert stands(page) == {"found": BEGIN, **settings(FOUND[BEGIN].loss)}
     page.get_by_role("button", name="Reset", exact=True).press("Enter")
     settle(page)
     assert stands(page) == {"found": BEGIN, **settings(FOUND[BEGIN].loss)}
+
+
+def test_nothing_below_moves_when_another_loss_is_read(page):
+    heights = set()
+    for index in range(7):
+        read(page, index)
+        heights.add(page.locator(".vae-lab-notes").bounding_box()["height"])
+    assert len(heights) == 1
+
+
+def test_a_phone_shows_every_word_of_a_menu_whole(labs, open_living):
+    page = open_living(labs[LossLab].html, width=375, height=667)
+    unfold(page)
+    cut = page.evaluate(
+        """[...document.querySelectorAll('.vae-lab-choice:not(.vae-lab-long) select')].flatMap(select => {
+            const pen = document.createElement('canvas').getContext('2d'), style = getComputedStyle(select);
+            pen.font = style.font;
+            return [...select.options].map(option => option.text).filter(text => pen.measureText(text).width > select.clientWidth - 28);
+        })"""
+    )
+    assert cut == []
 
 
 def test_an_address_of_a_found_loss_brings_it_back(page, labs, open_living):

@@ -73,8 +73,11 @@ test("a found loss sets the others; another that is changed makes it your own", 
   assert.match(paint({ found: 2, weight: 0, kl: 1 }).summary, /^your own/);
   assert.deepEqual(asked.splice(0), [{ found: 0 }]);
   paint({ found: 0, weight: 0, kl: 1 });
+  assert.match(paint({ found: 0, weight: 1, kl: 1 }).summary, /^two/);
+  assert.deepEqual(asked.splice(0), [{ found: 2 }], "what is as one of them again is called so again");
+  paint({ found: 2, weight: 1, kl: 1 });
   paint({ found: 0, weight: 1, kl: 1 });
-  assert.deepEqual(asked, [], "one's own may be as one of them");
+  assert.deepEqual(asked, [], "but who chooses “your own” has it");
 });
 
 test("an address may name a found loss alone", () => {

@@ -1,5 +1,7 @@
 """LossLab's steps keep their promises, by the numbers and pictures that the lab itself shows."""
 
+import math
+
 import pytest
 import torch
 from drive import frames, number, state_of
@@ -9,6 +11,7 @@ from vae_core.accounting import FOUND
 from vae_core.data import to_pixels
 from vae_core.labs import LossLab
 from vae_core.labs.loss import at, settings
+from vae_core.likelihoods import Gaussian
 
 DESK, PHONE = 766, 319
 WIDTHS = pytest.mark.parametrize("width", [DESK, PHONE])
@@ -71,6 +74,7 @@ def test_step_1_both_of_pytorchs_own_are_the_elbo(lab, width):
         state_of(lab, 1, found="pytorch/examples, 2017", **settings(FOUND["pytorch/examples, 2017"].loss)),
         width=width,
     )
+    assert all("β = 1" in frame["words"] for frame in (today, before))
     assert beta(today) == beta(before) == 1 and trained(today) == trained(before) == 1
     assert axis(today) == axis(before) and today["handles"][0]["x"] == before["handles"][0]["x"]
     ends = ["loss = error + kl.sum()", "loss = error + kl.sum() / x.numel()"]
@@ -84,8 +88,8 @@ def test_step_2_one_drawing_for_all_until_the_error_is_a_sum(lab, width):
         lab, state_of(lab, 2), state_of(lab, 2, **moved("keras, 2016", over="sum / batch")), width=width
     )
     assert beta(begun) == 784 and trained(begun) == 100 and beta(mended) == trained(mended) == 1
-    assert "beyond what was trained: drawn at β = 100" in begun["words"]
-    assert "a model trained at β = 1 draws" in mended["words"]
+    assert "a small MNIST network at β = 100: none beyond" in begun["words"]
+    assert "a small MNIST network trained at β = 1" in mended["words"]
     assert number(begun, "In use") == 0 and number(begun, "Rate") < 0.1 and number(mended, "In use") >= 5
     for which in (1, 2):
         assert spread(begun, which) < 0.02 * spread(begun, 0) < 0.2 * spread(mended, which)
@@ -100,6 +104,7 @@ def test_step_3_a_small_weight_is_more_than_one_and_a_weight_of_one_says_nothing
     assert beta(begun) == pytest.approx(1.536) and trained(begun) == 1
     assert beta(heavy) == pytest.approx(6144) and trained(heavy) == 10
     assert begun["handles"][0]["x"] < heavy["handles"][0]["x"] and axis(begun) == axis(heavy)
+    assert begun["handles"][0]["hint"] == "drag β = 1.54" and "β = 6,144" in heavy["words"]
     assert number(begun, "In use") > number(heavy, "In use") and off(heavy) > 1.3 * off(begun)
     assert spread(heavy, 2) < 0.5 * spread(begun, 2)
 
@@ -127,10 +132,10 @@ def test_step_5_one_word_takes_beta_from_beyond_the_axis_to_a_half(lab, width):
         lab, state_of(lab, 5), state_of(lab, 5, **moved("sigma-vae-pytorch", over="sum")), width=width
     )
     assert beta(begun) == 150_528 and trained(begun) == 10
-    assert [call[1] for call in begun["calls"] if call[0] == "beyond"] == ["150,528"]
+    assert [call[1] for call in begun["calls"] if call[0] == "beyond"] == ["β = 150,528"]
     assert begun["handles"][0]["x"] == max(stroke[1][0][0] for stroke in axis(begun)[0])
     assert beta(mended) == 0.5 and not [call for call in mended["calls"] if call[0] == "beyond"]
-    assert "β = 1 for σ = 0.707" in mended["words"] and axis(begun) == axis(mended)
+    assert "β = 1 for σₓ = 0.707" in mended["words"] and axis(begun) == axis(mended)
 
 
 def test_beta_is_dragged_by_the_weight(lab):
@@ -140,6 +145,36 @@ def test_beta_is_dragged_by_the_weight(lab):
     assert handle["to"]["found"] == 0
     weights = lab.canvas.spec["weights"]
     assert weights[handle["to"]["weight"]] == min(weights, key=lambda each: abs(each / 10 ** (10 / decade) - 1))
+
+
+def test_the_axis_shows_what_the_weight_can_reach_and_that_is_what_a_drag_reaches(lab):
+    for width in (DESK, PHONE):
+        for name in FOUND:
+            begun, other = frames(
+                lab, state_of(lab, **at(name)), state_of(lab, **moved(name, weight="0.1")), width=width
+            )
+            band, same = (
+                [call[1:5] for call in frame["calls"] if call[0] == "box" and call[5].get("alpha") == 0.3]
+                for frame in (begun, other)
+            )
+            assert len(band) == 1 and band == [pytest.approx(each) for each in same], "it stays while the weight moves"
+            left, _, wide, _ = band[0]
+            assert left - 1 < begun["handles"][0]["x"] < left + wide + 1
+            decade = (width - 24) / 10
+            end = max(stroke[1][0][0] for stroke in axis(begun)[0])
+            reach = min(end, begun["handles"][0]["x"] + decade * (1 - math.log10(FOUND[name].loss.weight)))
+            assert beta(begun) > 1e5 or left + wide == pytest.approx(reach)
+
+
+def test_a_tile_says_at_which_beta_it_was_measured_and_a_constant_stands_apart(lab):
+    coins, bells = frames(lab, state_of(lab, **at("keras, 2016")), state_of(lab, **at("PyTorch-VAE (AntixK)")))
+    notes = {tile["name"]: tile["note"].replace("\u00a0", " ") for tile in coins["tiles"]}
+    assert notes["Rate"] == notes["Distortion"] == "nats, at β = 100" and notes["In use"] == "of 10, at β = 100"
+    notes = {tile["name"]: tile["note"].replace("\u00a0", " ") for tile in bells["tiles"]}
+    assert notes["Distortion"] == "+ 720.4, at β = 1"
+    member = next(each for each in lab.canvas.spec["models"][1] if each["beta"] == 1)
+    flawless = -Gaussian(std=1.0).log_prob(torch.zeros(784), torch.zeros(784)).item()
+    assert number(bells, "Distortion") == pytest.approx(member["distortion"] - flawless, abs=0.06)
 
 
 def test_what_is_drawn_is_within_the_width_and_the_notes_say_who_got_what(lab):

@@ -60,21 +60,21 @@ STEPS = [
     Step(
         "The error is a mean over pixels, the KL a sum. Is more than one digit drawn? Then set *Error over* to sum / batch.",
         at("keras, 2016"),
-        ("axis", "pictures", "over"),
+        ("reading", "pictures", "over"),
     ),
     Step(
         "0.00025 looks like no weight at all. Where is β? Set *Weight of the KL* to 1, as a user did. Where does β go, and what is "
         "drawn?",
         at("PyTorch-VAE (AntixK)"),
-        ("axis", "pictures", "weight"),
+        ("reading", "pictures", "weight"),
     ),
     Step(
-        "Here the rate is all but free. Are the redrawn digits good, and those from the prior? Set *KL over* to sum: which row changes?",
+        "Here the rate is all but free. Are the redrawn digits good, and those from the prior? Set *KL over* to sum: which row changes most?",
         at("pytorch-vae (sksq96)"),
-        ("axis", "pictures", "kl"),
+        ("reading", "pictures", "kl"),
     ),
     Step(
-        "A mean, beside a sum over the whole batch: β is off the axis. Set *Error over* to sum. Where is β now, and for which σ is it 1?",
+        "A mean, beside a sum over the whole batch: β is off the axis. Set *Error over* to sum. Where is β now, and for which σₓ is it 1?",
         at("sigma-vae-pytorch"),
         ("code", "axis", "over"),
     ),
@@ -89,7 +89,7 @@ class LossLab(Lab):
     """
 
     module = "loss.mjs"
-    tall = (1021, 926)
+    tall = (1104, 951)
 
     def __init__(self) -> None:
         images = load_images("mnist", fallback="digits")
@@ -153,8 +153,9 @@ class LossLab(Lab):
             steps=STEPS,
             legend=("distortion", "rate"),
             picture=still,
-            caption="A squared error is read as that of a Gaussian with σₓ = 1. The marks below the axis are β at which the book has trained "
-            "one small network, with ten units, on MNIST's digits: it stands in for whatever the loss was written for. Test digits are "
+            caption="A squared error is read as that of a Gaussian with σₓ = 1; of its distortion 720.4 nats are a constant. The pale stretch of the axis is what the weight can reach. The "
+            "marks below it are β at which one small network, with ten units, was trained on MNIST's digits, by the book's loss: it stands in "
+            "for whatever the loss was written for. Test digits are "
             "redrawn from the mean of their cloud; the last row is from the same ten draws of the prior at every β. Rate, distortion and "
             f"units in use: of all test digits ({images.title}).",
         )
@@ -163,19 +164,18 @@ class LossLab(Lab):
             self.controls[control.name].observe(self._keep_in_step, "index")
 
     def _keep_in_step(self, change: Any) -> None:
-        """What the page does as well: one of `FOUND` sets the others, and of others that are changed it is your own."""
+        """What the page does as well: one of `FOUND` sets the others, and when one of these is changed, the loss is called what it is."""
         if self._setting:
             return
-        name = self.values["found"]
-        wanted = settings(FOUND[name].loss) if name != OWN else {}
+        found = self.controls["found"]
         self._setting = True
         try:
-            if change.owner is self.controls["found"]:
-                for control, word in wanted.items():
+            if change.owner is not found:
+                found.index = found.options.index(next((name for name in FOUND if FOUND[name].loss == self.loss), OWN))
+            elif (name := self.values["found"]) != OWN:
+                for control, word in settings(FOUND[name].loss).items():
                     widget = self.controls[control]
                     widget.index = widget.options.index(word)
-            elif wanted and any(self.values[control] != word for control, word in wanted.items()):
-                self.controls["found"].index = 0
         finally:
             self._setting = False
 

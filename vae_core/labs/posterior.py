@@ -157,7 +157,7 @@ def losses(units: tuple[str, ...]) -> list[Step]:
             watch=("cost", "stretch"),
         ),
         Step(
-            "Unit 4 is chosen. Set *Shift of the mean* to −1: that is the middle. What does the book's loss say of it, what does theirs, "
+            "Unit 4 is chosen. Set *Shift of the mean* to −1: this puts its bar at 0, the prior's middle. What does the book's loss say of it, what does theirs, "
             "and what is drawn?",
             {"unit": units[3]},
             watch=("cost", "draws", "shift"),

@@ -21,6 +21,7 @@
 //     waiting                  true while what was asked for is still being computed: `data-waiting` says so
 //   begin(whole)               a step, an address or *Reset* (then `whole`) takes all values back to where they began
 //   near(values)               the notes that are to stand beside the controls, at these values
+//   room                       the notes below the picture that there may be: they lie unseen over one another, so that nothing jumps
 //   close()                    the end
 // A lab that moves by itself is given as a third argument what it may ask for (`Host` in types.d.ts): where a reader wants no
 // motion it is painted twice a second, and it is heard every two seconds at most.
@@ -99,6 +100,7 @@ function start(create, root, model, alone) {
   const canvas = element("canvas");
   const tiles = element("div", "vae-lab-tiles");
   const notes = element("div", "vae-lab-notes");
+  const noted = element("div");
   const near = element("div", "vae-lab-lines vae-lab-near");
   const status = element("p", "vae-lab-status");
   const strip = element("div", "vae-lab-strip");
@@ -203,7 +205,7 @@ function start(create, root, model, alone) {
     if (pads.length) canvas.dataset.pads = pads.map(({ box }) => [box.x, box.y, box.width].map(Math.round).join()).join(" ");
     fillTiles(tiles, shown.tiles ?? []);
     if (shown.ahead && tiles.nextSibling !== canvas) stage.prepend(tiles);
-    fillNotes(notes, shown.notes ?? []);
+    fillNotes(noted, shown.notes ?? []);
     fillNotes(near, shown.near ?? []);
     near.toggleAttribute("data-stopped", Boolean(shown.near?.some(({ name }) => name === "Stopped")));
     for (const control of /** @type {NodeListOf<HTMLInputElement>} */ (strip.querySelectorAll("[data-control] :is(select, input)"))) {
@@ -232,6 +234,12 @@ function start(create, root, model, alone) {
   function show() {
     root.querySelector(".vae-lab-fallback")?.setAttribute("hidden", "");
     root.prepend(stage);
+    notes.append(noted, ...(lab.room ?? []).map((lines) => {
+      const spare = element("div");
+      spare.setAttribute("aria-hidden", "true");
+      spare.append(...linesOf(lines));
+      return spare;
+    }));
     const playing = /** @type {Slider | Press | undefined} */ (controls.find((control) => "play" in control && control.play));
     const tools = buildTools({
       steps: spec.steps ?? [],

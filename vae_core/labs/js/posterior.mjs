@@ -121,7 +121,7 @@ export function create(spec, read) {
     ];
     pen.words([[narrow ? "" : "the cost in nats: ", HEADING], ...terms, [below && !narrow ? "  (below 0: no length)" : "", SMALL]], 1, y - 12);
     const theirs = (/** @type {Cost} */ { distortion, rate }) => number(distortion / size + rate);
-    if (other) pen.text(`theirs: distortion / ${size} + rate = ${theirs(now)} (before: ${theirs(then)})`, 1, y - 32, SMALL);
+    if (other) pen.text(`theirs: distortion / ${size} + rate = ${theirs(now)} (before: ${theirs(then)})`, 1, y - 32, narrow ? { size: 12 } : HEADING);
     pen.axes(place.sum, { x: { to: scale([0, most], [x, x + width]), ticks: ticks(0, most, 5), rule: () => ({}) } });
     [now, then].forEach((cost, i) => {
       const top = y + i * 20, middle = top + 7;

@@ -64,6 +64,7 @@ interface Lab {
   paint(pen: Pen, values: Values, width: number): Shown;
   begin?(whole: boolean): void;
   near?(values: Values): Note[];
+  room?: Note[][];
   close?(): void;
 }
 /** What a lab that moves by itself may ask of its host: to be painted anew, to set values; where it stands, and whether Python listens. */
