@@ -46,7 +46,7 @@ class Start:
     betas: tuple[float, ...]
     taken: tuple[str, ...] = PARTS
     activation: str = "relu"
-    seeds: int = 3
+    seeds: int = 1
 
 
 STARTS = {
