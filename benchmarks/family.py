@@ -6,7 +6,8 @@ python benchmarks/family.py --record /tmp/again.json    # all of it, somewhere e
 
 Cold: every β begins with fresh weights; those of seed 0 are not trained here, they are what `make weights` ships as "beta-B".
 Warm: every β begins with the network that the one before it has ended with; the first is a cold one. So the path goes up, or
-down, or leaps from β = 100 to 1. What is taken over may be all of the network, or one part, while the other one is fresh.
+down, or leaps from β = 100 to 1. To see which part a unit's return depends on, some last steps take over one part alone, and the
+other one is fresh.
 
 It may be stopped at any time: each network is kept when it is trained, each row is written, and a later call goes on with the next one.
 """
@@ -41,23 +42,26 @@ PARTS = ("encoder", "decoder")
 
 @dataclass(frozen=True)
 class Start:
-    """A path along β, and which parts each network takes over from the one before it."""
+    """A path along β, which parts each network takes over from the one before it, and of which path the first one is."""
 
     betas: tuple[float, ...]
     taken: tuple[str, ...] = PARTS
+    after: str | None = "cold"  # none: fresh weights
     activation: str = "relu"
     seeds: int = 1
 
 
 STARTS = {
-    "cold": Start(BETAS, taken=()),
+    "cold": Start(BETAS, taken=(), after=None),
     "up": Start(BETAS),
     "down": Start(BETAS[::-1]),
+    "down-fresh-encoder": Start((1.8, 1), taken=("decoder",), after="down"),
+    "down-fresh-decoder": Start((1.8, 1), taken=("encoder",), after="down"),
+    "down-softplus": Start(BETAS[::-1], after=None, activation="softplus"),
     "leap": Start((100, 1)),
     "leap-fresh-encoder": Start((100, 1), taken=("decoder",)),
     "leap-fresh-decoder": Start((100, 1), taken=("encoder",)),
     "leap-fresh-both": Start((100, 1), taken=()),
-    "down-softplus": Start(BETAS[::-1], activation="softplus"),
 }
 
 
@@ -73,11 +77,10 @@ def network(name: str, seed: int, beta: float, images: ImageSet) -> Any:
     """The trained network: one that ships or is kept, or it is trained now, after those that it begins with."""
     start = STARTS[name]
     place = start.betas.index(beta)
-    cold = name == "cold" or place == 0
-    if cold and start.activation == "relu":
-        if seed == 0:
-            return load_pretrained(f"beta-{beta}")
-        name = "cold"
+    if start.after and place == 0:
+        return network(start.after, seed, beta, images)
+    if name == "cold" and seed == 0:
+        return load_pretrained(f"beta-{beta}")
     path = RUNS / f"{name}-{seed}" / f"beta-{beta}.safetensors"
     if path.exists():
         kept = load_model(path)
@@ -86,7 +89,7 @@ def network(name: str, seed: int, beta: float, images: ImageSet) -> Any:
     preset = get_preset(f"beta-{beta}")
     config = replace(preset.config, seed=seed, device="cpu")
     model = build_seeded(preset.model | {"activation": start.activation}, seed)
-    if not cold:
+    if name != "cold" and place > 0:
         config, before = replace(config, epochs=WARM_EPOCHS), network(name, seed, start.betas[place - 1], images)
         for part in start.taken:
             getattr(model, part).load_state_dict(getattr(before, part).state_dict())
@@ -106,7 +109,7 @@ def measure(model: Any, images: ImageSet) -> dict[str, Any]:
     found = {"rate": round(float(test.rate), 3), "distortion": round(float(test.distortion), 3)}
     hidden = model.encoder.layers[:2](images.test.flatten(1) / 255)  # the first layer and its activation
     found |= {"active": int(active_units(mean).sum()), "hidden": int((hidden != hidden[0]).any(0).sum())}
-    return found | {"units": [max(round(float(unit), 4), 0.0) for unit in units]}  # by rounding, nothing may be less
+    return found | {"units": [max(0.0, round(float(unit), 4)) for unit in units]}  # no −0 of rounding
 
 
 def main() -> None:

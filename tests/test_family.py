@@ -74,11 +74,11 @@ def call(monkeypatch, *arguments):
 
 
 PATHS = {
-    "cold": family.Start((1, 2, 4), taken=(), seeds=2),
+    "cold": family.Start((1, 2, 4), taken=(), after=None, seeds=2),
     "up": family.Start((1, 2, 4), seeds=1),
     "down": family.Start((4, 2, 1), seeds=1),
-    "leap-fresh-encoder": family.Start((4, 1), taken=("decoder",), seeds=1),
-    "down-softplus": family.Start((4, 2), activation="softplus", seeds=1),
+    "down-fresh-encoder": family.Start((2, 1), taken=("decoder",), after="down", seeds=1),
+    "down-softplus": family.Start((4, 2), after=None, activation="softplus", seeds=1),
 }
 OF_UP, OF_DOWN = [(1, 0, 2), (2, 0, 4)], [(4, 0, 2), (2, 0, 1)]
 OF_OTHERS = [("fresh", 0, 1), ("fresh", 0, 4), (4, 0, 2)]  # the weight that says β is of the encoder
@@ -119,7 +119,7 @@ def test_cold_ones_begin_fresh_and_warm_ones_with_their_neighbour(trained, monke
         "cold": {"0": ["1", "2", "4"], "1": ["1", "2", "4"]},
         "up": {"0": ["1", "2", "4"]},
         "down": {"0": ["4", "2", "1"]},
-        "leap-fresh-encoder": {"0": ["4", "1"]},
+        "down-fresh-encoder": {"0": ["2", "1"]},
         "down-softplus": {"0": ["4", "2"]},
     }
 
@@ -168,7 +168,7 @@ def test_when_nothing_is_to_do_the_record_stays_as_it_is(trained, monkeypatch, t
 def test_a_start_that_there_is_not_names_those_that_there_are(trained, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         call(monkeypatch, "warm")
-    assert "no start is named 'warm'; choose of: cold, up, down, leap-fresh-encoder" in capsys.readouterr().err
+    assert "no start is named 'warm'; choose of: cold, up, down, down-fresh-encoder" in capsys.readouterr().err
 
 
 def test_a_network_is_measured_unit_by_unit(digits):
