@@ -72,7 +72,7 @@ class RateDistortionLab(Lab):
     """
 
     module = "ratedistortion.mjs"
-    tall = (1064, 719)
+    tall = (1081, 739)
 
     def __init__(self, models: Mapping[float, VAE] | None = None, images: ImageSet | None = None):
         lent = models is None

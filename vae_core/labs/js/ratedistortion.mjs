@@ -181,15 +181,15 @@ export function create(spec, read) {
         { name: "Sum", value: number(distortion + rate), note: "−ELBO" },
         { name: "Loss", value: number(distortion + beta * rate), note: "D + βR" },
       );
-      const row = (/** @type {number} */ i) => ({ x: 1, y: rows[i].y - (place.narrow ? 15 : 18), width: left, height: rows[i].size + (place.narrow ? 16 : 19) });
+      const row = (/** @type {number} */ i) => ({ x: 1, y: rows[i].y - 13, width: left, height: rows[i].size + 11 });
       return {
         summary: `β = ${beta}: rate ${number(rate)}, distortion ${number(distortion)}, sum ${number(rate + distortion)} nats over the test set, ${used} of ${units} units in use.${live}`,
         tiles, spots,
         handles: [handleOf(packed)],
         regions: {
           again: row(1), prior: row(2),
-          units: { x: bars.x, y: bars.y - 20, width: bars.width, height: bars.height + 38 },
-          plane: { x: plane.x - 30, y: plane.y - 21, width: plane.width + 34, height: plane.height + 41 },
+          units: { x: bars.x, y: bars.y - 16, width: bars.width, height: bars.height + 33 },
+          plane: { x: plane.x - 30, y: plane.y - 21, width: plane.width + 34, height: plane.height + 57 },
         },
       };
     },
