@@ -69,7 +69,8 @@ def settings() -> dict[str, Any]:
     """What all of the family have in common: of a record or a network with other ones nothing is used."""
     preset = get_preset("beta-1")
     config = {**asdict(preset.config), "device": "cpu"}
-    common = {name: value for name, value in config.items() if name not in ("beta", "seed")}
+    unset = ("beta", "seed", "objective", "num_samples", "free_bits")  # of the last three the presets choose none
+    common = {name: value for name, value in config.items() if name not in unset}
     return json.loads(json.dumps({"model": preset.model, **common, "warm_epochs": WARM_EPOCHS}))
 
 
