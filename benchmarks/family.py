@@ -1,18 +1,20 @@
 """The family of chapter 8, one network for each weight β of the rate, begun cold and warm: written to results/family.json.
 
-python benchmarks/family.py            # what is not there yet; all of it, some 40 minutes on one quiet core
-python benchmarks/family.py up         # of one kind of start alone
+python benchmarks/family.py            # what is not there yet; all of it, some 70 minutes on one quiet core
+python benchmarks/family.py up down    # of these starts alone
 python benchmarks/family.py --record /tmp/again.json    # all of it, somewhere else, to compare
 
-Cold: every β begins with fresh weights; those of seed 0 are what ships as "beta-B". Up: every β begins with the network that the
-smaller one before it has ended with, and the first as the cold one. Down: the same from the largest β.
+Cold: every β begins with fresh weights; those of seed 0 are not trained here, they are what `make weights` ships as "beta-B".
+Warm: every β begins with the network that the one before it has ended with; the first is a cold one. So the path goes up, or
+down, or leaps from β = 100 to 1. To see which part a unit's return depends on, some last steps take over one part alone, and the
+other one is fresh.
 
 It may be stopped at any time: each network is kept when it is trained, each row is written, and a later call goes on with the next one.
 """
 
 import argparse
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,57 +24,93 @@ from bench import machine
 
 from vae_core import ImageSet, fit, load_images
 from vae_core.metrics import active_units, evaluate, posteriors, rate_per_unit
-from vae_core.models import VAE, load_model, save_model
-from vae_core.presets import BETAS, get_preset
+from vae_core.models import load_model, load_pretrained, save_model
+from vae_core.presets import BETAS, build_seeded, get_preset
 
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "benchmarks" / "results" / "family.json"
 RUNS = ROOT / "runs" / "family"  # the networks themselves, which are not committed
-STARTS = {"cold": BETAS, "up": BETAS, "down": BETAS[::-1]}
-SEEDS = {"cold": 3, "up": 1, "down": 1}
 PROTOCOL = (
-    "MNIST, grey pixels, Bernoulli, batch 128, Adam, one-cycle to 0.003 over 30 epochs, for a warm start too: only the weights "
-    "are taken over, Adam and the schedule begin anew. Test: 10,000 images, nats per image, z sampled once; rate of each unit "
-    "in the network's own order; active: means that vary by more than 0.01"
+    "MNIST, grey pixels, Bernoulli, batch 128, Adam, one-cycle to 0.003 over 30 epochs, of a warm start over 10: it takes "
+    "over the weights alone, Adam and the schedule begin anew. Test: 10,000 images, nats per image, z sampled once; rate of each unit "
+    "in the network's own order; active: latent units whose means vary by more than 0.01; hidden: of the encoder's 48 hidden units "
+    "those whose output is not the same for all images"
 )
+WARM_EPOCHS = 10
+PARTS = ("encoder", "decoder")
+
+
+@dataclass(frozen=True)
+class Start:
+    """A path along β, which parts each network takes over from the one before it, and of which path the first one is."""
+
+    betas: tuple[float, ...]
+    taken: tuple[str, ...] = PARTS
+    after: str | None = "cold"  # none: fresh weights
+    activation: str = "relu"
+    seeds: int = 1
+
+
+STARTS = {
+    "cold": Start(BETAS, taken=(), after=None),
+    "up": Start(BETAS),
+    "down": Start(BETAS[::-1]),
+    "down-fresh-encoder": Start((1.8, 1), taken=("decoder",), after="down"),
+    "down-fresh-decoder": Start((1.8, 1), taken=("encoder",), after="down"),
+    "down-softplus": Start(BETAS[::-1], after=None, activation="softplus"),
+    "leap": Start((100, 1)),
+    "leap-fresh-encoder": Start((100, 1), taken=("decoder",)),
+    "leap-fresh-decoder": Start((100, 1), taken=("encoder",)),
+    "leap-fresh-both": Start((100, 1), taken=()),
+}
 
 
 def settings() -> dict[str, Any]:
     """What all of the family have in common: of a record or a network with other ones nothing is used."""
     preset = get_preset("beta-1")
-    config = asdict(replace(preset.config, device="cpu"))
-    return json.loads(
-        json.dumps({"model": preset.model, **{name: config[name] for name in sorted({*config} - {"beta", "seed"})}})
-    )
+    config = {**asdict(preset.config), "device": "cpu"}
+    unset = ("beta", "seed", "objective", "num_samples", "free_bits")  # of the last three the presets choose none
+    common = {name: value for name, value in config.items() if name not in unset}
+    return json.loads(json.dumps({"model": preset.model, **common, "warm_epochs": WARM_EPOCHS}))
 
 
-def network(start: str, seed: int, beta: float, images: ImageSet) -> VAE:
-    """The trained network: the one that is kept, or trained now, after those that it begins with."""
-    place = STARTS[start].index(beta)
-    if start != "cold" and place == 0:
-        return network("cold", seed, beta, images)
-    path = RUNS / f"{start}-{seed}" / f"beta-{beta}.safetensors"
+def network(name: str, seed: int, beta: float, images: ImageSet) -> Any:
+    """The trained network: one that ships or is kept, or it is trained now, after those that it begins with."""
+    start = STARTS[name]
+    place = start.betas.index(beta)
+    if start.after and place == 0:
+        return network(start.after, seed, beta, images)
+    if name == "cold" and seed == 0:
+        return load_pretrained(f"beta-{beta}")
+    path = RUNS / f"{name}-{seed}" / f"beta-{beta}.safetensors"
     if path.exists():
         kept = load_model(path)
         if kept.record["trained"] == settings():
             return kept
     preset = get_preset(f"beta-{beta}")
-    model = preset.build(seed) if start == "cold" else network(start, seed, STARTS[start][place - 1], images)
+    config = replace(preset.config, seed=seed, device="cpu")
+    model = build_seeded(preset.model | {"activation": start.activation}, seed)
+    if name != "cold" and place > 0:
+        config, before = replace(config, epochs=WARM_EPOCHS), network(name, seed, start.betas[place - 1], images)
+        for part in start.taken:
+            getattr(model, part).load_state_dict(getattr(before, part).state_dict())
     # an epoch ends with a look at test images, a thousand of them
-    fit(model, images.first(len(images.train), 1000), replace(preset.config, seed=seed, device="cpu"), progress=False)
+    fit(model, images.first(len(images.train), 1000), config, progress=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_model(path, model, {"trained": settings()})
     return model
 
 
 @torch.no_grad()
-def measure(model: VAE, images: ImageSet) -> dict[str, Any]:
+def measure(model: Any, images: ImageSet) -> dict[str, Any]:
     """Its place on the plane of rate and distortion, and what each unit carries, on the test images."""
     test = evaluate(model, images.test)
     mean, log_var = posteriors(model, images.test)
     units = rate_per_unit(mean, log_var)
     found = {"rate": round(float(test.rate), 3), "distortion": round(float(test.distortion), 3)}
-    return found | {"active": int(active_units(mean).sum()), "units": [round(float(unit), 4) for unit in units]}
+    hidden = model.encoder.layers[:2](images.test.flatten(1) / 255)  # the first layer and its activation
+    found |= {"active": int(active_units(mean).sum()), "hidden": int((hidden != hidden[0]).any(0).sum())}
+    return found | {"units": [max(0.0, round(float(unit), 4)) for unit in units]}  # no −0 of rounding
 
 
 def main() -> None:
@@ -80,7 +118,7 @@ def main() -> None:
     parser.add_argument("starts", nargs="*", metavar="start", help=f"of {', '.join(STARTS)} (all of them)")
     parser.add_argument("--record", type=Path, default=PATH, help="the file to go on with (default: the book's)")
     options = parser.parse_args()
-    if unknown := [start for start in options.starts if start not in STARTS]:
+    if unknown := [name for name in options.starts if name not in STARTS]:
         parser.error(f"no start is named {unknown[0]!r}; choose of: {', '.join(STARTS)}")
     torch.set_num_threads(1)  # sums are added in the same order on every machine
     images = load_images("mnist")
@@ -88,16 +126,16 @@ def main() -> None:
     if options.record.exists():
         record = json.loads(options.record.read_text(encoding="utf-8"))
     rows = record["rows"] if record.get("settings") == settings() else {}
-    for seed in range(max(SEEDS.values())):
-        for start in options.starts or STARTS:
-            if seed >= SEEDS[start]:
+    for seed in range(max(start.seeds for start in STARTS.values())):
+        for name in options.starts or STARTS:
+            if seed >= STARTS[name].seeds:
                 continue
-            row = rows.setdefault(start, {}).setdefault(str(seed), {})
-            for beta in STARTS[start]:
+            row = rows.setdefault(name, {}).setdefault(str(seed), {})
+            for beta in STARTS[name].betas:
                 if str(beta) in row:
                     continue
-                row[str(beta)] = measure(network(start, seed, beta, images), images)
-                print(start, "seed", seed, "beta", beta, row[str(beta)], flush=True)
+                row[str(beta)] = measure(network(name, seed, beta, images), images)
+                print(name, "seed", seed, "beta", beta, row[str(beta)], flush=True)
                 record = {
                     "command": "python benchmarks/family.py",
                     "protocol": PROTOCOL,

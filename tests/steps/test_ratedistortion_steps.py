@@ -49,7 +49,7 @@ def same_axes(*shown):
     return True
 
 
-def test_step_1_units_come_to_life_one_after_another_as_the_price_falls(lab, by_beta):
+def test_step_1_units_come_to_life_a_few_at_a_time_as_the_price_falls(lab, by_beta, images):
     betas = [*by_beta]
     (begun,) = frames(lab, state_of(lab, 1))
     assert same_axes(begun, *by_beta.values())
@@ -57,6 +57,9 @@ def test_step_1_units_come_to_life_one_after_another_as_the_price_falls(lab, by_
     used = [bars(by_beta[beta]) for beta in reversed(betas)]
     assert used == sorted(used) and bars(by_beta["1"]) == 10
     assert len(set(used)) >= 5, "not all at once"
+    if images.name == "mnist":
+        first = next(beta for beta in reversed(betas) if bars(by_beta[beta]))
+        assert (first, bars(by_beta[first]), bars(by_beta["3.2"])) == ("18", 3, 10)
 
 
 def test_step_2_a_low_price_draws_well_again_and_invents_badly(lab, by_beta, images):

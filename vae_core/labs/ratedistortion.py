@@ -28,7 +28,7 @@ PRACTICE = 4000  # codes from the prior, at which the rounded decoders must be t
 
 STEPS = (
     Step(
-        "β is 100: the rate costs too much, and every bar is flat. Lower *β*. At which β does the first bar rise? How many have risen at 1?",
+        "β is 100: the rate costs too much, and every bar is flat. Lower *β*. At which β do the first bars rise, and how many? How many at 3.2?",
         {"beta": "100"},
         ("again", "units", "beta"),
     ),
@@ -38,7 +38,7 @@ STEPS = (
         ("again", "prior", "beta"),
     ),
     Step(
-        "Unit 10 is flat. Move *Shift* from end to end: nothing changes. Then choose unit 1, and move it again.",
+        "Unit 10 is flat. Move *Shift* from end to end: nothing changes. Then choose unit 1, and move *Shift* again.",
         {"beta": "10", "unit": "10"},
         ("again", "units", "unit", "shift"),
     ),
@@ -72,7 +72,7 @@ class RateDistortionLab(Lab):
     """
 
     module = "ratedistortion.mjs"
-    tall = (1064, 719)
+    tall = (1081, 739)
 
     def __init__(self, models: Mapping[float, VAE] | None = None, images: ImageSet | None = None):
         lent = models is None
@@ -121,7 +121,7 @@ class RateDistortionLab(Lab):
             picture=draw_still(self.models, betas, x, [self._posteriors[i][0] for i in range(len(betas))]),
             caption=f"{which} of the test set ({images.title}), each drawn again from one draw of its posterior; below, draws "
             "from the prior, of the same ε at every β. Bars: the mean KL of each unit over the test set, the costliest first; each "
-            "model was trained by itself, so unit 1 of one is not unit 1 of the next. Grey: no model can pass, whatever its "
+            f"model was trained by itself, so unit 1 of one is not unit 1 of the next; ↑: cut at {spec['tallest']:g} nats. Grey: no model can pass, whatever its "
             "network (the chapter says why).",
         )
 

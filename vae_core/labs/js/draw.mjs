@@ -251,7 +251,7 @@ export class Pen {
 
   /** A handle to drag: a knob, arrows for where it goes, and its hint while none has been used. Of a quiet one the hint alone. @param {Handle} handle @param {boolean} untouched */
   handle({ x, y, axis, hint, quiet, below, room, colour = "accent" }, untouched) {
-    if (quiet) return hint && untouched && this.#beside(hint, x, y, room ?? this.width, colour);
+    if (quiet) return hint && untouched && this.#beside(hint, x, below ? y + 16 : y, room ?? this.width, colour);
     for (const [dx, dy] of axis === "x" ? [[1, 0], [-1, 0]] : [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
       this.#trace([[x + 18 * dx, y + 18 * dy], [x + 13 * dx + 4 * dy, y + 13 * dy + 4 * dx], [x + 13 * dx - 4 * dy, y + 13 * dy - 4 * dx]]);
       this.context.closePath();

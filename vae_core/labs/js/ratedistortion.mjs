@@ -118,13 +118,13 @@ export function create(spec, read) {
     const { across, up } = axes();
     const away = (/** @type {Packed} */ other, /** @type {number} */ x, /** @type {number} */ y) => Math.hypot(across(other.rate) - x, up(other.distortion) - y);
     return {
-      x: across(rate), y: up(distortion), axis: "xy", quiet: true, hint: "drag", room: place.plane.x + place.plane.width,
+      x: across(rate), y: up(distortion), axis: "x", quiet: true, hint: "drag", below: true, room: 0,
       move: (x, y) => ({ beta: models.reduce((nearest, model, i) => (away(model, x, y) < away(models[nearest], x, y) ? i : nearest), 0) }),
     };
   }
 
-  /** What each unit pays, in one order. @param {Pen} pen @param {Packed} model @param {number} chosen */
-  function paintUnits(pen, { units: nats, active }, chosen) {
+  /** What each unit pays, in one order; the chosen one has a frame, a strong one where it is shifted. @param {Pen} pen @param {Packed} model @param {number} chosen @param {boolean} shifted */
+  function paintUnits(pen, { units: nats, active }, chosen, shifted) {
     const { x, y, width, height } = place.bars;
     const pitch = width / units, bar = Math.min(26, 0.72 * pitch);
     const used = active.filter(Boolean).length;
@@ -134,7 +134,7 @@ export function create(spec, read) {
     nats.forEach((kl, i) => {
       const middle = x + (i + 0.5) * pitch;
       const tall = Math.max(1.5, Math.min(1, kl / tallest) * (height - 14));
-      if (i === chosen) pen.box(middle - bar / 2 - 3, y - 1, bar + 6, height + 17, { stroke: "accent", line: 2, radius: 3 });
+      if (i === chosen) pen.box(middle - bar / 2 - 3, y - 1, bar + 6, height + 17, shifted ? { stroke: "accent", line: 2, radius: 3 } : { stroke: "line", line: 1, radius: 3 });
       pen.box(middle - bar / 2, floor - tall, bar, tall, { fill: active[i] ? "rate" : "muted" });
       if (active[i]) pen.text(number(kl) + (kl > tallest ? "↑" : ""), middle, floor - tall - 3, { size: 11, align: "center" });
       pen.text(String(i + 1), middle, floor + 13, { ...SMALL, size: 11, align: "center" });
@@ -145,7 +145,7 @@ export function create(spec, read) {
   /** A row of pictures under its words. @param {Pen} pen @param {number} row @param {string} words @param {string} more @param {ArrayLike<number>} values @param {number} from @param {(y: number) => number} [pixel] */
   function paintRow(pen, row, words, more, values, from, pixel) {
     const { y, size: cell, pitch } = place.rows[row];
-    pen.words([[words, HEADING], [place.narrow ? "" : more, SMALL]], 1, y - 5);
+    pen.words([[words, HEADING], [more, SMALL]], 1, y - 5);
     for (let k = 0; k < count; k++) pen.digit(values, 1 + k * pitch, y, cell, { side, channels, at: from + k * size, pixel });
   }
 
@@ -163,12 +163,15 @@ export function create(spec, read) {
         const epsilon = noiseOf(draw);
         const own = decode(model, packed.order, epsilon, 1, unit, 0).distortion;
         const { outputs, distortion } = decode(model, packed.order, epsilon, noise, unit, shift);
-        paintRow(pen, 1, "drawn again", noise === 1 && !shift ? ", a draw of z each" : ", z disturbed", outputs, 0, model.pixel);
+        const disturbed = noise !== 1 || shift !== 0;
+        // on a phone the tiles are below the screen
+        const more = place.narrow ? `, distortion ${number(distortion)}${disturbed ? `, undisturbed ${number(own)}` : ""}` : disturbed ? ", z disturbed" : ", a draw of z each";
+        paintRow(pen, 1, "drawn again", more, outputs, 0, model.pixel);
         paintRow(pen, 2, "draws from the prior", "", outputs, count * size, model.pixel);
         live = ` The images drawn again have a distortion of ${number(distortion)}; undisturbed ${number(own)}.`;
         tiles.push({ name: "Distortion of these", value: number(distortion), note: `undisturbed ${number(own)}`, mark: "distortion" });
       } else for (const row of [1, 2]) pen.text("on its way …", 1, rows[row].y + 30, SMALL);
-      const spots = paintUnits(pen, packed, unit);
+      const spots = paintUnits(pen, packed, unit, shift !== 0);
       paintPlane(pen, packed);
       const { beta, rate, distortion, active } = packed;
       const used = active.filter(Boolean).length;
@@ -176,16 +179,17 @@ export function create(spec, read) {
         { name: "Distortion", value: number(distortion), note: "mean of the test set", mark: "distortion" },
         { name: "Rate", value: number(rate), note: "mean of the test set", mark: "rate" },
         { name: "Sum", value: number(distortion + rate), note: "−ELBO" },
+        { name: "Loss", value: number(distortion + beta * rate), note: "D + βR" },
       );
-      const row = (/** @type {number} */ i) => ({ x: 1, y: rows[i].y - (place.narrow ? 15 : 18), width: left, height: rows[i].size + (place.narrow ? 16 : 19) });
+      const row = (/** @type {number} */ i) => ({ x: 1, y: rows[i].y - 13, width: left, height: rows[i].size + 11 });
       return {
         summary: `β = ${beta}: rate ${number(rate)}, distortion ${number(distortion)}, sum ${number(rate + distortion)} nats over the test set, ${used} of ${units} units in use.${live}`,
         tiles, spots,
         handles: [handleOf(packed)],
         regions: {
           again: row(1), prior: row(2),
-          units: { x: bars.x, y: bars.y - 20, width: bars.width, height: bars.height + 38 },
-          plane: { x: plane.x - 30, y: plane.y - 21, width: plane.width + 34, height: plane.height + 41 },
+          units: { x: bars.x, y: bars.y - 16, width: bars.width, height: bars.height + 33 },
+          plane: { x: plane.x - 30, y: plane.y - 21, width: plane.width + 34, height: plane.height + 57 },
         },
       };
     },
