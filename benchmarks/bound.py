@@ -1,7 +1,7 @@
 """The line in `BoundLab`: log p(x) of its digit by annealed importance sampling, written to vae_core/labs/js/bound.json.
 
 python benchmarks/bound.py             # some four minutes on one quiet core
-python benchmarks/bound.py apart       # how far bounds from both sides are apart on drawn pictures: benchmarks/results/bound.json, some three minutes
+python benchmarks/bound.py apart       # how far bounds from both sides are apart on drawn pictures: benchmarks/results/bound.json, some two minutes
 """
 
 import json

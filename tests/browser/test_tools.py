@@ -221,7 +221,7 @@ DONE = "() => document.querySelector('.vae-lab').dataset.ready === 'true' && !('
 @pytest.mark.parametrize("size", SIZES)
 def test_one_touch_of_the_bound_is_enough_for_all_its_draws(size, motion, open_lab):
     """A frame that a lab asks for while it paints is not lost: the draws come a slice a frame, with no more hands on it."""
-    page = open_lab(BoundLab, viewport=SIZES[size], reduced_motion=motion)
+    page = open_lab(BoundLab, **SIZES[size], reduced_motion=motion)
     page.get_by_role("slider", name="K", exact=True).press("End")
     page.wait_for_function(DONE)
     before = page.locator(".vae-lab-tiles").inner_text()
