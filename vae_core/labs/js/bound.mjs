@@ -157,7 +157,7 @@ export function create(spec, read, host) {
   /** One bar, the weight of the first K draws, in pieces. @param {Pen} pen @param {ReturnType<typeof sharesOf> | null} found @param {number} k */
   function paintShares(pen, found, k) {
     const { x, y, width, height } = place.shares;
-    const count = `${k.toLocaleString("en")} ${k > 1 ? "draws are" : "draw is"} worth ${found ? number(found.size, found.size < 10 ? 1 : 0) : "…"}`;
+    const count = `${k.toLocaleString("en")} ${k > 1 ? "draws are" : "draw is"} worth ${found ? number(found.size, k > 1 && found.size < 10 ? 1 : 0) : "…"}`;
     pen.words([[count, HEADING], [place.narrow ? ";  their weight:" : ";  who has their weight, heaviest first:", SMALL]], x, y - 10);
     if (found) {
       let from = 0;
@@ -214,7 +214,7 @@ export function create(spec, read, host) {
         { name: `Bound at K = ${count}`, value: chosen ? number(chosen.mean, 2) : "…", note: chosen ? many : `${so.count} of ${count} draws`, mark: waiting ? "" : "accent" },
         { name: "Below log p(x)", value: chosen ? number(truth - chosen.mean, 2) : "…", note: `which is ${number(truth, 2)} ± ${number(2 * error, 2)}` },
         { name: "Largest weight", value: found ? `${number(100 * found.shares[0], 0)} %` : "…", note: "of the first K draws' weight" },
-        { name: "Effective size", value: found ? number(found.size, found.size < 10 ? 1 : 0) : "…", note: `of ${count} draws` },
+        { name: "Effective size", value: found ? number(found.size, k > 1 && found.size < 10 ? 1 : 0) : "…", note: `of ${count} draw${k > 1 ? "s" : ""}` },
       ];
       const summary = chosen && found
         ? `The importance-weighted bound on log p(x) of a digit at K = ${count}: ${number(chosen.mean, 2)} nats, ${many}; log p(x) by annealed importance sampling is ` +
