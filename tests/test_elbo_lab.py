@@ -64,3 +64,9 @@ def test_it_has_another_list_of_steps():
         step.words for step in PROPOSING
     ]
     assert [step["words"] for step in ElboLab().canvas.spec["steps"]] == [step.words for step in FITTING]
+
+
+def test_it_begins_and_is_reset_where_its_first_step_begins():
+    lab = ElboLab(steps="proposing")
+    assert (lab.values["x"], lab.state()["decoder"]) == (2.0, 2)
+    assert [control["value"] for control in lab.canvas.spec["controls"]] == [0.5, 0.8, 2.0, 2]

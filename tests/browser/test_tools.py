@@ -214,6 +214,40 @@ def test_a_link_is_copied_or_shown_to_be_copied(open_lab):
     assert shown.input_value() == page.evaluate("copied") and shown.evaluate("e => e.selectionEnd > 20")
 
 
+DONE = "() => document.querySelector('.vae-lab').dataset.ready === 'true' && !('waiting' in document.querySelector('.vae-lab').dataset)"
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+@pytest.mark.parametrize("size", SIZES)
+def test_one_touch_of_the_bound_is_enough_for_all_its_draws(size, motion, open_lab):
+    """A frame that a lab asks for while it paints is not lost: the draws come a slice a frame, with no more hands on it."""
+    page = open_lab(BoundLab, **SIZES[size], reduced_motion=motion)
+    page.get_by_role("slider", name="K", exact=True).press("End")
+    page.wait_for_function(DONE)
+    before = page.locator(".vae-lab-tiles").inner_text()
+    page.get_by_role("slider", name="Std ×").press("ArrowRight")
+    page.wait_for_function("before => document.querySelector('.vae-lab-tiles').innerText !== before", arg=before)
+    page.wait_for_function(DONE)
+    assert "…" not in page.locator(".vae-lab-tiles").inner_text()
+    assert "5,000 draws" in page.locator("canvas").get_attribute("aria-label")
+
+
+def test_a_link_to_the_bound_opens_with_all_its_draws_and_play_goes_on(open_lab):
+    page = open_lab(BoundLab, at="#BoundLab~stretch=1.5~k=11", reduced_motion="no-preference")
+    page.wait_for_function(DONE)
+    tiles = page.locator(".vae-lab-tiles")
+    assert "…" not in tiles.inner_text() and "multiplied by 1.5" in page.locator("canvas").get_attribute("aria-label")
+    page.get_by_role("button", name="Play", exact=True).evaluate(PLAY)
+    seen = set()
+    for _ in range(2):  # a new ε, and all of its draws, and another
+        page.wait_for_function(
+            "seen => { const tiles = document.querySelector('.vae-lab-tiles').innerText; return !tiles.includes('…') && !seen.includes(tiles) }",
+            arg=[*seen, tiles.inner_text()],
+        )
+        seen.add(tiles.inner_text())
+    assert len(seen) == 2
+
+
 PLAYED = (
     BoundLab,
     PosteriorLab,

@@ -33,9 +33,9 @@ STEPS = (
         ("chart", "k"),
     ),
     Step(
-        "Make q wider: *Std ×* 1.5. At K = 1 the bound falls by two nats. What does it do at K = 100, and at 5,000?",
+        "Make q wider: *Std ×* 1.5. Then move *K* to 1, 100 and 5,000. At K = 1 the bound has fallen by two nats. What does it do at the others?",
         {"k": "5,000"},
-        ("chart", "stretch"),
+        ("chart", "stretch", "k"),
     ),
     Step(
         "Make q narrower: *Std ×* 0.5. From K = 1,000 on it is nearly level, too. Without the line, would you know what is missing?",
@@ -89,10 +89,10 @@ class BoundLab(Lab):
             spec,
             block.data,
             steps=STEPS,
-            legend=("accent",),
             picture=draw_still(self._x, home, given["log_p"], given["standard_error"]),
             caption=f"A digit of MNIST's test set, each pixel tossed once, with its grey as the chance of ink. There are 5,000 draws: 5,000 "
-            "estimates at K = 1, 50 at K = 100, one at K = 5,000. A line through a dot: one spread up and one down. The band is log p(x) "
+            "estimates at K = 1, 50 at K = 100, one at K = 5,000. A line through a dot, and ± beside K's: one spread up and one "
+            "down. Grey: draws are still to come. A single estimate may lie above the line. The band is log p(x) "
             f"by annealed importance sampling, {given['chains']:,} chains of {given['steps']:,} steps, two standard errors up and down.",
         )
 

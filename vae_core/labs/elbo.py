@@ -1,11 +1,13 @@
 """`ElboLab`: one latent number, where log p(x) is known, and a Gaussian q that is moved by hand towards the posterior."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from PIL.Image import Image
 
 from vae_core.colours import GAP
-from vae_core.exact import EXACT_MODELS, ExactModel
+from vae_core.exact import EXACT_MODELS, ExactModel, log_normal
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Slider, Step
 from vae_core.labs.picture import ACCENT, GREY, INK, Sheet
@@ -78,8 +80,13 @@ class ElboLab(Lab):
     def __init__(self, steps: str = "fitting") -> None:
         if steps not in STEPS:
             raise ValueError(f"steps is {steps!r}, and there are {' and '.join(STEPS)}")
+        begins = {"mean": MEAN.value, "std": STD.value, "x": X.value, "decoder": LINEAR}
+        if steps == "proposing":
+            begins = dict(PROPOSING[0].state)
+        sliders = [replace(slider, value=begins[slider.name]) for slider in (MEAN, STD, X)]
+        chosen = DECODERS.index(begins["decoder"])
         super().__init__(
-            [MEAN, STD, X, Choice("decoder", "Decoder", DECODERS)],
+            [*sliders, Choice("decoder", "Decoder", DECODERS, chosen)],
             {
                 "least": [least_gap(model) for model in EXACT_MODELS.values()],
                 "draws": DRAWS if steps == "proposing" else 0,
@@ -87,7 +94,7 @@ class ElboLab(Lab):
             b"",
             steps=STEPS[steps],
             legend=("distortion", "rate", "gap"),
-            picture=draw_still(),
+            picture=draw_still(list(EXACT_MODELS.values())[chosen], *(slider.value for slider in sliders)),
             caption="Drag q by its two handles, and x by its own. Every number is exact to more digits than are shown. The likelihood "
             "is no density over z: its height is only for show. The two upper bars begin at −10, where the picture ends: read where "
             "they end. Least: what these sliders reach.",
@@ -130,23 +137,31 @@ def least_gap(model: ExactModel) -> list[float]:
     return [abs(round(gap, 5)) for gap in gaps.tolist()]
 
 
-def draw_still() -> tuple[Image, str]:
+def draw_still(model: ExactModel, mean: float, std: float, x: float) -> tuple[Image, str]:
     """The lab as it begins, for a page whose script does not run."""
     sheet = Sheet(720, 300)
-    z = np.linspace(-4, 4, 161)
-    curves = (("prior", 20, 0, 1, GREY), ("posterior", 110, 0.8, 0.6, INK), ("q", 230, -0.5, 1.2, ACCENT))
-    for name, left, mean, std, colour in curves:
-        heights = np.exp(-0.5 * ((z - mean) / std) ** 2) / std
+    z, at = torch.linspace(-4, 4, 321, dtype=torch.float64), torch.tensor(x, dtype=torch.float64)
+    centre, width = (torch.tensor(value, dtype=torch.float64) for value in (mean, std))
+    log_p = model.log_marginal(at)
+    curves = (
+        ("prior", 20, log_normal(z, 0.0, 1.0), GREY),
+        ("posterior", 110, model.log_joint(at, z) - log_p, INK),
+        ("q", 230, log_normal(z, centre, width), ACCENT),
+    )
+    tall = min(213.0, 150 / max(log_density.exp().max().item() for _, _, log_density, _ in curves))
+    for name, left, log_density, colour in curves:
+        heights = (190 - tall * log_density.exp()).tolist()
         sheet.line(
-            list(zip(360 + 85 * z, 190 - 85 * heights, strict=True)), fill=colour, width=1 if colour == GREY else 3
+            list(zip((360 + 85 * z).tolist(), heights, strict=True)), fill=colour, width=1 if colour == GREY else 3
         )
         sheet.write(name, left, 12, colour, 17)
     sheet.line((20, 190, 700, 190), fill=GREY)
     sheet.write("log p(x) = ELBO + KL(q ‖ posterior)", 20, 206, size=16)
-    sheet.rectangle((20, 234, 584, 250), fill=GREY)
-    sheet.rectangle((20, 260, 376, 276), outline=INK)
-    sheet.rectangle((377, 260, 584, 276), fill=GAP)
+    ends, parts = (20 + 65.7 * max(0.0, 10 + nats.item()) for nats in (log_p, log_p - model.gap(at, centre, width)))
+    sheet.rectangle((20, 234, ends, 250), fill=GREY)
+    sheet.rectangle((20, 260, parts, 276), outline=INK)
+    sheet.rectangle((parts + 1, 260, ends, 276), fill=GAP)
     return sheet.image, (
-        "Three bell curves: the prior, the posterior, and a Gaussian q that does not match it. Below, a bar for log p(x) and one "
+        "Three curves: the prior, the posterior, and a Gaussian q that does not match it. Below, a bar for log p(x) and one "
         "of the same length in two parts, the ELBO and the Kullback-Leibler divergence from q to the posterior."
     )

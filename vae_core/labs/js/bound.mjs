@@ -117,12 +117,12 @@ export function create(spec, read, host) {
   const floor = () => place.chart.y + place.chart.height;
 
   /** @typedef {ReturnType<typeof boundAt>} Bound */
-  /** @param {Pen} pen @param {Bound[]} now @param {Bound[]} then @param {number} k  the chosen one */
-  function paintChart(pen, now, then, k) {
+  /** @param {Pen} pen @param {Bound[]} now @param {Bound[]} then @param {number} k  the chosen one @param {boolean} waiting  draws are still to come: grey */
+  function paintChart(pen, now, then, k, waiting) {
     const { chart, narrow } = place;
-    const { x, y, width } = chart;
+    const { x, y, width } = chart, colour = waiting ? "muted" : "accent";
     pen.text(narrow ? "bound on log p(x), nats" : "importance-weighted bound on log p(x), nats", narrow ? 1 : x - 34, 15, HEADING);
-    pen.words([["● q as it is set", { size: 12, weight: 700, colour: "accent" }], ["   – – the encoder's q", SMALL]], narrow ? 1 : x - 34, 34);
+    pen.words([["● q as it is set", { size: 12, weight: 700, colour }], ["   – – the encoder's q", SMALL]], narrow ? 1 : x - 34, 34);
     pen.axes(chart, {
       x: { to: toX, ticks: narrow ? [1, 10, 100, 5000] : [1, 10, 100, 1000, 5000], words: (tick) => tick.toLocaleString("en"), rule: () => ({}), align: (tick) => (tick === 5000 ? "right" : "center") },
       y: { to: toY, ticks: ticks(truth - BELOW, truth + ABOVE, 7), rule: () => ({}) },
@@ -130,28 +130,34 @@ export function create(spec, read, host) {
     pen.text("K, draws of z", x + width / 2, floor() + 34, { ...SMALL, align: "center" });
     pen.box(x, toY(truth + 2 * error), width, toY(truth - 2 * error) - toY(truth + 2 * error), { fill: "ink", alpha: 0.22 });
     pen.line([[x, toY(truth)], [x + width, toY(truth)]], { colour: "ink", width: 1.5 });
-    pen.text(`log p(x) by AIS: ${number(truth, 2)} ± ${number(2 * error, 2)}`, x + 6, toY(truth + 2 * error) - 7, BESIDE);
     pen.line([[toX(k), y], [toX(k), floor()]], { colour: "muted", dash: [4, 3] });
     pen.clip(chart, () => {
       pen.line(then.map((bound) => [toX(bound.k), toY(bound.mean)]), { colour: "muted", width: 2, dash: [5, 4] });
       for (const bound of now) {
-        if (bound.spread) pen.line([[toX(bound.k), toY(bound.mean - bound.spread)], [toX(bound.k), toY(bound.mean + bound.spread)]], { colour: "accent", width: 2 });
+        if (bound.spread) pen.line([[toX(bound.k), toY(bound.mean - bound.spread)], [toX(bound.k), toY(bound.mean + bound.spread)]], { colour, width: 2 });
       }
-      if (now.length > 1) pen.line(now.map((bound) => [toX(bound.k), toY(bound.mean)]), { colour: "accent", width: 2.5 });
-      for (const bound of now) pen.disc(toX(bound.k), toY(bound.mean), bound.k === k ? 6.5 : 4, { fill: "accent", stroke: bound.k === k ? "ink" : "paper", line: bound.k === k ? 2 : 1 });
+      if (now.length > 1) pen.line(now.map((bound) => [toX(bound.k), toY(bound.mean)]), { colour, width: 2.5 });
+      for (const bound of now) pen.disc(toX(bound.k), toY(bound.mean), bound.k === k ? 6.5 : 4, { fill: colour, stroke: bound.k === k ? "ink" : "paper", line: bound.k === k ? 2 : 1 });
     });
     const chosen = now.find((bound) => bound.k === k);
-    if (chosen && chosen.mean < truth - BELOW) {
-      const right = toX(k) < x + width - 60;
-      pen.text(`↓ ${number(chosen.mean)}`, toX(k) + (right ? 8 : -8), floor() - 36, { ...BESIDE, colour: "accent", align: right ? "left" : "right" });
+    const beyond = (/** @type {Bound | undefined} */ bound) => bound && bound.mean < truth - BELOW;
+    const [first] = now;
+    if (beyond(first) && first.k !== k) pen.text(`↓ ${number(first.mean)}`, toX(first.k) + 2, floor() - 36, { ...BESIDE, colour });
+    if (chosen) {
+      const right = toX(k) < x + 0.55 * width, side = right ? 1 : -1;
+      const words = `${beyond(chosen) ? "↓ " : ""}${number(chosen.mean, 2)}${chosen.spread ? ` ± ${number(chosen.spread, 2)}` : ""}`;
+      pen.text(words, toX(k) + 10 * side, beyond(chosen) ? floor() - 54 : toY(chosen.mean) + 26, { ...BESIDE, halo: 6, colour, align: right ? "left" : "right" });
     }
+    const line = `log p(x) by AIS: ${number(truth, 2)} ± ${number(2 * error, 2)}`, top = toY(truth + 2 * error) - 7;
+    pen.box(x + 4, top - 11, pen.measure(line, BESIDE) + 4, 14, { fill: "paper" });
+    pen.text(line, x + 6, top, BESIDE);
     pen.frame(chart);
   }
 
   /** One bar, the weight of the first K draws, in pieces. @param {Pen} pen @param {ReturnType<typeof sharesOf> | null} found @param {number} k */
   function paintShares(pen, found, k) {
     const { x, y, width, height } = place.shares;
-    const count = `${k.toLocaleString("en")} ${k > 1 ? "draws are" : "draw is"} worth ${found ? number(found.size, found.size < 10 ? 1 : 0) : "…"}`;
+    const count = `${k.toLocaleString("en")} ${k > 1 ? "draws are" : "draw is"} worth ${found ? number(found.size, k > 1 && found.size < 10 ? 1 : 0) : "…"}`;
     pen.words([[count, HEADING], [place.narrow ? ";  their weight:" : ";  who has their weight, heaviest first:", SMALL]], x, y - 10);
     if (found) {
       let from = 0;
@@ -197,7 +203,7 @@ export function create(spec, read, host) {
       const then = sizes.map((size) => boundAt(untouched.weights, most, size));
       const chosen = now.find((bound) => bound.k === k);
       const found = k <= so.count ? sharesOf(so.weights, k) : null;
-      paintChart(pen, now, then, k);
+      paintChart(pen, now, then, k, waiting);
       paintShares(pen, found, k);
       paintDigits(pen, values, so, k);
       if (waiting) host?.take({}); // the next frame, at once also where no motion is wanted: this is an answer on its way
@@ -205,10 +211,10 @@ export function create(spec, read, host) {
       const count = k.toLocaleString("en");
       const many = !chosen ? "" : chosen.repeats > 1 ? `spread ${number(chosen.spread, 2)} over ${chosen.repeats.toLocaleString("en")} repeats` : "one estimate";
       const tiles = [
-        { name: `Bound at K = ${count}`, value: chosen ? number(chosen.mean, 2) : "…", note: chosen ? many : `${so.count} of ${count} draws`, mark: "accent" },
+        { name: `Bound at K = ${count}`, value: chosen ? number(chosen.mean, 2) : "…", note: chosen ? many : `${so.count} of ${count} draws`, mark: waiting ? "" : "accent" },
         { name: "Below log p(x)", value: chosen ? number(truth - chosen.mean, 2) : "…", note: `which is ${number(truth, 2)} ± ${number(2 * error, 2)}` },
         { name: "Largest weight", value: found ? `${number(100 * found.shares[0], 0)} %` : "…", note: "of the first K draws' weight" },
-        { name: "Effective size", value: found ? number(found.size, found.size < 10 ? 1 : 0) : "…", note: `of ${count} draws` },
+        { name: "Effective size", value: found ? number(found.size, k > 1 && found.size < 10 ? 1 : 0) : "…", note: `of ${count} draw${k > 1 ? "s" : ""}` },
       ];
       const summary = chosen && found
         ? `The importance-weighted bound on log p(x) of a digit at K = ${count}: ${number(chosen.mean, 2)} nats, ${many}; log p(x) by annealed importance sampling is ` +

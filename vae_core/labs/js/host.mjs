@@ -123,6 +123,7 @@ function start(create, root, model, alone) {
   let said = ""; // what is to be heard next
   /** @type {Values | null} */
   let patch = null;
+  let again = false; // a frame was asked for while one was painted
   let was = ""; // the values of the frame before
   /** @type {Handle[]} */
   let handles = [];
@@ -145,7 +146,10 @@ function start(create, root, model, alone) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   /** A frame for what moves by itself. */
   const redraw = () => {
-    if (!calm.matches) return schedule();
+    if (!calm.matches) {
+      again = true;
+      return schedule();
+    }
     waiting ??= setTimeout(() => {
       waiting = undefined;
       schedule();
@@ -176,6 +180,7 @@ function start(create, root, model, alone) {
   }
 
   function tick() {
+    again = false;
     try {
       // no colours and no width before that: the ResizeObserver calls again
       if (root.isConnected) paint();
@@ -183,7 +188,7 @@ function start(create, root, model, alone) {
       end(error);
     }
     frame = 0;
-    if (patch && !signal.aborted) schedule(); // what the lab itself asked for while it painted
+    if ((patch || again) && !signal.aborted) schedule(); // what the lab itself asked for while it painted
   }
 
   function paint() {
