@@ -19,6 +19,7 @@ LOADERS = {
 }
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 REFUSAL_IS_THE_POINT = {Path("benchmarks/refusals.py")}  # it shows what torch.load accepts
+OWN_WORDS = {Path("chapters/07_losses.ipynb")}  # it runs the lines that `Loss.code` writes, and they come from no file
 
 
 def sources():
@@ -71,6 +72,8 @@ def test_no_reader_of_code(path):
     found = readers_of_code(code(ROOT / path))
     if path in REFUSAL_IS_THE_POINT:
         assert {name for _, name in found} == {"torch.load", "torch.save"}
+    elif path in OWN_WORDS:
+        assert [name for _, name in found] == ["exec"]
     else:
         assert found == []
 

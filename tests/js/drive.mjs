@@ -8,8 +8,9 @@ const source = `${module}\nexport { create, tensorReader, fromBase64 };`;
 const { create, tensorReader, fromBase64 } = await import(`data:text/javascript;base64,${Buffer.from(source).toString("base64")}`);
 const lab = create(spec, tensorReader(fromBase64(data), spec.bytes));
 
-/** One frame, or as many as it takes until what was asked for has come: the last. @param {Values} values @returns {object} */
-function frameOf(values) {
+/** One frame, or as many as it takes until what was asked for has come: the last. What waits for a worker waits here for ever, and
+ * paints the same again. @param {Values} values @param {string} [before] @returns {object} */
+function frameOf(values, before) {
   const { pen, calls, words } = scribe();
   /** @type {object[]} */
   const pictures = [];
@@ -22,8 +23,9 @@ function frameOf(values) {
   };
   const height = lab.height(width);
   const { summary, tiles = [], handles = [], regions = {}, notes = [], data = {}, waiting } = lab.paint(pen, values, width);
-  if (waiting) return frameOf(values);
+  const said = JSON.stringify([summary, tiles]);
+  if (waiting && said !== before) return frameOf(values, said);
   return { summary, tiles, regions, notes, data, height, words, pictures, calls: calls.filter(([name]) => name !== "digit"), handles: handles.map((/** @type {Handle} */ { move, ...rest }) => ({ ...rest, to: move(rest.x + 10, rest.y) })) };
 }
-const frames = states.map(frameOf);
+const frames = states.map((/** @type {Values} */ values) => frameOf(values));
 process.stdout.write(JSON.stringify(frames, (_, value) => (value === Infinity ? "∞" : value === -Infinity ? "−∞" : value)));
