@@ -178,8 +178,7 @@ export function create(spec, read) {
       tiles.unshift(
         { name: "Distortion", value: number(distortion), note: "mean of the test set", mark: "distortion" },
         { name: "Rate", value: number(rate), note: "mean of the test set", mark: "rate" },
-        { name: "Sum", value: number(distortion + rate), note: "−ELBO" },
-        { name: "Loss", value: number(distortion + beta * rate), note: "D + βR" },
+        { name: "Sum", value: number(distortion + rate), note: `−ELBO; with rate × β ${number(distortion + beta * rate)}` },
       );
       const row = (/** @type {number} */ i) => ({ x: 1, y: rows[i].y - 13, width: left, height: rows[i].size + 11 });
       return {
