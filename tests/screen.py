@@ -7,6 +7,7 @@ HEAD = (
     "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>t</title>"
 )
 READY = ".vae-lab[data-ready=true]"
+ALL_DECIDED = "!document.querySelector('.vae-lab:not([data-ready=true], [data-failed])')"  # alive or failed, each
 
 # every canvas below an element and all it shows: another text where anything that is seen has changed. What is said to a
 # screen reader when the hand has come to rest is heard, not seen, and comes later.

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import published
 import pytest
 from built import ROOT, pages
-from screen import looks, press, wait_for_change
+from screen import ALL_DECIDED, looks, press, wait_for_change
 
 NOTEBOOKS = [name for name in pages() if (ROOT / name).with_suffix(".ipynb").exists()]
 # a lab as the build leaves it: a place in the page, and its numbers and code in _static/labs/MARK.js
@@ -54,11 +54,8 @@ def test_a_damaged_lab_takes_nothing_with_it(site, base, watched_page, name):
     page.route(f"{base}/{name}", lambda route: route.fulfill(body=served, content_type="text/html"))
     page.goto(f"{base}/{name}")
     alive, failed = page.locator(".vae-lab[data-ready=true]"), page.locator(".vae-lab[data-failed]")
-    page.wait_for_function(
-        "([alive, failed]) => document.querySelectorAll('.vae-lab[data-ready=true]').length === alive"
-        " && document.querySelectorAll('.vae-lab[data-failed]').length === failed",
-        arg=[len(whole), count],
-    )
+    page.wait_for_function(ALL_DECIDED)
+    assert (alive.count(), failed.count()) == (len(whole), count)
     for lab in failed.all():
         said = lab.locator("figcaption").inner_text()
         assert re.fullmatch(r"This lab could not start \(.+\); the picture shows how it begins\.", said), said

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from screen import (
+    ALL_DECIDED,
     HEAD,
     READY,
     begin,
@@ -530,7 +531,8 @@ def test_bad_weights_leave_the_picture_and_one_sentence(lab_class, labs, open_ht
     has_arrays = bool(refs(labs[lab_class].spec))  # a lab of formulas alone has none
     faults = [FAULTS[name] for name in (FAULTS if has_arrays else FAULTS_WITHOUT_ARRAYS)]
     page = open_html(html, *[with_payload(html, change) for change, _ in faults], html, errors=len(faults))
-    page.wait_for_function("document.querySelectorAll('.vae-lab[data-ready=true]').length === 2")
+    page.wait_for_function(ALL_DECIDED)
+    assert page.locator(READY).count() == 2
     first, *others, last = page.locator(".vae-lab").all()
     for lab, (_, message) in zip(others, faults, strict=True):
         assert has_failed(lab, message)

@@ -43,9 +43,8 @@ export function create(spec, read) {
   const low = floor - 0.12 * (most[1] - floor); // where the plane's axis begins
   let place = arrange(640, count);
 
-  /** A model once its numbers have come. */
-  const arrived = remember((/** @type {number} */ i) => {
-    const { layers, likelihood: name, mean, log_var } = models[i];
+  /** The models whose numbers have come: all of them are read before any is shown, so that nothing damaged waits behind the slider. */
+  const arrived = models.map(({ layers, likelihood: name, mean, log_var }) => {
     const [means, logVars] = [read(mean), read(log_var)];
     return means && logVars && { means, logVars, decoder: new Network(layers, /** @type {Read} */ (read), 2 * count), ...likelihood(name) };
   });
@@ -54,7 +53,7 @@ export function create(spec, read) {
   /**
    * The images drawn again from z = mean + noise · std · ε, one unit shifted, and as many draws from the prior: raw outputs, which the
    * next call overwrites, and the mean distortion of those drawn again.
-   * @param {NonNullable<ReturnType<typeof arrived>>} model @param {number[]} order @param {ArrayLike<number>} epsilon
+   * @param {NonNullable<typeof arrived[number]>} model @param {number[]} order @param {ArrayLike<number>} epsilon
    * @param {number} noise @param {number} unit @param {number} shift
    */
   function decode({ means, logVars, decoder, logProb }, order, epsilon, noise, unit, shift) {
@@ -155,7 +154,7 @@ export function create(spec, read) {
     paint(pen, { beta: at, noise, unit, shift, draw }, width) {
       place = arrange(width, count);
       const { rows, left, bars, plane } = place;
-      const packed = models[at], model = arrived(at);
+      const packed = models[at], model = arrived[at];
       paintRow(pen, 0, `test ${noun}s`, "", images, 0);
       const tiles = [];
       let live = "";
