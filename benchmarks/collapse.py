@@ -1,6 +1,6 @@
-"""Chapter 8's question, what keeps a strong decoder listening to the code, with five seeds each: results/collapse.json.
+"""Chapter 8's question, what keeps a code alive beside a strong decoder or a σ set too high, five seeds each: results/collapse.json.
 
-python benchmarks/collapse.py             # what is not there yet; all of it, some five minutes on one quiet core
+python benchmarks/collapse.py             # what is not there yet; all of it, some ten minutes on one quiet core
 python benchmarks/collapse.py strong      # one system, its seeds
 python benchmarks/collapse.py --record /tmp/again.json    # all of it, somewhere else, to compare
 
@@ -20,7 +20,7 @@ from cells import ROOT, defined_by
 
 PAGE = "chapters/08_rate_distortion.ipynb"
 PATH = ROOT / "benchmarks" / "results" / "collapse.json"
-CELLS = ["load", "causal-decoder", "causal-vae", "halved"]
+CELLS = ["load", "causal-decoder", "causal-vae", "halved", "gaussian-vae"]
 SEEDS = 5
 SYSTEMS: dict[str, dict[str, Any]] = {
     "strong": {},
@@ -31,43 +31,55 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     "strong, code at each place": {"own": True},
 }
 """What differs from the first, as the page's `train` takes it."""
+GREY: dict[str, dict[str, Any]] = {
+    "σ = 3": {"sigma": 3.0},
+    "σ = 1": {"sigma": 1.0},
+    "σ = 0.1": {"sigma": 0.1},
+    "learned, from 3": {"sigma": 3.0, "learned": True},
+    "learned, from 1": {"sigma": 1.0, "learned": True},
+    "learned, from 0.1": {"sigma": 0.1, "learned": True},
+}
+"""Gaussian pixels, as the page's `train_grey` takes it."""
 PROTOCOL = (
     "MNIST at 14 × 14, a pixel black where the mean of four is at least a half; 20,000 training images, 3 epochs, batch 128, Adam, "
     "one-cycle to 0.003, 8 units; test: 10,000 images, nats per image, z sampled once. Warm-up: β rises from 0 to 1 over 1.5 epochs. "
     "Free bits: no unit's mean rate counts for less than 0.25. Listens: by how much the distortion is higher with the code of "
-    "another image"
+    "another image. Of grey pixels: MNIST as it is, 784–48–10, 5 epochs of 60,000, and else the same; miss: the root of a pixel's mean "
+    "squared error; active: latent units whose means vary by more than 0.01"
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("names", nargs="*", metavar="system", help=f"of {'; '.join(SYSTEMS)} (all of them)")
+    known = SYSTEMS | GREY
+    parser.add_argument("names", nargs="*", metavar="system", help=f"of {'; '.join(known)} (all of them)")
     parser.add_argument("--record", type=Path, default=PATH, help="the file to go on with (default: the book's)")
     options = parser.parse_args()
-    if unknown := [name for name in options.names if name not in SYSTEMS]:
-        parser.error(f"no system is named {unknown[0]!r}; choose of: {'; '.join(SYSTEMS)}")
+    if unknown := [name for name in options.names if name not in known]:
+        parser.error(f"no system is named {unknown[0]!r}; choose of: {'; '.join(known)}")
     torch.set_num_threads(1)  # sums are added in the same order on every machine
     page = defined_by(PAGE, CELLS)
-    if page["images"].name != "mnist":
+    images = page["images"]
+    if images.name != "mnist":
         parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
-    images = page["halved"](page["images"])
-    rows: dict[str, Any] = {}
+    small = page["halved"](images)
+    record: dict[str, Any] = {"rows": {}, "grey": {}}
     if options.record.exists():
-        rows = json.loads(options.record.read_text(encoding="utf-8"))["rows"]
-    for seed in map(str, range(SEEDS)):
-        for name in options.names or SYSTEMS:
-            if seed in rows.setdefault(name, {}):
+        record = json.loads(options.record.read_text(encoding="utf-8"))
+    record |= {"command": "python benchmarks/collapse.py", "protocol": PROTOCOL, "settings": known}
+    for seed in range(SEEDS):
+        for name in options.names or known:
+            part, systems = ("rows", SYSTEMS) if name in SYSTEMS else ("grey", GREY)
+            runs = record[part].setdefault(name, {})
+            if str(seed) in runs:
                 continue
-            rows[name][seed] = page["figures"](page["train"](images, int(seed), **SYSTEMS[name]), images)
-            print(name, "seed", seed, rows[name][seed], flush=True)
-            record = {
-                "command": "python benchmarks/collapse.py",
-                "protocol": PROTOCOL,
-                "settings": SYSTEMS,
-                "rows": {each: rows[each] for each in SYSTEMS if each in rows},
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": machine(torch.device("cpu")),
-            }
+            if part == "rows":
+                runs[str(seed)] = page["figures"](page["train"](small, seed, **SYSTEMS[name]), small)
+            else:
+                runs[str(seed)] = page["grey_figures"](page["train_grey"](images, seed, **GREY[name]), images)
+            print(name, "seed", seed, runs[str(seed)], flush=True)
+            record[part] = {each: record[part][each] for each in systems if each in record[part]}
+            record |= {"date": datetime.now(UTC).date().isoformat(), "machine": machine(torch.device("cpu"))}
             options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """The family of chapter 8, one network for each weight β of the rate, begun cold and warm: written to results/family.json.
 
-python benchmarks/family.py            # what is not there yet; all of it, some 70 minutes on one quiet core
+python benchmarks/family.py            # what is not there yet; all of it, some 45 minutes on one quiet core
 python benchmarks/family.py up down    # of these starts alone
 python benchmarks/family.py --record /tmp/again.json    # all of it, somewhere else, to compare
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 PATH = ROOT / "benchmarks" / "results" / "family.json"
 RUNS = ROOT / "runs" / "family"  # the networks themselves, which are not committed
 PROTOCOL = (
-    "MNIST, grey pixels, Bernoulli, batch 128, Adam, one-cycle to 0.003 over 30 epochs, of a warm start over 10: it takes "
+    "MNIST, grey pixels, Bernoulli, batch 128, Adam, one-cycle to 0.003 over 30 epochs, of a warm start over 10 (up-longer: 30): it takes "
     "over the weights alone, Adam and the schedule begin anew. Test: 10,000 images, nats per image, z sampled once; rate of each unit "
     "in the network's own order; active: latent units whose means vary by more than 0.01; hidden: of the encoder's 48 hidden units "
     "those whose output is not the same for all images"
@@ -48,12 +48,14 @@ class Start:
     taken: tuple[str, ...] = PARTS
     after: str | None = "cold"  # none: fresh weights
     activation: str = "relu"
-    seeds: int = 1
+    warm_epochs: int = WARM_EPOCHS
+    seeds: int = 3
 
 
 STARTS = {
     "cold": Start(BETAS, taken=(), after=None),
     "up": Start(BETAS),
+    "up-longer": Start((3.2, 5.6), after="up", warm_epochs=30),
     "down": Start(BETAS[::-1]),
     "down-fresh-encoder": Start((1.8, 1), taken=("decoder",), after="down"),
     "down-fresh-decoder": Start((1.8, 1), taken=("encoder",), after="down"),
@@ -91,7 +93,7 @@ def network(name: str, seed: int, beta: float, images: ImageSet) -> Any:
     config = replace(preset.config, seed=seed, device="cpu")
     model = build_seeded(preset.model | {"activation": start.activation}, seed)
     if name != "cold" and place > 0:
-        config, before = replace(config, epochs=WARM_EPOCHS), network(name, seed, start.betas[place - 1], images)
+        config, before = replace(config, epochs=start.warm_epochs), network(name, seed, start.betas[place - 1], images)
         for part in start.taken:
             getattr(model, part).load_state_dict(getattr(before, part).state_dict())
     # an epoch ends with a look at test images, a thousand of them

@@ -21,9 +21,10 @@ def average(runs, key):
 
 def test_the_records_have_all_systems_and_seeds():
     record = json.loads(collapse.PATH.read_text(encoding="utf-8"))
-    assert record["settings"] == collapse.SYSTEMS and record["protocol"] == collapse.PROTOCOL
-    assert list(record["rows"]) == list(collapse.SYSTEMS)
-    assert all(list(runs) == [str(seed) for seed in range(collapse.SEEDS)] for runs in record["rows"].values())
+    assert record["settings"] == collapse.SYSTEMS | collapse.GREY and record["protocol"] == collapse.PROTOCOL
+    for part, systems in (("rows", collapse.SYSTEMS), ("grey", collapse.GREY)):
+        assert list(record[part]) == list(systems)
+        assert all(list(runs) == [str(seed) for seed in range(collapse.SEEDS)] for runs in record[part].values())
     assert list(rows(priors)) == [str(beta) for beta in priors.BETAS]
     assert all(list(runs) == [str(seed) for seed in range(priors.SEEDS)] for runs in rows(priors).values())
 
@@ -39,6 +40,21 @@ def test_what_helps_and_what_does_not_is_as_the_page_says():
     local = found["strong, code at each place"]
     assert all(run["rate"] > 1.5 and run["listens"] > 5 for run in local.values())
     assert average(local, "cost") < average(strong, "cost")
+
+
+def test_a_learned_width_brings_back_what_a_fixed_one_silenced():
+    grey = json.loads(collapse.PATH.read_text(encoding="utf-8"))["grey"]
+    assert all(run["active"] == 0 and run["rate"] < 0.01 for run in grey["σ = 3"].values())
+    assert all(6 <= run["active"] <= 7 for run in grey["σ = 1"].values())
+    for name in ("σ = 0.1", "learned, from 3", "learned, from 1", "learned, from 0.1"):
+        assert all(run["active"] == 10 for run in grey[name].values()), name
+    assert average(grey["σ = 0.1"], "rate") == max(average(runs, "rate") for runs in grey.values())
+    assert min(run["miss"] for run in grey["σ = 0.1"].values()) > max(
+        r["miss"] for r in grey["learned, from 1"].values()
+    )
+    cost = {name: average(runs, "cost") for name, runs in grey.items()}
+    assert round(cost["learned, from 3"] - cost["learned, from 1"]) == 51
+    assert round(cost["learned, from 0.1"] - cost["learned, from 1"]) == 84
 
 
 def test_a_model_of_the_codes_mends_bad_inventions():
@@ -76,3 +92,19 @@ def test_free_bits_leave_a_unit_what_it_may_say_for_nothing(digits):
     x, epsilon = torch.rand(5, 36), torch.randn(5, 8)
     assert model.train()(x, epsilon).rate.mean() >= 8 * 0.25 - 1e-5
     assert model.eval()(x, epsilon).rate.mean() < 8 * 0.25
+
+
+def test_the_distortion_of_a_learned_width_is_that_of_a_normal_density():
+    page = defined_by(collapse.PAGE, collapse.CELLS)
+    torch.manual_seed(0)
+    model = page["GaussianVAE"](6, 0.7, True)
+    x, epsilon = torch.rand(4, 6), torch.randn(4, 10)
+    terms = model(x, epsilon)
+    mean, log_var = model.encoder(x)
+    drawn = model.decoder(mean + (0.5 * log_var).exp() * epsilon)
+    expected = -torch.distributions.Normal(drawn, 0.7).log_prob(x).sum(1)
+    torch.testing.assert_close(terms.distortion, expected)
+    (slope,) = torch.autograd.grad(terms.distortion.mean(), model.log_sigma)
+    miss = (x - drawn).square().sum(1).mean()
+    torch.testing.assert_close(slope, 6 - miss / 0.49)  # zero where σ² is the mean squared miss of a pixel
+    assert not page["GaussianVAE"](6, 0.7, False).log_sigma.requires_grad

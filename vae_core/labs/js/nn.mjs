@@ -9,6 +9,12 @@ const ACTIVATIONS = {
   softplus: (y) => (y > 20 ? y : Math.log1p(Math.exp(y))),
 };
 
+/** @param {string} name */
+export function activationOf(name) {
+  if (!Object.hasOwn(ACTIVATIONS, name)) throw new Error(`weights: unknown layer activation ${name}`);
+  return ACTIVATIONS[name];
+}
+
 export const sigmoid = (/** @type {number} */ y) => 1 / (1 + Math.exp(-y));
 
 /** A stack of layers for up to `batch` inputs at a time. Buffers are made once: `run` allocates nothing. */
@@ -40,8 +46,7 @@ export class Network {
 
 /** @param {Layer} layer @param {Read} read @param {number} batch @param {Layer | undefined} previous */
 function prepare({ inputs, outputs, activation, weight, scale, bias, transposed }, read, batch, previous) {
-  if (!Object.hasOwn(ACTIVATIONS, activation)) throw new Error(`weights: unknown layer activation ${activation}`);
-  const activate = ACTIVATIONS[activation];
+  const activate = activationOf(activation);
   if (previous && previous.outputs !== inputs) throw new Error(`weights: ${previous.outputs} outputs meet ${inputs} inputs`);
   const grid = transposed ? gridOf(inputs, outputs, transposed) : null;
   // a row of weights for each output, or for each channel of outputs

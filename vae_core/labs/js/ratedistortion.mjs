@@ -1,7 +1,7 @@
 // RateDistortionLab: one network trained at many weights β of the rate; what each draws again, invents and pays, and its place on the plane.
 
 import { wordsFor } from "./images.mjs";
-import { Network } from "./nn.mjs";
+import { activationOf, Network } from "./nn.mjs";
 import { likelihood } from "./vae.mjs";
 import { normals } from "./random.mjs";
 import { HEADING, number, remember, scale, SMALL, ticks } from "./draw.mjs";
@@ -46,6 +46,7 @@ export function create(spec, read) {
   /** The models whose numbers have come: all of them are read before any is shown, so that nothing damaged waits behind the slider. */
   const arrived = models.map(({ layers, likelihood: name, mean, log_var }) => {
     const [means, logVars] = [read(mean), read(log_var)];
+    for (const { activation } of layers) activationOf(activation); // also of those whose numbers have not come
     return means && logVars && { means, logVars, decoder: new Network(layers, /** @type {Read} */ (read), 2 * count), ...likelihood(name) };
   });
   const noiseOf = remember((/** @type {number} */ draw) => normals(draw + 1, 2 * count * units));
