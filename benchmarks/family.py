@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from bench import machine
+from torch import Tensor
 
 from vae_core import ImageSet, fit, load_images
 from vae_core.metrics import active_units, evaluate, posteriors, rate_per_unit
@@ -37,17 +38,21 @@ PROTOCOL = (
     "those whose output is not the same for all images"
 )
 WARM_EPOCHS = 10
-PARTS = ("encoder", "decoder")
+HIDDEN, HEADS, DECODER = PARTS = ("encoder.layers.0.", "encoder.layers.2.", "decoder.")
 
 
 @dataclass(frozen=True)
 class Start:
-    """A path along β, which parts each network takes over from the one before it, and of which path the first one is."""
+    """A path along β, which parts each network takes over from the one before it, and of which path the first one is.
+
+    `revived`: the hidden units of the encoder that are dead, and they alone, begin with fresh weights from the pixels.
+    """
 
     betas: tuple[float, ...]
     taken: tuple[str, ...] = PARTS
     after: str | None = "cold"  # none: fresh weights
     activation: str = "relu"
+    revived: bool = False
     warm_epochs: int = WARM_EPOCHS
     seeds: int = 3
 
@@ -57,12 +62,16 @@ STARTS = {
     "up": Start(BETAS),
     "up-longer": Start((3.2, 5.6), after="up", warm_epochs=30),
     "down": Start(BETAS[::-1]),
-    "down-fresh-encoder": Start((1.8, 1), taken=("decoder",), after="down"),
-    "down-fresh-decoder": Start((1.8, 1), taken=("encoder",), after="down"),
+    "down-fresh-encoder": Start((1.8, 1), taken=(DECODER,), after="down"),
+    "down-fresh-decoder": Start((1.8, 1), taken=(HIDDEN, HEADS), after="down"),
+    "down-fresh-heads": Start((1.8, 1), taken=(HIDDEN, DECODER), after="down"),
+    "down-revived": Start((1.8, 1), after="down", revived=True),
     "down-softplus": Start(BETAS[::-1], after=None, activation="softplus"),
     "leap": Start((100, 1)),
-    "leap-fresh-encoder": Start((100, 1), taken=("decoder",)),
-    "leap-fresh-decoder": Start((100, 1), taken=("encoder",)),
+    "leap-fresh-encoder": Start((100, 1), taken=(DECODER,)),
+    "leap-fresh-decoder": Start((100, 1), taken=(HIDDEN, HEADS)),
+    "leap-fresh-heads": Start((100, 1), taken=(HIDDEN, DECODER)),
+    "leap-revived": Start((100, 1), revived=True),
     "leap-fresh-both": Start((100, 1), taken=()),
 }
 
@@ -94,13 +103,26 @@ def network(name: str, seed: int, beta: float, images: ImageSet) -> Any:
     model = build_seeded(preset.model | {"activation": start.activation}, seed)
     if name != "cold" and place > 0:
         config, before = replace(config, epochs=start.warm_epochs), network(name, seed, start.betas[place - 1], images)
-        for part in start.taken:
-            getattr(model, part).load_state_dict(getattr(before, part).state_dict())
+        taken = {each: value for each, value in before.state_dict().items() if each.startswith(start.taken)}
+        if start.revived:
+            alive = ~dead(before, images.train)
+            for each in ("encoder.layers.0.weight", "encoder.layers.0.bias"):
+                value = model.state_dict()[each].clone()
+                value[alive] = taken[each][alive]
+                taken[each] = value
+        model.load_state_dict(taken, strict=False)
     # an epoch ends with a look at test images, a thousand of them
     fit(model, images.first(len(images.train), 1000), config, progress=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_model(path, model, {"trained": settings()})
     return model
+
+
+@torch.no_grad()
+def dead(model: Any, images: Tensor) -> Tensor:
+    """Which of the encoder's hidden units put out the same for all images: (H,) of bool."""
+    hidden = model.encoder.layers[:2](images.flatten(1) / 255)  # the first layer and its activation
+    return (hidden == hidden[0]).all(0)
 
 
 @torch.no_grad()
@@ -110,8 +132,7 @@ def measure(model: Any, images: ImageSet) -> dict[str, Any]:
     mean, log_var = posteriors(model, images.test)
     units = rate_per_unit(mean, log_var)
     found = {"rate": round(float(test.rate), 3), "distortion": round(float(test.distortion), 3)}
-    hidden = model.encoder.layers[:2](images.test.flatten(1) / 255)  # the first layer and its activation
-    found |= {"active": int(active_units(mean).sum()), "hidden": int((hidden != hidden[0]).any(0).sum())}
+    found |= {"active": int(active_units(mean).sum()), "hidden": int((~dead(model, images.test)).sum())}
     return found | {"units": [max(0.0, round(float(unit), 4)) for unit in units]}  # no −0 of rounding
 
 

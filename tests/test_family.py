@@ -87,16 +87,17 @@ def test_units_that_the_cold_networks_have_lost_are_still_dying_on_the_way_up(re
         assert loss(longer, 5.6) == pytest.approx(loss(cold, 5.6), abs=0.5)
 
 
-def test_units_come_back_to_a_fresh_encoder_or_one_of_softplus_and_not_to_a_fresh_decoder(record):
+def test_units_come_back_where_dead_relus_are_made_fresh_or_cannot_be(record):
     rows = record["rows"]
     for seed in map(str, range(3)):
         assert rows["down"][seed]["0.01"]["active"] <= 2
         assert rows["down-fresh-decoder"][seed]["1"]["active"] <= 3
         assert rows["down-softplus"][seed]["1"]["active"] >= 8
         assert rows["down-softplus"][seed]["0.01"]["active"] == 10
-        for path in ("leap", "leap-fresh-decoder"):
+        assert rows["down-fresh-heads"][seed]["1"]["active"] <= 5
+        for path in ("leap", "leap-fresh-decoder", "leap-fresh-heads"):
             assert rows[path][seed]["1"]["active"] <= 7
-        for path in ("down-fresh-encoder", "leap-fresh-encoder", "leap-fresh-both"):
+        for path in ("down-fresh-encoder", "down-revived", "leap-fresh-encoder", "leap-revived", "leap-fresh-both"):
             assert rows[path][seed]["1"]["active"] == 10
 
 

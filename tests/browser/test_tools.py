@@ -135,7 +135,7 @@ def test_the_controls_stay_in_sight_in_a_cell_of_the_books_theme(labs, watched_p
 
 
 # all that a lab says, but for what is told later: not its pixels, which differ at an edge between a first and a second painting
-SAID = """root => [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText).replaceAll(/\\s+/gu, ' ')
+SAID = """root => [...root.querySelectorAll('[role=status]')].reduce((text, { innerText }) => text.replace(innerText, ''), root.innerText).replaceAll(/\\s+/gu, ' ').trim()
   + root.querySelector('canvas').getAttribute('aria-label')"""
 
 
