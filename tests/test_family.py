@@ -229,12 +229,27 @@ def test_a_network_is_measured_unit_by_unit(digits):
 def test_the_part_that_is_not_taken_over_is_fresh(part, trained, monkeypatch, digits):
     monkeypatch.setattr(family, "load_pretrained", lambda name: family.get_preset(name).build(7))
     monkeypatch.setattr(family, "fit", lambda *arguments, **options: None)
-    (taken,) = set(family.PARTS) - {part}
-    monkeypatch.setitem(family.STARTS, "leap", family.Start((4, 1), taken=(taken,)))
-    model = family.network("leap", 0, 1, digits)
-    for name in family.PARTS:
-        source = family.get_preset("beta-1").build(0 if name == part else 7)
-        assert torch.equal(getattr(model, name).layers[0].weight, getattr(source, name).layers[0].weight)
+    taken = tuple(each for each in family.PARTS if each != part)
+    monkeypatch.setitem(family.STARTS, "leap", family.Start((4, 1), taken=taken))
+    model = family.network("leap", 0, 1, digits).state_dict()
+    fresh, before = (family.get_preset("beta-1").build(seed).state_dict() for seed in (0, 7))
+    assert {name.startswith(part) for name in model} == {True, False}
+    for name, value in model.items():
+        assert torch.equal(value, (fresh if name.startswith(part) else before)[name]), name
+
+
+def test_of_a_revived_network_dead_hidden_units_alone_are_fresh(trained, monkeypatch, digits):
+    small = digits.padded(28).first(256, 200)
+    before = family.get_preset("beta-1").build(7)
+    before.encoder.layers[0].bias.data[2:] = -1e6
+    monkeypatch.setattr(family, "load_pretrained", lambda name: before)
+    monkeypatch.setattr(family, "fit", lambda *arguments, **options: None)
+    monkeypatch.setitem(family.STARTS, "leap", family.Start((4, 1), revived=True))
+    model = family.network("leap", 0, 1, small).state_dict()
+    fresh, taken = family.get_preset("beta-1").build(0).state_dict(), before.state_dict()
+    for name, value in model.items():
+        kept = 2 if name.startswith("encoder.layers.0.") else len(value)
+        assert torch.equal(value[:kept], taken[name][:kept]) and torch.equal(value[kept:], fresh[name][kept:]), name
 
 
 def test_hidden_units_that_say_the_same_of_every_image_are_not_counted(digits):

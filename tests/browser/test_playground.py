@@ -214,11 +214,12 @@ def test_after_a_stop_start_begins_from_new_weights(open_lab):
     told = page.locator(".vae-lab-strip .vae-lab-near").inner_text()
     assert "Stopped" in told and "Set Bug to none" in told and not page.locator(".vae-lab-said").is_visible()
     # a dozen steps may pass between two frames, so that it ran is seen by where it ends: more slowly, at a later step
+    stopped = shown(page)["step"]
     set_slider(page.get_by_role("slider", name="Learning rate"), 9)
     button(page, "run").press("Enter")
     page.wait_for_function(
         "stopped => document.querySelector('.vae-lab').dataset.step > stopped && document.querySelector('.vae-lab-near').innerText.includes('Stopped')",
-        arg=shown(page)["step"],
+        arg=stopped,
     )
     rest(page)
     stopped = shown(page)["step"]
