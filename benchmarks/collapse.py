@@ -1,6 +1,6 @@
 """Chapter 8's question, what keeps a code alive beside a strong decoder or a σ set too high, five seeds each: results/collapse.json.
 
-python benchmarks/collapse.py             # what is not there yet; all of it, some ten minutes on one quiet core
+python benchmarks/collapse.py             # what is not there yet; all of it, some fifteen minutes on one quiet core
 python benchmarks/collapse.py strong      # one system, its seeds
 python benchmarks/collapse.py --record /tmp/again.json    # all of it, somewhere else, to compare
 
@@ -11,6 +11,7 @@ any time: each run is written when it is done, and a later call goes on with the
 import argparse
 import json
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cells import ROOT, defined_by
 
 PAGE = "chapters/08_rate_distortion.ipynb"
 PATH = ROOT / "benchmarks" / "results" / "collapse.json"
-CELLS = ["load", "gaussian-vae", "causal-decoder", "causal-vae", "halved"]
+CELLS = ["load", "gaussian-vae", "train-grey", "grey-figures", "causal-decoder", "causal-vae", "halved"]
 SEEDS = 5
 SYSTEMS: dict[str, dict[str, Any]] = {
     "strong": {},
@@ -62,22 +63,22 @@ def main() -> None:
     images = page["images"]
     if images.name != "mnist":
         parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
-    small = page["halved"](images)
-    record: dict[str, Any] = {"rows": {}, "grey": {}}
-    if options.record.exists():
-        record = json.loads(options.record.read_text(encoding="utf-8"))
-    record |= {"command": "python benchmarks/collapse.py", "protocol": PROTOCOL, "settings": known}
-    for seed in range(SEEDS):
-        for name in options.names or known:
-            part, systems = ("rows", SYSTEMS) if name in SYSTEMS else ("grey", GREY)
+    parts = {  # of the record: what the page trains and measures with, and on which images
+        "rows": (SYSTEMS, page["train"], page["figures"], page["halved"](images)),
+        "grey": (GREY, page["train_grey"], page["grey_figures"], images),
+    }
+    kept = json.loads(options.record.read_text(encoding="utf-8")) if options.record.exists() else {"settings": {}}
+    unchanged = {name for name in known if kept["settings"].get(name) == known[name]}
+    record = {"command": "python benchmarks/collapse.py", "protocol": PROTOCOL, "settings": known}
+    record |= {part: {name: kept[part][name] for name in kept.get(part, ()) if name in unchanged} for part in parts}
+    for part, (systems, train, figures, data) in parts.items():
+        wanted = [name for name in systems if name in (options.names or systems)]
+        for seed, name in product(map(str, range(SEEDS)), wanted):
             runs = record[part].setdefault(name, {})
-            if str(seed) in runs:
+            if seed in runs:
                 continue
-            if part == "rows":
-                runs[str(seed)] = page["figures"](page["train"](small, seed, **SYSTEMS[name]), small)
-            else:
-                runs[str(seed)] = page["grey_figures"](page["train_grey"](images, seed, **GREY[name]), images)
-            print(name, "seed", seed, runs[str(seed)], flush=True)
+            runs[seed] = figures(train(data, int(seed), **systems[name]), data)
+            print(name, "seed", seed, runs[seed], flush=True)
             record[part] = {each: record[part][each] for each in systems if each in record[part]}
             record |= {"date": datetime.now(UTC).date().isoformat(), "machine": machine(torch.device("cpu"))}
             options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """The family of chapter 8, one network for each weight β of the rate, begun cold and warm: written to results/family.json.
 
-python benchmarks/family.py            # what is not there yet; all of it, some 45 minutes on one quiet core
+python benchmarks/family.py            # what is not there yet; all of it, some 3,000 epochs, about an hour on one quiet core
 python benchmarks/family.py up down    # of these starts alone
 python benchmarks/family.py --record /tmp/again.json    # all of it, somewhere else, to compare
 

@@ -47,14 +47,15 @@ def test_a_row_agrees_with_itself(rows):
             assert run["active"] == 0 or run["hidden"] > 0
 
 
-@pytest.mark.parametrize("path", ["cold", "up"])
-def test_a_higher_price_buys_less_rate_and_more_distortion(record, path):
-    """Not so on the way down, where a unit may come back and be lost again."""
-    for row in record["rows"][path].values():
-        in_order = [row[str(beta)] for beta in BETAS if str(beta) in row]
-        for before, after in pairwise(in_order):
-            assert after["rate"] < before["rate"] + NOISE
-            assert after["distortion"] > before["distortion"] - NOISE
+def test_a_higher_price_buys_less_rate_and_more_distortion(rows):
+    """But for two steps with a part made fresh: ten epochs do not bring that to where the network at 1.8 has come by its path."""
+    dearer = []
+    for (start, seed), row in rows.items():
+        for before, after in pairwise(beta for beta in BETAS if str(beta) in row):
+            low, high = row[str(before)], row[str(after)]
+            if not (high["rate"] < low["rate"] + NOISE and high["distortion"] > low["distortion"] - NOISE):
+                dearer.append((start, seed, before, after))
+    assert set(dearer) == {("down-fresh-decoder", "1", 1, 1.8), ("down-fresh-heads", "1", 1, 1.8)}
 
 
 def loss(run, beta):
