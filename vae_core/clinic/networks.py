@@ -58,7 +58,7 @@ def look_at_draw(p: Patient) -> Iterator[Finding]:
         yield found("draw", "all images of a batch get the same ε")
     elif z.shape[1] > 1 and noise.std(1).max() < 0.01 * noise.abs().max():
         yield found("draw", "all units of an image get the same ε")
-    elif abs(noise.mean()) > 0.1 or (noise.std() - 1).abs() > 0.1 and fits(torch.exp(0.5 * log_var) * noise.std()):
+    elif abs(noise.mean()) > 0.1 or ((noise.std() - 1).abs() > 0.1 and fits(torch.exp(0.5 * log_var) * noise.std())):
         yield found("draw", f"ε has mean {noise.mean():.2f} and std {noise.std():.2g}, not 0 and 1")
     elif not fits(torch.exp(0.5 * log_var)):
         known = next((f": taken for σ is {name}" for name, std in STDS.items() if fits(std(log_var))), "")
