@@ -3,6 +3,7 @@
 Everything is measured one way: summed over pixels and latent dimensions, averaged over images, in nats.
 """
 
+from vae_core.clinic import check_vae
 from vae_core.data import ImageSet, load_images
 from vae_core.losses import gaussian_kl
 from vae_core.metrics import elbo, iwae_bound
@@ -18,6 +19,7 @@ __all__ = [
     "History",
     "ImageSet",
     "TrainConfig",
+    "check_vae",
     "elbo",
     "fit",
     "gaussian_kl",
