@@ -25,7 +25,7 @@ from vae_core.saving import load_pretrained
 LIBRARY = 1000  # training images, of which the nearest are shown, and test images to compare costs with
 DRAWS = 8
 PRACTICE = 4000  # codes, at which the rounded decoder must be true to its model
-MNISTS, DRAWN = "as in MNIST", "as drawn"
+CENTRED, DRAWN = "centred", "as drawn"
 
 
 def arc(x: float, y: float, across: float, up: float, start: float, end: float) -> list[tuple[float, float]]:
@@ -106,7 +106,9 @@ class DrawLab(Lab):
             raise ValueError(f"DrawLab needs a VAE, not {type(model).__name__}: a point has no cloud")
         images, self._side, channels = square(images)
         if channels != 1:
-            raise ValueError(f"DrawLab draws in grey, and the images have {channels} channels: keep one, as images[:, :1]")
+            raise ValueError(
+                f"DrawLab draws in grey, and the images have {channels} channels: keep one, as images[:, :1]"
+            )
         check_size(model, self._side, "model=, a VAE" if lent else "")
         self.model = model
         known, test = to_pixels(images.train[:LIBRARY]), to_pixels(images.test[:LIBRARY])
@@ -131,8 +133,8 @@ class DrawLab(Lab):
             Slider("down", "Down", -8, 8, 1, 0.0, "px", folded=True),
             Slider("size", "Size ×", 0.5, 1.5, 0.05, 1.0, folded=True),
             Choice("ready", "Drawing", ("yours", *READY), 1),
-            Choice("placed", "Placed", (MNISTS, DRAWN)),
-            Press("draw", "New ε", play=1.2),
+            Choice("placed", "Placed", (CENTRED, DRAWN)),
+            Press("draw", "New ε"),
             Press("clear", "Clear", kept=False),
             Press("undo", "Undo", kept=False),
             State("strokes"),
@@ -145,7 +147,7 @@ class DrawLab(Lab):
             steps=STEPS if lent and not foreign(images) else (),
             legend=("accent", "distortion", "rate"),
             picture=self._draw_still(),
-            caption=f"Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats; distortion is "
+            caption=f"Centred: scaled and moved as MNIST's images were. Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats; distortion is "
             "the cross-entropy of grey pixels, mean of the eight draws. Nearest: by the distance between the means of the clouds, among "
             f"{len(known):,} training {things}, shown at half size. Undo takes back the last line. A link carries no drawing of yours."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),
@@ -175,7 +177,7 @@ class DrawLab(Lab):
         """The drawing as the encoder gets it, placed and moved: float32 (side, side) in [0, 1], 28 × 28 for MNIST."""
         at = self.values
         how = {"right": at["right"], "down": at["down"], "size": at["size"]}
-        x = placed(inked(self.strokes), self._side, at["placed"] == MNISTS, **how)
+        x = placed(inked(self.strokes), self._side, at["placed"] == CENTRED, **how)
         return torch.from_numpy(x).float().clamp(0, 1)
 
     @property
@@ -220,7 +222,10 @@ class DrawLab(Lab):
             sheet.line((190, y, 440, y), fill="#e4e7ec")
             sheet.rectangle((left, y - 3, right, y + 3), fill=ACCENT)
         sheet.line((315, 38, 315, 190), fill=GREY)
-        return sheet.image, "A 4 drawn by hand, its posterior as one bar for each latent unit, and what is decoded from the posterior's mean."
+        return (
+            sheet.image,
+            "A 4 drawn by hand, its posterior as one bar for each latent unit, and what is decoded from the posterior's mean.",
+        )
 
 
 def axis(values: Tensor, room: float, block: Block) -> dict:

@@ -29,7 +29,9 @@ def inked(strokes: Sequence[Stroke]) -> np.ndarray:
     return ink
 
 
-def placed(ink: np.ndarray, side: int, fitted: bool = True, right: float = 0, down: float = 0, size: float = 1) -> np.ndarray:
+def placed(
+    ink: np.ndarray, side: int, fitted: bool = True, right: float = 0, down: float = 0, size: float = 1
+) -> np.ndarray:
     """A raster (N, N) as an image of side²: each pixel the mean of what it covers.
 
     `fitted` is how MNIST was made (LeCun and others, 1998): the ink's longer side is made 20 of 28 pixels, and the ink moved by

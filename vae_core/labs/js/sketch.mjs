@@ -30,7 +30,7 @@ export function arrange(width, units, labelled = true) {
   const narrow = width < 560;
   const pitch = Math.max(13, Math.min(17, Math.floor(170 / units)));
   const tall = units * pitch;
-  const [large, small] = narrow ? [Math.min(200, width - 112), 84] : [170, 120];
+  const [large, small] = narrow ? [Math.min(200, width - 118), 94] : [170, 120];
   const top = 24;
   const field = { x: 1, y: top, width: large, height: large };
   const right = (/** @type {number} */ y) => ({ x: width - small - 1, y, width: small, height: small });
@@ -93,7 +93,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
   /** @type {number[][] | null} */
   let stroke = null; // that is being drawn
   /** @type {Values[]} */
-  let past = []; // what *Undo* brings back
+  const past = []; // what *Undo* brings back
   /** @type {Values | null} */
   let at = null; // of the frame before
 
@@ -176,9 +176,9 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
     const counts = new Float64Array(BINS);
     for (let k = 0; k < values.length; k++) counts[Math.max(0, Math.min(BINS - 1, Math.floor((BINS * (values[k] - low)) / (high - low))))]++;
     const most = Math.max(...counts), floor = y + height;
-    pen.text(place.narrow ? name : `${name} among that of test ${noun}s, nats`, x, y - 9, { ...HEADING, colour: name });
+    pen.text(place.narrow ? name : `${name} among that of test ${noun}s, in nats`, x, y - 9, { ...HEADING, colour: name });
     pen.area([...counts].map((count, k) => [x + ((k + 0.5) * width) / BINS, floor - (count / most) * (height - 6)]), floor, { fill: "ink", alpha: 0.3 });
-    pen.axes(box, { x: { to, ticks: ticks(low, high, 4), align: (tick) => (tick === low ? "left" : tick === high ? "right" : "center") } });
+    pen.axes(box, { x: { to, ticks: ticks(low, high, place.narrow ? 2 : 4), align: (tick) => (tick === low ? "left" : tick === high ? "right" : "center") } });
     pen.line([[x, floor], [x + width, floor]], { colour: "muted" });
     for (const [value, colour, wide] of /** @type {[number | null, string, number][]} */ ([[then, "muted", 2], [now, name, 3]])) {
       if (value === null) continue;
@@ -191,7 +191,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
   /** The picture that the encoder gets, to be dragged off its place. @param {Values} values @returns {Handle} */
   function handleOf({ right, down }) {
     const { x, y, width } = place.gets, pixel = width / side;
-    const home = { x: x + width / 2 - 50, y: y + width - 8 }; // so its hint stands at the foot of the picture
+    const home = { x: x + width / 2 - 50, y: y + width + (place.narrow ? -8 : 12) }; // for its hint to stand at the foot of the picture, or below
     return {
       x: home.x + right * pixel, y: home.y + down * pixel, axis: "xy", quiet: true, hint: "drag it", room: x + width, box: place.gets,
       move: (px, py) => ({ right: (px - home.x) / pixel, down: (py - home.y) / pixel }),
@@ -265,7 +265,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       const agreed = Math.max(...votes), label = labels[near[votes.indexOf(agreed)]];
       const tiles = costs.map(({ name, values }) => ({
         name: name === "rate" ? "Rate" : "Distortion", value: number(now[name]), mark: name,
-        note: `${among(now[name], values, noun)}${moved ? `; was ${number(then[name])}` : ""}`,
+        note: `${among(now[name], values, noun)}${moved && !narrow ? `; was ${number(then[name])}` : ""}`,
       }));
       /** @type {Tile[]} */
       const voted = classes ? [{ name: "Nearest", value: String(label), note: `${agreed} of the ${near.length} nearest codes` }] : [];
