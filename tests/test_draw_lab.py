@@ -96,7 +96,7 @@ def test_the_page_encodes_and_counts_as_pytorch_does_with_the_weights_that_trave
     codes = torch.from_numpy(read(data, spec["codes"]).astype(np.float32))
     nearest = torch.cdist(mean, codes)[0].topk(8, largest=False).indices
     labels = read(data, spec["labels"])[nearest]
-    shown = [call[1] for call in frame["calls"] if call[0] == "text" and call[3] == frame["regions"]["nearest"]["y"] + frame["regions"]["nearest"]["height"] + 14]  # fmt: skip
+    shown = [call[1] for call in frame["calls"] if call[0] == "text" and call[3] == frame["regions"]["nearest"]["y"] + frame["regions"]["nearest"]["height"] - 4]  # fmt: skip
     assert shown == [str(label) for label in labels]
 
 

@@ -30,7 +30,7 @@ export function arrange(width, units, labelled = true) {
   const narrow = width < 560;
   const pitch = Math.max(13, Math.min(17, Math.floor(170 / units)));
   const tall = units * pitch;
-  const [large, small] = narrow ? [Math.min(200, width - 118), 94] : [170, 120];
+  const [large, small] = narrow ? [Math.min(204, width - 108), 86] : [170, 120];
   const top = 24;
   const field = { x: 1, y: top, width: large, height: large };
   const right = (/** @type {number} */ y) => ({ x: width - small - 1, y, width: small, height: small });
@@ -148,7 +148,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       }
     });
     if (!strokes.length) pen.text("with a finger or a mouse", x + width / 2, y + width / 2, { ...SMALL, align: "center" });
-    pen.box(x, y, width, width, { stroke: "accent", line: 1.5, dash: [5, 4], radius: 6 });
+    pen.box(x, y, width, width, { stroke: "accent", line: 1.5, radius: 6 });
   }
 
   /** @param {Pen} pen @param {ReturnType<typeof measure>} now */
@@ -223,7 +223,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
   function regionsOf() {
     const { field, gets, back, bars, draws, nearest, hills: [first, last] } = place;
     const wide = (/** @type {typeof draws} */ { x, y, step, cell }) => ({ x, y, width: (SHOWN - 1) * step + cell, height: cell });
-    return { field, gets, back, cloud: bars, draws: wide(draws), nearest: wide(nearest), hills: { x: 1, y: first.y - 22, width: last.x + last.width - 1, height: first.height + 42 } };
+    return { field, gets, back, cloud: bars, draws: wide(draws), nearest: { ...wide(nearest), height: nearest.cell + (classes ? 18 : 0) }, hills: { x: 1, y: first.y - 22, width: last.x + last.width - 1, height: first.height + 42 } };
   }
 
   return {
@@ -244,11 +244,11 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       const { field, gets, back, draws, nearest, hills, narrow } = place, { pixel } = model;
 
       paintField(pen, strokes);
-      pen.text(narrow ? "encoder gets" : "the encoder gets", gets.x, gets.y - 8, narrow ? { size: 13, weight: 700 } : HEADING);
+      pen.text(narrow ? "encoder gets" : "the encoder gets", gets.x, gets.y - 8, narrow ? { size: 12, weight: 700 } : HEADING);
       pen.digit(now.x, gets.x, gets.y, gets.width, { side });
       if (!narrow) pen.text("→", (field.x + field.width + gets.x) / 2, field.y + field.height / 2 + 7, { size: 22, colour: "muted", align: "center" });
       paintCloud(pen, now);
-      pen.text("given back", back.x, back.y - 8, narrow ? { size: 13, weight: 700 } : HEADING);
+      pen.text("given back", back.x, back.y - 8, narrow ? { size: 12, weight: 700 } : HEADING);
       pen.digit(now.back, back.x, back.y, back.width, { side, pixel, frame: "accent" });
       pen.text("eight draws from the cloud, decoded", draws.x, draws.y - 8, HEADING);
       for (let k = 0; k < SHOWN; k++) pen.digit(now.outputs, draws.x + k * draws.step, draws.y, draws.cell, { side, at: k * size, pixel, frame: "accent" });
