@@ -96,7 +96,7 @@ class DrawLab(Lab):
     """
 
     module = "sketch.mjs"
-    tall = (0, 0)
+    tall = (1290, 809)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None
@@ -147,7 +147,7 @@ class DrawLab(Lab):
             steps=STEPS if lent and not foreign(images) else (),
             legend=("accent", "distortion", "rate"),
             picture=self._draw_still(),
-            caption=f"Centred: scaled and moved as MNIST's images were. Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats; distortion is "
+            caption=f"Centred: scaled and moved as MNIST's images were. A bar: mean ± std; grey behind it: the prior. Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats; distortion is "
             "the cross-entropy of grey pixels, mean of the eight draws. Nearest: by the distance between the means of the clouds, among "
             f"{len(known):,} training {things}, shown at half size. Undo takes back the last line. A link carries no drawing of yours."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),

@@ -30,12 +30,12 @@ export function arrange(width, units, labelled = true) {
   const narrow = width < 560;
   const pitch = Math.max(13, Math.min(17, Math.floor(170 / units)));
   const tall = units * pitch;
-  const [large, small] = narrow ? [Math.min(204, width - 108), 86] : [170, 120];
+  const [large, small] = narrow ? [Math.min(204, width - 108), 86] : width < 720 ? [150, 104] : [170, 120];
   const top = 24;
   const field = { x: 1, y: top, width: large, height: large };
   const right = (/** @type {number} */ y) => ({ x: width - small - 1, y, width: small, height: small });
-  const gets = narrow ? right(top) : { x: large + 31, y: top + 25, width: small, height: small };
-  const back = right(narrow ? top + large - small : top + 25);
+  const gets = narrow ? right(top) : { x: large + 31, y: top + (large - small) / 2, width: small, height: small };
+  const back = right(top + (large - small) / (narrow ? 1 : 2));
   const gap = narrow ? 20 : 34, half = (width - 2 - gap) / 2;
   const cell = Math.floor(((narrow ? width : half) + 4) / SHOWN) - 4;
   /** @param {number} x @param {number} y @param {number} wide */
@@ -112,7 +112,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
   function follow(values) {
     const before = at ?? values; // an address or a first frame presses nothing
     at = values;
-    if (values.clear > before.clear) put([]);
+    if (values.clear > before.clear && (values.ready || ownOf(values).length)) put([]);
     const back = values.undo > before.undo && past.pop();
     if (back) host.take(back);
   }
@@ -156,8 +156,8 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
     const { bars, narrow, pitch } = place, { x, y, width, height } = bars;
     const to = scale([-REACH, REACH], [x, x + width]);
     const bar = Math.min(9, pitch - 5);
-    if (narrow) pen.text("the cloud, q(z | x)", 1, y - 27, HEADING);
-    pen.text(narrow ? "bar: mean ± std · shade: prior" : "the cloud: mean ± std", narrow ? 1 : x, y - 8, narrow ? SMALL : HEADING);
+    pen.text("the cloud, q(z | x)", narrow ? 1 : x, y - (narrow ? 27 : 8), HEADING);
+    if (narrow) pen.text("bar: mean ± std · shade: prior", 1, y - 8, SMALL);
     pen.text("KL, nats", x + width + 50, y - 8, { ...SMALL, align: "right" });
     for (const [reach, alpha] of [[2, 0.09], [1, 0.12]]) pen.box(to(-reach), y, to(reach) - to(-reach), height, { fill: "muted", alpha });
     pen.axes(bars, { x: { to, ticks: ticks(-REACH, REACH, 4), rule: () => ({}) } });
