@@ -230,6 +230,8 @@ def test_what_is_drawn_reaches_python_as_the_encoder_gets_it_and_python_draws_to
     lab = notebook.lab(DrawLab)
     lab.locator(READY).wait_for()
     canvas, mine = lab.locator("canvas"), "made['DrawLab']"
+    stood = "{'right': 0.0, 'down': 0.0, 'size': 1.0, 'placed': 'centred'}"  # whatever was moved before
+    notebook.kernel.execute(f"for name, value in {stood}.items(): {mine}.controls[name].value = value")
     notebook.kernel.execute(
         f"{mine}.draw([]); seen = []; {mine}.observe(lambda _: seen.append({mine}.image), 'values')"
     )
