@@ -136,7 +136,7 @@ def test_python_reads_the_drawing_and_puts_another_there():
     lab.controls["right"].value = 0.0
     lab.draw([[(0.5, 0.1), (0.5, 0.9)]])
     assert torch.equal(heard[-1], lab.image) and lab.values["ready"] == "yours"
-    rows, columns = lab.image.nonzero().T
+    rows, columns = (lab.image > 1e-3).nonzero().T  # beside it, dust of rounding
     assert (rows.min(), rows.max()) == (4, 23) and columns.max() - columns.min() <= 4
     (frame,) = frames(lab, lab.state())
     np.testing.assert_allclose(frame["pictures"][0]["pixels"], lab.image.flatten(), atol=1e-5)
