@@ -67,7 +67,7 @@ STEPS = (
         ("gets", "hills", "right"),
     ),
     Step(
-        "This is no digit, but the decoder can draw nothing else. What does it give back? Read the two costs: which of them notices?",
+        "This is no digit, and the model was trained on nothing else. What does it give back? Read the two costs: which of them notices?",
         {"ready": "face"},
         ("field", "back", "hills"),
     ),
@@ -96,7 +96,7 @@ class DrawLab(Lab):
     """
 
     module = "sketch.mjs"
-    tall = (1290, 809)
+    tall = (1323, 809)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None

@@ -271,7 +271,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       const voted = classes ? [{ name: "Nearest", value: String(label), note: `${agreed} of the ${near.length} nearest codes` }] : [];
       const what = strokes.length ? (values.ready && !stroke ? `A ready drawing, ${names[values.ready]}` : `Your drawing, of ${strokes.length} line${strokes.length > 1 ? "s" : ""}`) : "Nothing is drawn";
       const where = moved ? `, moved ${number(values.right, 0)} pixels to the right and ${number(values.down, 0)} down, its size times ${number(values.size, 2)}` : "";
-      const summary = `${what}${where}. ${costs.map(({ name, values }) => `${name} ${number(now[name])} nats, ${among(now[name], values, noun)}`).join("; ")}.` +
+      const summary = `${what}${where}. ${tiles.map(({ name, value, mark }, i) => `${i ? mark : name} ${value} nats, ${among(now[mark], costs[i].values, noun)}`).join("; ")}.` +
         (classes ? ` Of the ${near.length} training ${noun}s with the nearest codes ${agreed} ${are(label, agreed)}, the nearest is ${one(labels[near[0]])}.` : "");
       const greys = spec.likelihood === "bernoulli" ? [{ name: "Floor", words: `${number(floorOf(now.x))} nats of the distortion no decoder could save: grey pixels cost that much by themselves.` }] : [];
       return { summary, tiles: [...tiles, ...voted], ahead: true, handles: [handleOf(values)], pads: [padOf()], regions: regionsOf(), notes: greys, data: { rate: now.rate, distortion: now.distortion } };
