@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +144,7 @@ def test_python_reads_the_drawing_and_puts_another_there():
     assert "Your drawing, of 1 line." in frame["summary"]
     lab.draw([])
     assert not lab.image.any() and "Nothing is drawn" in frames(lab, lab.state())[0]["summary"]
+    bad: Any
     for bad in ([[(0.5, 1.2)]], [[0.5, 0.5]], [[]]):
         with pytest.raises(ValueError, match="a line is a list of points"):
             lab.draw(bad)
