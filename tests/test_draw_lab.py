@@ -67,7 +67,11 @@ def test_the_images_of_a_data_set_that_was_made_so_are_left_as_they_are(images):
 
 
 def test_drawings_have_about_the_ink_of_real_digits(images):
-    inks = to_pixels(images.test).sum(1).quantile(torch.tensor([0.05, 0.95]))
+    inks = 51.7, 163.7  # of MNIST's test digits nine in ten lie between; the fallback's have more
+    if images.name == "mnist":
+        assert to_pixels(images.test).sum(1).quantile(torch.tensor([0.05, 0.95])).tolist() == pytest.approx(
+            inks, abs=0.1
+        )
     for name in ("4", "7", "2", "4 or 9"):
         assert inks[0] < placed(inked(READY[name]), 28).sum() < inks[1]
 
