@@ -74,11 +74,13 @@ def until(look, wanted):
 def moves_one_value(control, lab, values):
     """Move a control of a lab as a reader does, once: the canvas follows, and of Python's `values()` one alone.
 
-    Beside it LossLab's `found`, which is of whatever is set by hand no longer; and it sets the others. What only the canvas sets is no control's: a dict, or nothing yet. What a button starts is stopped again.
+    Beside it LossLab's `found`, which is of whatever is set by hand no longer; and it sets the others. And DrawLab's `ready`, where a button puts another drawing. What only the canvas sets is no control's: a dict, a list, or nothing yet. What a button starts is stopped again.
     """
 
     def set_by_controls():
-        return {name: value for name, value in values().items() if value is not None and not isinstance(value, dict)}
+        return {
+            name: value for name, value in values().items() if value is not None and not isinstance(value, dict | list)
+        }
 
     before, then = looks(lab), set_by_controls()
     kind = control.evaluate("e => e.tagName")
@@ -93,7 +95,7 @@ def moves_one_value(control, lab, values):
     wait_for_change(lab, before)
     now = until(set_by_controls, lambda now: now != then)
     changed = {name for name in now if now[name] != then[name]}
-    alone = len(changed - {"run", "found"} or changed) == 1 or (kind == "SELECT" and "found" in changed)
+    alone = len(changed - {"run", "found", "ready"} or changed) == 1 or (kind == "SELECT" and "found" in changed)
     assert alone and (kind == "BUTTON" or "run" not in changed)  # what begins anew also runs
     settle(lab.page)
     stop = lab.page.get_by_role("button", name="Pause", exact=True)

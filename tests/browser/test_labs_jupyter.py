@@ -17,7 +17,7 @@ from notebook_server import moves_one_value, running, until
 from screen import READY, drag, knob, looks, press, settle, wait_for_change
 from traitlets.config import Config
 
-from vae_core.labs import LABS, ElboLab, ManifoldLab, PlaygroundLab
+from vae_core.labs import LABS, DrawLab, ElboLab, ManifoldLab, PlaygroundLab
 
 MAKE = """
 import json
@@ -223,6 +223,29 @@ def test_a_value_set_in_python_reaches_the_canvas(notebook):
     for value, words in ((-1.5, "z₁ = −1.50"), (2.0, "z₁ = 2.00")):
         notebook.kernel.execute(f"made['ManifoldLab'].controls['z1'].value = {value}")
         until(lambda: canvas.get_attribute("aria-label"), lambda said, words=words: words in said)
+
+
+def test_what_is_drawn_reaches_python_as_the_encoder_gets_it_and_python_draws_too(notebook):
+    notebook.run(1 + LABS.index(DrawLab))
+    lab = notebook.lab(DrawLab)
+    lab.locator(READY).wait_for()
+    canvas, mine = lab.locator("canvas"), "made['DrawLab']"
+    stood = "{'right': 0.0, 'down': 0.0, 'size': 1.0, 'placed': 'centred'}"  # whatever was moved before
+    notebook.kernel.execute(f"for name, value in {stood}.items(): {mine}.controls[name].value = value")
+    notebook.kernel.execute(
+        f"{mine}.draw([]); seen = []; {mine}.observe(lambda _: seen.append({mine}.image), 'values')"
+    )
+    until(lambda: canvas.get_attribute("aria-label"), lambda said: said.startswith("Nothing is drawn"))
+    canvas.scroll_into_view_if_needed()
+    x, y, size = map(float, canvas.get_attribute("data-pads").split(","))
+    box = canvas.bounding_box()
+    left, top = box["x"] + x, box["y"] + y
+    drag(notebook.page, (left + 0.3 * size, top + 0.2 * size), (left + 0.3 * size, top + 0.8 * size))
+    until(lambda: notebook.ask(f"len({mine}.strokes)"), lambda count: count == 1)
+    assert notebook.ask(f"{mine}.values['ready']") == "yours"
+    assert notebook.ask("[*map(int, (seen[-1] > 1e-3).nonzero()[:, 0].aminmax())]") == [4, 23]  # a line of 20 pixels
+    notebook.kernel.execute(f"{mine}.draw([[(0.2, 0.2), (0.8, 0.8)], [(0.8, 0.2), (0.2, 0.8)]])")
+    until(lambda: canvas.get_attribute("aria-label"), lambda said: said.startswith("Your drawing, of 2 lines"))
 
 
 def test_the_playground_gives_python_its_network_and_takes_one(notebook):

@@ -5,6 +5,7 @@ from typing import Any
 from vae_core.labs.base import Lab
 from vae_core.labs.bound import BoundLab
 from vae_core.labs.dimension import DimensionLab
+from vae_core.labs.draw import DrawLab
 from vae_core.labs.elbo import ElboLab
 from vae_core.labs.gradient import GradientLab
 from vae_core.labs.interpolation import InterpolationLab
@@ -18,6 +19,7 @@ from vae_core.labs.training import TrainingLab
 LABS: tuple[Any, ...] = (
     BoundLab,
     DimensionLab,
+    DrawLab,
     ElboLab,
     GradientLab,
     InterpolationLab,
@@ -33,6 +35,7 @@ __all__ = [
     "LABS",
     "BoundLab",
     "DimensionLab",
+    "DrawLab",
     "ElboLab",
     "GradientLab",
     "InterpolationLab",

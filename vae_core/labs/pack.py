@@ -16,7 +16,7 @@ from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from vae_core.labs.rounding import Rounded, round_network
 from vae_core.likelihoods import Bernoulli, Gaussian, describe
-from vae_core.models import ACTIVATIONS, LatentModel, evaluating
+from vae_core.models import ACTIVATIONS, VAE, LatentModel, evaluating
 
 ALIGNMENT = 12  # of 4, for a Float32Array may lie on any array; of 3, for its base64 begins with a letter of its own
 DTYPES = {"uint8": np.uint8, "int8": np.int8, "int6": np.int8, "float16": np.float16, "float32": np.float32}
@@ -215,6 +215,26 @@ def pack_decoder(model: LatentModel, block: Block, codes: Tensor | None = None) 
     convolves = any(isinstance(layer, nn.ConvTranspose2d) for layer in network)
     rounded = () if codes is None or convolves else round_network(network, codes, model.likelihood)
     return {"layers": pack_network(network, block, rounded), "likelihood": describe(model.likelihood)}
+
+
+def pack_encoder(model: VAE, block: Block) -> dict[str, Any]:
+    """A VAE's encoder, which gives the mean and then the log variance of a posterior.
+
+    Raises:
+        ValueError: an encoder that is more than dense layers in turn.
+    """
+    remedy = "a lab that encodes in the browser takes a VAE of dense layers, as VAE(784, (400,), 20)"
+    network = plain(model.encoder)
+    try:
+        layers = pack_network(network, block)
+    except ValueError as error:
+        raise ValueError(f"{error}: {remedy}") from None
+    x = torch.rand(8, model.input_dim, generator=torch.Generator().manual_seed(0)).to(next(model.parameters()))
+    with evaluating(model):
+        found, (mean, log_var) = network(x), model.encode(x)
+    if not torch.allclose(found, torch.cat([mean, log_var], -1), rtol=1e-3, atol=1e-4):
+        raise ValueError(f"what this model encodes is not what its encoder's layers give in turn: {remedy}")
+    return {"layers": layers}
 
 
 def _is_stack(model: LatentModel, network: nn.Sequential) -> bool:

@@ -46,11 +46,14 @@ export function followPresses(canvas, size, spots, choose, signal) {
 }
 
 /**
- * Draw by mouse, pen or finger on a pad, which is told each place of it.
+ * Draw by mouse, pen or finger on a pad, which is told each place of it, and when the pen is lifted. A line ends where it leaves the
+ * pad; where it comes back another begins.
  * @param {HTMLCanvasElement} canvas @param {() => number[]} size @param {() => Pad[]} pads @param {AbortSignal} signal
  */
 export function followInk(canvas, size, pads, signal) {
   let held = -1;
+  /** @type {Pad | undefined} */
+  let last; // on which the pen was just now
   const on = (/** @type {{clientX: number, clientY: number}} */ event) => {
     const { x, y } = placeOn(canvas, size(), event);
     return { x, y, pad: pads().find(({ box }) => inside(box, x, y)) };
@@ -61,17 +64,24 @@ export function followInk(canvas, size, pads, signal) {
     held = event.pointerId;
     canvas.setPointerCapture(held);
     pad.ink(x, y, true);
+    last = pad;
   }, { signal });
   canvas.addEventListener("pointermove", (event) => {
     const inked = event.pointerId === held ? (event.getCoalescedEvents?.() ?? []) : [];
     for (const each of inked.length ? inked : [event]) {
       const { x, y, pad } = on(each);
-      if (each.pointerId === held) pad?.ink(x, y, false);
-      else if (pad) canvas.style.cursor = "crosshair";
+      if (each.pointerId === held) {
+        pad?.ink(x, y, !last);
+        last = pad;
+      } else if (pad) canvas.style.cursor = "crosshair";
     }
   }, { signal });
   for (const end of /** @type {const} */ (["pointerup", "pointercancel", "lostpointercapture"])) {
-    canvas.addEventListener(end, (event) => event.pointerId === held && (held = -1), { signal });
+    canvas.addEventListener(end, (event) => {
+      if (event.pointerId !== held) return;
+      held = -1;
+      for (const { lift } of pads()) lift?.();
+    }, { signal });
   }
   canvas.addEventListener("touchstart", (event) => event.touches.length === 1 && on(event.touches[0]).pad && event.preventDefault(), { signal, passive: false });
 }

@@ -10,7 +10,7 @@
 //                              press for it to jump there, a `hint` until the first is used (`below` it if need be; beside a quiet one, or one that
 //                              says how far there is `room`); `quiet` where the lab draws it
 //     spots                    what can be pressed to choose an option of a Choice: [{box, choice, index}]
-//     pads                     what can be drawn on: [{box, ink(x, y, begins)}]
+//     pads                     what can be drawn on: [{box, ink(x, y, begins), lift()}]
 //     regions                  {name: box}, the parts of the picture that a step of the lab may point out
 //     notes                    lines below the picture: [{name, words, mark, code}]
 //     near                     such lines that stand beside the controls, after the sentence of the step in hand; instead of it where one is

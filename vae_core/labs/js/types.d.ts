@@ -76,8 +76,8 @@ interface Handle {
 }
 /** A place on the canvas that stands for an option of a Choice, and is pressed to choose it. */
 interface Spot { box: Box; choice: string; index: number }
-/** A place on the canvas to draw on: is told where a pointer is, and whether a line begins there. */
-interface Pad { box: Box; ink(x: number, y: number, begins: boolean): void }
+/** A place on the canvas to draw on: is told where a pointer is, whether a line begins there, and when the pen is lifted. */
+interface Pad { box: Box; ink(x: number, y: number, begins: boolean): void; lift?(): void }
 type Create<S = Spec, R = Read> = (spec: Spec & S, read: R, host?: Host) => Lab;
 
 // --- drawing; colours are names of draw.mjs or CSS ---
