@@ -1,9 +1,8 @@
 """What the decoder's output means: log p(x | z), summed over pixels, in nats.
 
-A decoder returns raw numbers. A likelihood says which distribution over pixels they
-describe: the logits of a Bernoulli, or the mean of a Gaussian with a fixed standard
-deviation. Everything else in the book asks it for `log_prob` and `mean` and never looks inside; so a likelihood
-of your own is any object that has these two.
+A decoder returns raw numbers. A likelihood says which distribution over pixels they describe: the logits of a Bernoulli, or the centre
+of a Gaussian or a logistic, whose width is fixed or learned. Everything else in the book asks it for `log_prob` and `mean` and never
+looks inside; so a likelihood of your own is any object that has these two.
 """
 
 import math
@@ -68,9 +67,7 @@ class Gaussian:
     squash: bool = False
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.std, Real) and 0 < self.std < math.inf):
-            remedy = "a standard deviation must be a positive number, of a tensor float(std)"
-            raise ValueError(f"std is {self.std!r}: {remedy}")
+        _width("std", self.std)
 
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """log p(x | z) in nats: (..., D), (..., D) -> (...)."""
@@ -84,6 +81,85 @@ class Gaussian:
         return torch.sigmoid(outputs) if self.squash else outputs.clamp(0, 1)
 
 
+class LearnedGaussian(nn.Module):
+    """A Gaussian whose width is learned with the network, one for all pixels (Rybkin et al. 2021, section 3.1).
+
+    The decoder's output passes through a sigmoid: pixels are in [0, 1], and so is a Gaussian's mean here. `std` is where it begins.
+
+    Raises:
+        ValueError: `std` is not a positive number.
+    """
+
+    def __init__(self, std: float = 0.5):
+        super().__init__()
+        self.log_std = nn.Parameter(torch.tensor(math.log(_width("std", std))))
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of a pixel, in units of the whole range from black to white."""
+        return self.log_std.exp().item()
+
+    def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
+        """log p(x | z) in nats: (..., D), (..., D) -> (...)."""
+        apart = (x - torch.sigmoid(widen(outputs))) * torch.exp(-self.log_std)
+        return -0.5 * apart.square().sum(-1) - x.shape[-1] * (self.log_std + 0.5 * math.log(2 * math.pi))
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        """The expected pixel, in [0, 1]: (..., D) -> (..., D)."""
+        return torch.sigmoid(outputs)
+
+
+class DiscretizedLogistic(nn.Module):
+    """Each of 256 levels has the probability that a logistic puts on its bin (Kingma et al. 2016, appendix; Salimans et al. 2017, section 2.1).
+
+    So −log p is a number of nats for 8-bit pixels as they are, and no density: never below 0. The lowest and the highest level
+    take the tails. The decoder's output passes through a sigmoid and is the logistic's centre; its `scale` is learned, one for all pixels.
+
+    Raises:
+        ValueError: `scale` is not a positive number.
+    """
+
+    def __init__(self, scale: float = 0.1):
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(_width("scale", scale))))
+
+    @property
+    def scale(self) -> float:
+        """Of the logistic, in units of the whole range from black to white; its standard deviation is π / √3 times that."""
+        return self.log_scale.exp().item()
+
+    def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
+        """log P(x | z) in nats, of the 8-bit level next to each pixel: (..., D), (..., D) -> (...)."""
+        level = (255 * x).round()
+        per_scale = torch.exp(-self.log_scale)
+        above = (level + 0.5 - 255 * torch.sigmoid(widen(outputs))) / 255 * per_scale  # the bin's upper edge
+        width = per_scale / 255
+        # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b − a)): three logarithms, none of a difference that rounding could make 0
+        lower, upper = F.logsigmoid(above), F.logsigmoid(width - above)
+        inside = lower + upper + torch.log(-torch.expm1(-width))
+        return torch.where(level < 0.5, lower, torch.where(level > 254.5, upper, inside)).sum(-1)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        """The logistic's centre, in [0, 1]: (..., D) -> (..., D)."""
+        return torch.sigmoid(outputs)
+
+
+def _width(name: str, value: Any) -> float:
+    if not (isinstance(value, Real) and 0 < value < math.inf):
+        raise ValueError(f"{name} is {value!r}: it must be a positive number, of a tensor float({name})")
+    return float(value)
+
+
+def bits_per_dimension(nats: Tensor | float, dimensions: int, *, density: bool = False) -> Any:
+    """−log p of an image as bits a pixel and channel, as colour images are compared.
+
+    nats: −log p. Of 8-bit levels (`DiscretizedLogistic`) it is that over D · log 2. A `density` of pixels in [0, 1] gives every level
+    256 times more room than it has, so log₂ 256 = 8 bits are added; for a bound on the probability of levels its pixels must be
+    dequantized: (level + u) / 256, u uniform (Theis et al. 2016, section 3.1).
+    """
+    return nats / (dimensions * math.log(2)) + (8 if density else 0)
+
+
 LIKELIHOODS: dict[str, Likelihood] = {
     "bernoulli": Bernoulli(),
     "gaussian": Gaussian(),
@@ -91,7 +167,7 @@ LIKELIHOODS: dict[str, Likelihood] = {
 }
 """The names that a model's `likelihood` may be."""
 
-KINDS: dict[str, type] = {"Bernoulli": Bernoulli, "Gaussian": Gaussian}
+KINDS: dict[str, type] = {kind.__name__: kind for kind in (Bernoulli, Gaussian, LearnedGaussian, DiscretizedLogistic)}
 """The classes that a configuration may name; `vae_core.register` adds those of your own."""
 
 
