@@ -169,7 +169,12 @@ function start(create, root, model, alone) {
     stop();
     fail(root, error);
   };
-  const resizes = new ResizeObserver(schedule);
+  let wide = -1;
+  const resizes = new ResizeObserver(() => { // a line of words more is no reason to paint again
+    if (root.clientWidth === wide) return;
+    wide = root.clientWidth;
+    schedule();
+  });
   /** On a screen of another ratio all sizes in CSS pixels stay, and nothing else tells of it. */
   function followRatio() {
     const change = () => {
