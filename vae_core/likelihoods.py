@@ -145,9 +145,10 @@ class DiscretizedLogistic(nn.Module):
 
 
 def _width(name: str, value: Any) -> float:
-    if not (isinstance(value, Real) and 0 < value < math.inf):
+    number = float(value) if isinstance(value, Real) else math.nan
+    if not 0 < number < math.inf:
         raise ValueError(f"{name} is {value!r}: it must be a positive number, of a tensor float({name})")
-    return float(value)
+    return number
 
 
 def bits_per_dimension(nats: Tensor | float, dimensions: int, *, density: bool = False) -> Any:

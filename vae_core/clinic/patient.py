@@ -53,13 +53,14 @@ class Patient:
             if x.ndim == 2:
                 raise
             out = self.model.encode(x.flatten(1))
-        parts = out if isinstance(out, tuple | list) else (out,)
+        parts = list(out) if isinstance(out, tuple | list) else [out]
         shapes = [tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts]
         if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != len(x):
             raise ValueError(
                 f"encode returns {shapes} for {len(x)} images: it must return (mean, log_var), (B, L) each"
             )
-        return parts[0], parts[1]
+        mean, log_var = parts
+        return mean, log_var
 
     def forward(self) -> tuple[Tensor, ...]:
         """What `forward` returns; first of it what depends on the draw: x_hat or logits, or an Elbo's distortion."""
@@ -78,12 +79,14 @@ class Patient:
     def other_weights(self) -> Iterator[None]:
         """The same layers with weights drawn anew, again and again: what is then still so is the layers' doing."""
         kept = copy.deepcopy(self.model.state_dict())
-        for _ in range(REDRAWS):
-            with torch.no_grad():
-                for parameter in self.model.parameters():
-                    parameter.normal_().mul_(2 / math.sqrt(parameter[0].numel() if parameter.ndim > 1 else 1))
-            yield
-        self.model.load_state_dict(kept)
+        try:
+            for _ in range(REDRAWS):
+                with torch.no_grad():
+                    for parameter in self.model.parameters():
+                        parameter.normal_().mul_(2 / math.sqrt(parameter[0].numel() if parameter.ndim > 1 else 1))
+                yield
+        finally:  # also where nobody wants the rest
+            self.model.load_state_dict(kept)
 
     @cached_property
     def reach(self) -> tuple[Tensor, Tensor, Tensor]:
