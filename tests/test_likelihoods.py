@@ -30,7 +30,7 @@ def test_learned_gaussian_is_a_normal_with_its_std(std):
 
 
 def test_its_best_std_is_the_root_of_the_mean_squared_error():
-    """What Rybkin et al. give in closed form (their equation 5)."""
+    """The slope by log σ is 0 there, and only there."""
     torch.manual_seed(0)
     x, outputs = torch.rand(40, 30), torch.randn(40, 30)
     miss = (x - torch.sigmoid(outputs)).square().mean().sqrt().item()

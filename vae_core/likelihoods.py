@@ -82,7 +82,7 @@ class Gaussian:
 
 
 class LearnedGaussian(nn.Module):
-    """A Gaussian whose width is learned with the network, one for all pixels (Rybkin et al. 2021, section 3.1).
+    """A Gaussian whose width is learned with the network, one for all pixels (Rybkin et al. 2021).
 
     The decoder's output passes through a sigmoid: pixels are in [0, 1], and so is a Gaussian's mean here. `std` is where it begins.
 
@@ -110,7 +110,7 @@ class LearnedGaussian(nn.Module):
 
 
 class DiscretizedLogistic(nn.Module):
-    """Each of 256 levels has the probability that a logistic puts on its bin (Kingma et al. 2016, appendix; Salimans et al. 2017, section 2.1).
+    """Each of 256 levels has the probability that a logistic puts on its bin (Salimans et al. 2017).
 
     So −log p is a number of nats for 8-bit pixels as they are, and no density: never below 0. The lowest and the highest level
     take the tails. The decoder's output passes through a sigmoid and is the logistic's centre; its `scale` is learned, one for all pixels.
@@ -156,7 +156,7 @@ def bits_per_dimension(nats: Tensor | float, dimensions: int, *, density: bool =
 
     nats: −log p. Of 8-bit levels (`DiscretizedLogistic`) it is that over D · log 2. A `density` of pixels in [0, 1] gives every level
     256 times more room than it has, so log₂ 256 = 8 bits are added; for a bound on the probability of levels its pixels must be
-    dequantized: (level + u) / 256, u uniform (Theis et al. 2016, section 3.1).
+    dequantized: (level + u) / 256, u uniform (Theis et al. 2016).
     """
     return nats / (dimensions * math.log(2)) + (8 if density else 0)
 

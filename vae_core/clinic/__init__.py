@@ -46,8 +46,7 @@ def check_vae(model: nn.Module, x: Tensor, loss: Callable[..., Any] | None = Non
     Raises:
         ValueError: no such module, no batch of images, or networks whose shapes do not fit together.
     """
-    patient = Patient(model, x, loss, beta)
-    devices = [patient.x.device] if patient.x.is_cuda else []
-    with torch.random.fork_rng(devices), torch.enable_grad():
+    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.enable_grad():
         torch.manual_seed(0)
+        patient = Patient(model, x, loss, beta)
         return Findings(finding for look in LOOKS for finding in look(patient))

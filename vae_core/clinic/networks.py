@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from vae_core.clinic.findings import Finding, found
 from vae_core.clinic.patient import Patient, gradients
+from vae_core.metrics import rate_per_unit
 from vae_core.models import evaluating
 
 DRAWS = 4096
@@ -43,6 +44,7 @@ def look_at_draw(p: Patient) -> Iterator[Finding]:
     if not len(z):
         return
     apart, noise = z - mean, (z - mean) * torch.exp(-0.5 * log_var)
+    lopsided = abs((noise > 0).float().mean() - 0.5) > 0.04  # whatever its size: a mean of 0.1 standard deviations
     thirds = log_var.flatten().argsort().chunk(3)  # small, middling and large variances
 
     def sizes(std: Tensor) -> list[float]:
@@ -58,7 +60,7 @@ def look_at_draw(p: Patient) -> Iterator[Finding]:
         yield found("draw", "all images of a batch get the same ε")
     elif z.shape[1] > 1 and noise.std(1).max() < 0.01 * noise.abs().max():
         yield found("draw", "all units of an image get the same ε")
-    elif abs(noise.mean()) > 0.1 or ((noise.std() - 1).abs() > 0.1 and fits(torch.exp(0.5 * log_var) * noise.std())):
+    elif lopsided or ((noise.std() - 1).abs() > 0.1 and fits(torch.exp(0.5 * log_var) * noise.std())):
         yield found("draw", f"ε has mean {noise.mean():.2f} and std {noise.std():.2g}, not 0 and 1")
     elif not fits(torch.exp(0.5 * log_var)):
         known = next((f": taken for σ is {name}" for name, std in STDS.items() if fits(std(log_var))), "")
@@ -86,11 +88,10 @@ def draws_of(p: Patient) -> tuple[Tensor, Tensor, Tensor]:
             if caught and len(out) == 3 and out[1].shape == out[2].shape == caught[-1].shape:
                 made.append((out[1], out[2], caught[-1]))
     p.model.decode = decode
-    return (
-        (torch.cat([m for m, _, _ in made]), torch.cat([v for _, v, _ in made]), torch.cat([z for _, _, z in made]))
-        if made
-        else none
-    )
+    if not made:
+        return none
+    means, log_vars, draws = (torch.cat(parts) for parts in zip(*made, strict=True))
+    return means, log_vars, draws
 
 
 def seeded(p: Patient, mean: Tensor, log_var: Tensor) -> Tensor:
@@ -175,7 +176,7 @@ def look_at_units(p: Patient) -> Iterator[Finding]:
     for told, what in ((~speaks, "say the same of every image"), (~heard, "are not read by the decoder")):
         if told.any():
             yield found("dead units", f"{int(told.sum())} of {len(told)} {what}")
-    rates = 0.5 * (p.mean.square() + p.log_var.exp() - 1 - p.log_var).mean(0)
+    rates = rate_per_unit(p.mean, p.log_var)
     with torch.no_grad():
         drawn = p.x_hat(z).flatten(1)
     drawn = drawn if p.draws_probabilities else torch.sigmoid(drawn)

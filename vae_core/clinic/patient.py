@@ -42,7 +42,7 @@ class Patient:
         if len(drawn) != len(self.x) or drawn[0].numel() != self.x[0].numel():
             raise ValueError(f"decode makes {tuple(drawn.shape)} of the codes of images {tuple(self.x.shape)}")
         self.has_forward = type(model).forward is not nn.Module.forward
-        with torch.random.fork_rng(), evaluating(self.model):
+        with evaluating(self.model):
             self.gives_elbo = self.has_forward and hasattr(self.model(self.x), "distortion")
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

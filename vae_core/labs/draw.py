@@ -16,7 +16,7 @@ from vae_core.labs.ink import Stroke, inked, placed
 from vae_core.labs.interpolation import halve
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder, pack_encoder
-from vae_core.labs.picture import ACCENT, GREY, Sheet
+from vae_core.labs.picture import Sheet
 from vae_core.labs.scales import round_up
 from vae_core.losses import gaussian_kl
 from vae_core.models import VAE, LatentModel, check_model, evaluating
@@ -216,12 +216,7 @@ class DrawLab(Lab):
         sheet.show("drawn by hand", torch.from_numpy(x).float().view(1, -1), 10, 38, 150)
         sheet.write("the cloud, a bar a unit", 190, 14)
         sheet.show("given back", self.model.draw(mean[None]), 470, 38, 150)
-        for i, (middle, std) in enumerate(zip(mean.tolist(), (0.5 * log_var).exp().tolist(), strict=True)):
-            y = 44 + 146 * i / len(mean)
-            left, right = (315 + 30 * min(4, max(-4, middle + sign * std)) for sign in (-1, 1))
-            sheet.line((190, y, 440, y), fill="#e4e7ec")
-            sheet.rectangle((left, y - 3, right, y + 3), fill=ACCENT)
-        sheet.line((315, 38, 315, 190), fill=GREY)
+        sheet.cloud(mean, log_var, 190, 38, 250, 152)
         return (
             sheet.image,
             "A 4 drawn by hand, its posterior as one bar for each latent unit, and what is decoded from the posterior's mean.",

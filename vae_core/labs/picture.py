@@ -40,6 +40,16 @@ class Sheet(ImageDraw.ImageDraw):
             self.rectangle((x - 1, y - 1, x + size, y + size), outline=GREY)
             x += size + GAP
 
+    def cloud(self, mean: Tensor, log_var: Tensor, x: float, y: float, width: float, height: float) -> None:
+        """A posterior's units (L,) one below the other, from −4 to 4: a bar from mean − std to mean + std, and a line at 0."""
+        middle, unit = x + width / 2, width / 8
+        for i, (at, std) in enumerate(zip(mean.tolist(), (0.5 * log_var).exp().tolist(), strict=True)):
+            row = y + 6 + (height - 8) * i / len(mean)
+            left, right = (middle + unit * min(4, max(-4, at + sign * std)) for sign in (-1, 1))
+            self.line((x, row, x + width, row), fill="#e4e7ec")
+            self.rectangle((left, row - 3, right, row + 3), fill=ACCENT)
+        self.line((middle, y, middle, y + height), fill=GREY)
+
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont:

@@ -11,7 +11,7 @@ from vae_core.labs.controls import Choice, Press, Slider, Step
 from vae_core.labs.images import BOOKS, called, check_size, choose, foreign, noun, square
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
-from vae_core.labs.picture import ACCENT, GREY, Sheet
+from vae_core.labs.picture import Sheet
 from vae_core.labs.scales import costs, round_up
 from vae_core.losses import gaussian_kl
 from vae_core.models import VAE, LatentModel, check_model, evaluating
@@ -175,11 +175,6 @@ def draw_still(model: VAE, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Im
     sheet.show("input x", x[None], 10, 38, 112)
     sheet.write("posterior q(z | x), a bar a unit", 160, 14)
     sheet.show("decoded", model.draw(mean[None]), 452, 38, 168)
-    for i, (middle, std) in enumerate(zip(mean.tolist(), (0.5 * log_var).exp().tolist(), strict=True)):
-        y = 44 + 160 * i / len(mean)
-        left, right = (286 + 32 * min(4, max(-4, middle + sign * std)) for sign in (-1, 1))
-        sheet.line((160, y, 412, y), fill="#e4e7ec")
-        sheet.rectangle((left, y - 3, right, y + 3), fill=ACCENT)
-    sheet.line((286, 38, 286, 206), fill=GREY)
+    sheet.cloud(mean, log_var, 160, 38, 252, 168)
     alt = "An image, its posterior as one bar for each latent unit, and what is decoded from the posterior's mean."
     return sheet.image, alt
