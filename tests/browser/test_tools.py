@@ -223,10 +223,10 @@ def test_one_touch_of_the_bound_is_enough_for_all_its_draws(size, motion, open_l
     """A frame that a lab asks for while it paints is not lost: the draws come a slice a frame, with no more hands on it."""
     page = open_lab(BoundLab, **SIZES[size], reduced_motion=motion)
     page.get_by_role("slider", name="K", exact=True).press("End")
+    settle(page)
     page.wait_for_function(DONE)
-    before = page.locator(".vae-lab-tiles").inner_text()
     page.get_by_role("slider", name="Std ×").press("ArrowRight")
-    page.wait_for_function("before => document.querySelector('.vae-lab-tiles').innerText !== before", arg=before)
+    settle(page)  # from here on it says that it waits
     page.wait_for_function(DONE)
     assert "…" not in page.locator(".vae-lab-tiles").inner_text()
     assert "5,000 draws" in page.locator("canvas").get_attribute("aria-label")
