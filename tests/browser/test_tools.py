@@ -201,6 +201,7 @@ def test_a_link_is_copied_or_shown_to_be_copied(open_lab):
         "Object.defineProperty(navigator, 'clipboard', { value: { writeText: text => { window.copied = text } } })"
     )
     steps(page).nth(1).press("Enter")
+    settle(page)
     told = page.locator(".vae-lab-said").inner_text()
     page.get_by_role("button", name="Copy a link").press("Enter")
     page.get_by_role("button", name="Copied: a link").wait_for()
