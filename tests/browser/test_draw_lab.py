@@ -1,9 +1,12 @@
 """Drawing in DrawLab by mouse and by finger: lines without gaps, a field that does not scroll, a pen that leaves it, undo, and no hand at all."""
 
+import re
+
 import pytest
-from screen import choose, looks, press, settle, tile_numbers, wait_for_change, wait_for_look, words
+from screen import choose, looks, press, set_slider, settle, tile_numbers, tiles, wait_for_change, wait_for_look, words
 
 from vae_core.labs import DrawLab
+from vae_core.labs.draw import READY
 
 BELOW = "<div style='height: 2000px'></div>"
 INK = """(canvas, places) => places.map(([x, y]) => {
@@ -50,12 +53,12 @@ def button(page, name):
 
 def test_a_fast_line_of_the_mouse_has_no_gap_and_takes_the_place_of_the_ready_drawing(open_lab):
     page = open_lab()
-    before = tile_numbers(page)
+    before = tiles(page)
     assert inked(page, (0.5, 0.52)) == [True]
     stroke(page, (0.1, 0.2), (0.9, 0.8))  # two places, and nothing between them
     along = [(0.1 + 0.8 * t / 20, 0.2 + 0.6 * t / 20) for t in range(21)]
     assert all(inked(page, *along)) and inked(page, (0.3, 0.52)) == [False]
-    assert tile_numbers(page) != before
+    assert tiles(page) != before
     assert page.get_by_role("combobox", name="Drawing").input_value() == "yours"
     assert words(page).startswith("Your drawing, of 1 line.")
 
@@ -93,6 +96,31 @@ def test_reset_and_steps_take_no_drawing_away_for_good(open_lab):
     wait_for_look(lab, begun)
     button(page, "Undo").press("Enter")
     wait_for_look(lab, drawn)
+    page.get_by_role("button", name=re.compile("^3: ")).press("Enter")
+    settle(page)
+    assert words(page).startswith("A ready drawing, face.")
+    menu = page.get_by_role("combobox", name="Drawing")
+    choose(menu, 0)
+    assert words(page).startswith("Your drawing, of 1 line.")
+    choose(menu, 1 + list(READY).index("house"))
+    button(page, "Undo").press("Enter")
+    settle(page)
+    assert words(page).startswith("Your drawing, of 1 line."), "what was chosen is taken back too"
+
+
+def test_a_new_drawing_lies_where_it_was_drawn(open_lab):
+    page = open_lab()
+    right = page.get_by_role("slider", name="Right")
+    set_slider(right, 3)
+    assert "moved 3 pixels" in words(page)
+    stroke(page, (0.3, 0.1), (0.3, 0.9))
+    assert "moved" not in words(page) and right.input_value() == "0"
+    set_slider(right, 2)
+    stroke(page, (0.6, 0.1), (0.6, 0.9))
+    assert "of 2 lines, moved 2 pixels" in words(page), "a second line belongs to what is moved"
+    button(page, "Clear").press("Enter")
+    settle(page)
+    assert words(page).startswith("Nothing is drawn: an empty page.") and right.input_value() == "0"
 
 
 def test_a_line_ends_where_the_pen_leaves_the_field_and_another_begins_where_it_comes_back(open_lab):

@@ -339,7 +339,7 @@ def test_a_cell_run_again_leaves_nothing_of_what_it_showed_and_a_closed_lab_noth
 
     notebook.kernel.execute("for lab in kept: lab.close()")
     until(lambda: page.evaluate("views.size"), lambda count: count == others)
-    assert cell.locator(".vae-lab-live, .vae-lab, .noUi-handle").count() == 0
+    until(lambda: cell.locator(".vae-lab-live, .vae-lab, .noUi-handle").count(), lambda count: count == 0)
 
 
 def test_a_front_end_that_prefers_html_gets_the_static_twin(watched_page, tmp_path):

@@ -233,11 +233,16 @@ def test_one_touch_of_the_bound_is_enough_for_all_its_draws(size, motion, open_l
     assert "5,000 draws" in page.locator("canvas").get_attribute("aria-label")
 
 
+# a hundred slices of draws, a frame each, take longer so than the lab plays one ε
+LATE = "(() => { const ask = requestAnimationFrame; window.requestAnimationFrame = act => setTimeout(ask, 30, act) })()"
+
+
 def test_a_link_to_the_bound_opens_with_all_its_draws_and_play_goes_on(open_lab):
     page = open_lab(BoundLab, at="#BoundLab~stretch=1.5~k=11", reduced_motion="no-preference")
     page.wait_for_function(DONE)
     tiles = page.locator(".vae-lab-tiles")
     assert "…" not in tiles.inner_text() and "multiplied by 1.5" in page.locator("canvas").get_attribute("aria-label")
+    page.evaluate(LATE)
     page.get_by_role("button", name="Play", exact=True).evaluate(PLAY)
     seen = set()
     for _ in range(2):  # a new ε, and all of its draws, and another

@@ -94,3 +94,10 @@ def test_step_4_the_draws_are_4s_and_9s(lab, images):
         for frame in shown:
             assert set(by_neighbours(images, draws(frame))) == {4, 9}
         assert 5 <= by_neighbours(images, pictures).count(4) <= 27
+
+
+def test_step_5_a_dash_costs_an_ordinary_distortion_and_only_the_rate_tells(lab, images):
+    (frame,) = frames(lab, state_of(lab, 5))
+    assert "A ready drawing, dash." in frame["summary"]
+    if images.name == "mnist":
+        assert share(frame, "Distortion") < 60 and share(frame, "Rate") >= 98

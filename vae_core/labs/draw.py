@@ -12,7 +12,7 @@ from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider, State, Step
 from vae_core.labs.images import BOOKS, called, check_size, foreign, noun, square
-from vae_core.labs.ink import Stroke, inked, placed
+from vae_core.labs.ink import BOX, FIELD, Stroke, inked, placed
 from vae_core.labs.interpolation import halve
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder, pack_encoder
@@ -52,6 +52,7 @@ READY: dict[str, list[list[tuple[float, float]]]] = {
         [(0.22, 0.86), (0.22, 0.46), (0.5, 0.14), (0.78, 0.46), (0.78, 0.86), (0.22, 0.86)],
         [(0.22, 0.46), (0.78, 0.46)],
     ],
+    "dash": [[(0.2, 0.5), (0.8, 0.5)]],
     "letter A": [[(0.24, 0.86), (0.5, 0.14), (0.76, 0.86)], [(0.34, 0.6), (0.66, 0.6)]],
 }
 """Drawings for those who cannot draw here, or have not yet: lines of ours, each point (x, y) from 0 to 1."""
@@ -72,9 +73,14 @@ STEPS = (
         ("field", "back", "hills"),
     ),
     Step(
-        "Is this a 4 or a 9? The cloud leaves it open: read the eight draws. Press *New ε* for eight others. And which are the nearest real digits?",
+        "Is this a 4 or a 9? Count the 4s among the eight draws, and press *New ε* for eight others. And which are the nearest real digits?",
         {"ready": "4 or 9"},
         ("draws", "nearest", "draw"),
+    ),
+    Step(
+        "A dash is no digit either. But little ink is little to get wrong: its distortion is an ordinary one. Which cost notices now?",
+        {"ready": "dash"},
+        ("field", "back", "hills"),
     ),
 )
 """What to try with the book's own model."""
@@ -147,8 +153,8 @@ class DrawLab(Lab):
             steps=STEPS if lent and not foreign(images) else (),
             legend=("accent", "distortion", "rate"),
             picture=self._draw_still(),
-            caption=f"Centred: scaled and moved as MNIST's images were. A bar: mean ± std; grey behind it: the prior. Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats; distortion is "
-            "the cross-entropy of grey pixels, mean of the eight draws. Nearest: by the distance between the means of the clouds, among "
+            caption=f"Centred, as MNIST's images were: scaled into a box of {BOX} of {FIELD} parts of the side, the centre of the ink in the middle. Given back: decoded from the cloud's mean. A bar: mean ± std; grey behind it: the prior. Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats, theirs and the drawing's; distortion is "
+            "the cross-entropy of grey pixels, mean of eight draws. Nearest: by the distance between the means of the clouds, among "
             f"{len(known):,} training {things}, shown at half size. Undo takes back the last line. A link carries no drawing of yours."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),
         )

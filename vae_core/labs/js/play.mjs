@@ -34,11 +34,12 @@ export function buildPlayer(control, model, take, root, signal) {
     const { name } = control;
     const now = model.get(name);
     const from = control.kind === "slider" && now >= control.max ? control.min : now;
+    let seconds = 0;
     /** @type {number | undefined} */
-    let begun;
+    let before;
     const next = (/** @type {number} */ time) => {
-      begun ??= time;
-      const seconds = (time - begun) / 1000;
+      if (!("waiting" in root.dataset)) seconds += (time - (before ?? time)) / 1000; // what is asked for comes whole, however long that takes
+      before = time;
       const value = control.kind === "slider" ? playedTo(control, from, seconds) : from + 1 + Math.floor(seconds / control.play);
       if (value !== model.get(name)) take({ [name]: value });
       if (control.kind === "slider" && value >= control.max) stop();

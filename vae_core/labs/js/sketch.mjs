@@ -75,7 +75,8 @@ export function among(value, values, noun) {
   let below = 0;
   while (below < values.length && values[below] < value) below++;
   if (below === 0) return `below every test ${noun}`;
-  return below === values.length ? `above every test ${noun}` : `above ${Math.floor((100 * below) / values.length)}\u00a0% of test ${noun}s`;
+  const percent = Math.floor((100 * below) / values.length);
+  return below === values.length ? `above every test ${noun}` : `above ${percent || "less than 1"}\u00a0% of test ${noun}s`;
 }
 
 /** @type {Create<DrawSpec>} */
@@ -92,6 +93,8 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
 
   /** @type {number[][] | null} */
   let stroke = null; // that is being drawn
+  /** @type {Strokes} */
+  let mine = []; // one's own lines, also while something else is shown
   /** @type {Values[]} */
   const past = []; // what *Undo* brings back
   /** @type {Values | null} */
@@ -102,19 +105,28 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
   const ownOf = ({ ready, strokes }) => (ready === 0 && /** @type {any} */ (strokes)) || NOTHING;
   const kept = ({ ready, strokes } = /** @type {Values} */ (at)) => ({ ready, strokes });
 
-  /** Another drawing in the place of this one, which *Undo* brings back. @param {Strokes} strokes */
-  function put(strokes) {
-    past.push(kept());
-    host.take({ ready: 0, strokes });
+  /** Show this from the next frame on. @param {Record<string, any>} what */
+  function show(what) {
+    host.take(what);
+    at = { .../** @type {Values} */ (at), ...what }; // another line may follow before that frame
   }
 
-  /** What was pressed since the frame before. @param {Values} values */
+  /** Another drawing in the place of this one, which *Undo* brings back; a new one lies where it was drawn. @param {Strokes} strokes @param {boolean} anew */
+  function put(strokes, anew) {
+    past.push(kept());
+    show({ ready: 0, strokes, ...(anew && { right: 0, down: 0, size: 1 }) });
+  }
+
+  /** What was pressed and chosen since the frame before. @param {Values} values */
   function follow(values) {
     const before = at ?? values; // an address or a first frame presses nothing
     at = values;
-    if (values.clear > before.clear && (values.ready || ownOf(values).length)) put([]);
+    if (values.strokes) mine = /** @type {any} */ (values.strokes);
+    else if (values.ready === 0 && mine.length) show({ strokes: mine }); // a step, or *Reset*, has not taken it away
+    if (values.ready !== before.ready) past.push(kept(before));
+    if (values.clear > before.clear && (values.ready || ownOf(values).length)) put([], true);
     const back = values.undo > before.undo && past.pop();
-    if (back) host.take(back);
+    if (back) show(back);
   }
 
   const inkOf = remember((/** @type {Strokes} */ strokes, /** @type {number[][] | null} */ last, /** @type {number} */ _points) =>
@@ -211,10 +223,9 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       },
       lift() {
         if (!stroke) return;
-        const drawn = [...ownOf(/** @type {Values} */ (at)), stroke];
+        const own = ownOf(/** @type {Values} */ (at)), last = stroke;
         stroke = null;
-        put(drawn);
-        at = { .../** @type {Values} */ (at), ready: 0, strokes: /** @type {any} */ (drawn) }; // another may follow before the next frame
+        put([...own, last], !own.length);
       },
     };
   }
@@ -230,7 +241,6 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
     height: (width) => arrange(width, units, classes).height,
     begin() {
       stroke = null;
-      if (at && ownOf(at).length) past.push(kept()); // a step, or *Reset*, takes no drawing away for good
     },
 
     paint(pen, values, width) {
@@ -240,7 +250,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       const strokes = stroke ? [...own, stroke] : own;
       const ink = inkOf(own, stroke, stroke?.length ?? 0);
       const then = unmoved(ink, values.placed, values.draw), now = measure(ink, values, values.draw); // last: its draws are in the decoder
-      const moved = values.right !== 0 || values.down !== 0 || values.size !== 1;
+      const moved = strokes.length > 0 && (values.right !== 0 || values.down !== 0 || values.size !== 1);
       const { field, gets, back, draws, nearest, hills, narrow } = place, { pixel } = model;
 
       paintField(pen, strokes);
@@ -262,17 +272,17 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       costs.forEach((cost, i) => paintHill(pen, cost, hills[i], now[cost.name], moved ? then[cost.name] : null));
 
       const votes = near.map((which) => near.filter((other) => labels[other] === labels[which]).length);
-      const agreed = Math.max(...votes), label = labels[near[votes.indexOf(agreed)]];
+      const agreed = Math.max(...votes), label = labels[near[votes.indexOf(agreed)]], most = 2 * agreed > near.length;
       const tiles = costs.map(({ name, values }) => ({
         name: name === "rate" ? "Rate" : "Distortion", value: number(now[name]), mark: name,
         note: `${among(now[name], values, noun)}${moved && !narrow ? `; was ${number(then[name])}` : ""}`,
       }));
       /** @type {Tile[]} */
-      const voted = classes ? [{ name: "Nearest", value: String(label), note: `${agreed} of the ${near.length} nearest codes` }] : [];
-      const what = strokes.length ? (values.ready && !stroke ? `A ready drawing, ${names[values.ready]}` : `Your drawing, of ${strokes.length} line${strokes.length > 1 ? "s" : ""}`) : "Nothing is drawn";
+      const voted = classes ? [{ name: "Most of the nearest", value: most ? String(label) : "none", note: `${most ? "" : "no more than "}${agreed} of ${near.length} are alike` }] : [];
+      const what = strokes.length ? (values.ready && !stroke ? `A ready drawing, ${names[values.ready]}` : `Your drawing, of ${strokes.length} line${strokes.length > 1 ? "s" : ""}`) : "Nothing is drawn: an empty page";
       const where = moved ? `, moved ${number(values.right, 0)} pixels to the right and ${number(values.down, 0)} down, its size times ${number(values.size, 2)}` : "";
       const summary = `${what}${where}. ${tiles.map(({ name, value, mark }, i) => `${i ? mark : name} ${value} nats, ${among(now[mark], costs[i].values, noun)}`).join("; ")}.` +
-        (classes ? ` Of the ${near.length} training ${noun}s with the nearest codes ${agreed} ${are(label, agreed)}, the nearest is ${one(labels[near[0]])}.` : "");
+        (classes ? ` Of the ${near.length} training ${noun}s with the nearest codes ${most ? `${agreed} ${are(label, agreed)}` : "most are of no one class"}, the nearest is ${one(labels[near[0]])}.` : "");
       const greys = spec.likelihood === "bernoulli" ? [{ name: "Floor", words: `${number(floorOf(now.x))} nats of the distortion no decoder could save: grey pixels cost that much by themselves.` }] : [];
       return { summary, tiles: [...tiles, ...voted], ahead: true, handles: [handleOf(values)], pads: [padOf()], regions: regionsOf(), notes: greys, data: { rate: now.rate, distortion: now.distortion } };
     },
