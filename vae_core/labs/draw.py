@@ -153,7 +153,7 @@ class DrawLab(Lab):
             steps=STEPS if lent and not foreign(images) else (),
             legend=("accent", "distortion", "rate"),
             picture=self._draw_still(),
-            caption=f"Centred, as MNIST's images were: scaled into a box of {BOX} of {FIELD} parts of the side, the centre of the ink in the middle. Given back: decoded from the cloud's mean. A bar: mean ± std; grey behind it: the prior. Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats, theirs and the drawing's; distortion is "
+            caption=f"Centred, as MNIST's images were: scaled into a box of {BOX}/{FIELD} of the side, the centre of the ink in the middle. Given back: decoded from the cloud's mean. A bar: mean ± std; grey behind it: the prior. Grey hills: {len(test):,} test {things} ({images.title}); a dashed line: the drawing before it was moved. Both costs in nats, theirs and the drawing's; distortion is "
             "the cross-entropy of grey pixels, mean of eight draws. Nearest: by the distance between the means of the clouds, among "
             f"{len(known):,} training {things}, shown at half size. Undo takes back the last line. A link carries no drawing of yours."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),

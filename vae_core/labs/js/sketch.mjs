@@ -278,7 +278,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
         note: `${among(now[name], values, noun)}${moved && !narrow ? `; was ${number(then[name])}` : ""}`,
       }));
       /** @type {Tile[]} */
-      const voted = classes ? [{ name: "Most of the nearest", value: most ? String(label) : "none", note: `${most ? "" : "no more than "}${agreed} of ${near.length} are alike` }] : [];
+      const voted = classes ? [{ name: "Nearest", value: most ? String(label) : "mixed", note: most ? `${agreed} of the ${near.length} nearest codes` : `at most ${agreed} of ${near.length} alike` }] : [];
       const what = strokes.length ? (values.ready && !stroke ? `A ready drawing, ${names[values.ready]}` : `Your drawing, of ${strokes.length} line${strokes.length > 1 ? "s" : ""}`) : "Nothing is drawn: an empty page";
       const where = moved ? `, moved ${number(values.right, 0)} pixels to the right and ${number(values.down, 0)} down, its size times ${number(values.size, 2)}` : "";
       const summary = `${what}${where}. ${tiles.map(({ name, value, mark }, i) => `${i ? mark : name} ${value} nats, ${among(now[mark], costs[i].values, noun)}`).join("; ")}.` +
