@@ -51,7 +51,7 @@ def test_a_folder_of_jpegs_is_read_in_an_order_drawn_once(nowhere):
             folder = nowhere / "data" / "cifar10-jpeg" / part / label
             folder.mkdir(parents=True)
             for number in range(count):
-                Image.new("RGB", (32, 32), (20 * number + 100 * (label == "dog"), 0, 0)).save(folder / f"{number}.png")
+                Image.new("RGB", (32, 32), (10 * number + 100 * (label == "dog"), 0, 0)).save(folder / f"{number}.png")
     images = load_images("colour")
     assert find_colour() == ("cifar10-jpeg", nowhere / "data") and images.name == "cifar10-jpeg"
     assert (len(images.train), len(images.test)) == (12, 4)

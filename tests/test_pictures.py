@@ -147,7 +147,7 @@ def test_copies_that_programs_hide_are_left_out_and_named(tmp_path, capsys):
 
 
 def test_a_phones_pictures_are_not_passed_over_in_silence(tmp_path, capsys):
-    for name in ("a.png", "b.png"):
+    for name in ("a.png", "b.png", "c.png"):
         picture().save(tmp_path / name)
     (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     load_images("folder", tmp_path, size=8)

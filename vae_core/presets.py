@@ -145,7 +145,7 @@ def _coloured(likelihood: dict[str, Any], pixels: str) -> Preset:
     model = {"model": "ConvVAE", "channels": 3, "size": 32, "widths": [12, 24, 48], "hidden_dim": 64, "latent_dim": 32}
     config = replace(_BOOK, epochs=12, batch_size=64)
     source = f"This book: a small convolutional VAE of colour pictures, whose pixels are {pixels}"
-    return Preset(source, model | {"likelihood": likelihood}, config, data="colour")
+    return Preset(source, model | {"likelihood": likelihood}, config, pad_to=32, data="colour")
 
 
 PRESETS: dict[str, Preset] = {
