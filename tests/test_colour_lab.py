@@ -46,6 +46,11 @@ def lab(pictures) -> ColourLab:
     return ColourLab({name: small(likelihood, seed) for seed, (name, likelihood) in enumerate(KINDS.items())}, pictures)
 
 
+def below(lab, frame):
+    """The pictures that are not there to choose from."""
+    return frame["pictures"][len(lab.controls["image"].options) :]
+
+
 def networks(lab):
     return [unpack_network(one["layers"], lab.canvas.data) for one in lab.canvas.spec["models"]]
 
@@ -58,17 +63,17 @@ def test_what_is_drawn_and_counted_is_what_pytorch_does_with_the_numbers_that_tr
     lab.controls["shift"].value, lab.controls["stretch"].value = 1.3, 0.5
     (frame,) = frames(lab, lab.state(), width=width)
     model, network = lab.models[kind], networks(lab)[kind]
-    drawn = frame["pictures"]
-    assert len(drawn) == 6 + 3 + 7 + 8 + 8, "six to choose from, three above, the traversal, the cloud, the prior"
+    drawn = below(lab, frame)
+    assert len(drawn) == 3 + 7 + 8 + 8, "three above, the traversal, the cloud, the prior"
     with torch.no_grad():
         outputs = network(torch.from_numpy(lab.z))
         cloud = model.likelihood.mean(outputs)
-    found = torch.tensor([picture["pixels"] for picture in drawn[16:24]])
+    found = torch.tensor([picture["pixels"] for picture in drawn[10:18]])
     np.testing.assert_allclose(found, cloud, atol=1e-5)
-    np.testing.assert_allclose(drawn[7]["pixels"], cloud[0], atol=1e-5)
+    np.testing.assert_allclose(drawn[1]["pixels"], cloud[0], atol=1e-5)
     np.testing.assert_allclose(lab.answer(), cloud, atol=0.05)  # eight bits a weight
 
-    x = torch.tensor(drawn[6]["pixels"])
+    x = torch.tensor(drawn[0]["pixels"])
     mean, log_var = (part[2] for part in lab._posteriors[kind])
     moved = mean.clone()
     moved[lab._orders[kind][1]] += 1.3
@@ -92,8 +97,8 @@ def test_the_traversal_is_the_mean_with_one_unit_moved_and_the_last_row_is_the_p
     epsilon = torch.tensor(normals(lab.values["draw"] + 1, 16 * 3)).float().view(16, 3)
     with torch.no_grad():
         walk, prior = (network(codes).sigmoid() for codes in (z, epsilon[8:]))
-    np.testing.assert_allclose([picture["pixels"] for picture in frame["pictures"][9:16]], walk, atol=1e-5)
-    np.testing.assert_allclose([picture["pixels"] for picture in frame["pictures"][24:]], prior, atol=1e-5)
+    np.testing.assert_allclose([picture["pixels"] for picture in below(lab, frame)[3:10]], walk, atol=1e-5)
+    np.testing.assert_allclose([picture["pixels"] for picture in below(lab, frame)[18:]], prior, atol=1e-5)
     lab.controls["unit"].value = "1"
 
 
@@ -103,8 +108,8 @@ def test_pixels_that_are_drawn_have_the_width_that_is_said(lab, kind):
     lab.controls["pixel"].index = kind
     state = [lab.state() | {"draw": draw} for draw in range(40)]
     shown = frames(lab, *state)
-    centre = torch.tensor([frame["pictures"][7]["pixels"] for frame in shown])
-    thrown = torch.tensor([frame["pictures"][8]["pixels"] for frame in shown])
+    centre = torch.tensor([below(lab, frame)[1]["pixels"] for frame in shown])
+    thrown = torch.tensor([below(lab, frame)[2]["pixels"] for frame in shown])
     width = lab.canvas.spec["models"][kind]["width"]
     torch.manual_seed(0)
     if kind < 2:
@@ -112,7 +117,7 @@ def test_pixels_that_are_drawn_have_the_width_that_is_said(lab, kind):
     else:
         u = torch.rand(centre.shape)
         expected = ((centre + width * (u / (1 - u)).log()).clamp(0, 1) * 255).round() / 255
-        assert torch.allclose((255 * thrown).round(), 255 * thrown, atol=1e-4), "levels"
+        assert torch.allclose((255 * thrown).round(), 255 * thrown, atol=2e-3), "levels"
     assert thrown.min() >= 0 and thrown.max() <= 1
     assert (thrown - centre).square().mean().sqrt() == pytest.approx(
         float((expected - centre).square().mean().sqrt()), rel=0.05

@@ -68,7 +68,7 @@ class ColourLab(Lab):
     """
 
     module = "colour.mjs"
-    tall = (900, 760)
+    tall = (1159, 1001)
 
     def __init__(self, models: Mapping[str, VAE] | None = None, images: ImageSet | None = None):
         lent = models is None
