@@ -28,22 +28,22 @@ STEPS = (
     Step(
         "Choose the three likelihoods one after another. The network is the same each time. Which of the three draws the image again, and which only its light?",
         {"pixel": "σ = 1"},
-        ("decoded", "Error", "pixel"),
+        ("decoded", "numbers", "pixel"),
     ),
     Step(
         "With σ = 1, look at the image with its pixels drawn: this is what the model says that pictures look like. Then choose *σ learned*.",
         {"pixel": "σ = 1"},
-        ("thrown", "σ", "pixel"),
+        ("thrown", "numbers", "pixel"),
     ),
     Step(
         "Drag the knob below the row, or move *Shift*. What does unit 1 hold? Then choose unit 32, and move it as far.",
         {"pixel": "σ learned"},
-        ("walk", "decoded", "shift"),
+        ("units", "walk", "shift"),
     ),
     Step(
         "Set *Cloud ×* to 3. What happens to the error, and to the bits? Then set it to 0: the error hardly falls, and the rate has no end.",
         {"pixel": "σ learned"},
-        ("cloud", "Error", "Bits", "stretch"),
+        ("numbers", "stretch"),
     ),
     Step(
         "Press *New ε* a few times. The upper row stays the image that it was; the lower row, from the prior, has a picture's colours and light. Does it show things?",
@@ -68,7 +68,7 @@ class ColourLab(Lab):
     """
 
     module = "colour.mjs"
-    tall = (1159, 1001)
+    tall = (1183, 1025)
 
     def __init__(self, models: Mapping[str, VAE] | None = None, images: ImageSet | None = None):
         lent = models is None

@@ -27,8 +27,9 @@ export function arrange(width, count) {
   const large = narrow ? Math.floor((width - 2 - 2 * gap) / 3) : 128;
   const tops = [0, 1, 2].map((i) => ({ x: 1 + i * (large + gap), y: top, size: large }));
   const beside = 3 * (large + gap) + 22;
-  const bars = narrow ? { x: 1, y: top + large + 34, width: width - 2, height: 56 } : { x: beside, y: top + 4, width: width - beside - 1, height: large - 20 };
-  const below = narrow ? bars.y + bars.height + 20 : top + large;
+  const bars = narrow ? { x: 1, y: top + large + 58, width: width - 2, height: 56 } : { x: beside, y: top + 4, width: width - beside - 1, height: large - 20 };
+  const said = top + large + 20;
+  const below = narrow ? bars.y + bars.height + 20 : said + 4;
   const many = 2 * REACH + 1;
   const cell = Math.min(76, Math.floor((width - 2 - (DRAWS - 1) * gap) / DRAWS));
   const across = Math.min(cell + 8, Math.floor((width - 2 - (many - 1) * gap) / many));
@@ -36,7 +37,7 @@ export function arrange(width, count) {
   const knob = walk.y + across + 16;
   const cloud = { y: knob + 46, cell, step: (width - 2 - cell) / (DRAWS - 1) };
   const prior = { ...cloud, y: cloud.y + cell + 32 };
-  return { narrow, tops, bars, walk, knob, cloud, prior, height: prior.y + cell + 4 };
+  return { narrow, tops, said, bars, walk, knob, cloud, prior, height: prior.y + cell + 4 };
 }
 
 /**
@@ -124,7 +125,7 @@ export function create(spec, read) {
 
     paint(pen, values, width) {
       place = arrange(width, count);
-      const { narrow, tops, bars, walk, knob, cloud, prior } = place;
+      const { narrow, tops, said, bars, walk, knob, cloud, prior } = place;
       const { pixel: which, image, unit, shift, stretch, draw } = values;
       const packed = models[which], model = arrived[which];
       const fresh = priorOf(which, draw), walked = walkOf(which, image, unit);
@@ -156,6 +157,12 @@ export function create(spec, read) {
         { name: "σ", value: number(spread), note: "levels of 255, of a pixel" },
         { name: "Bits", value: number(bits, 2), note: "of −ELBO, a pixel and channel" },
       ];
+      const style = { size: narrow ? 12 : 13, weight: 700 };
+      const between = /** @type {[string, TextStyle]} */ ([" · ", SMALL]);
+      pen.words([
+        [`error ${number(error)}`, { ...style, colour: "distortion" }], between, [`σ ${number(spread)}`, style], between,
+        [`rate ${number(cost.rate)}${narrow ? "" : " nats"}`, { ...style, colour: "rate" }], between, [`${number(bits, 2)} bits`, style],
+      ], 1, said);
       const moved = shift ? `, unit ${unit + 1} moved by ${number(shift, 2)}` : "";
       const box = (/** @type {{x: number, y: number, size: number}} */ { x: left, y, size: wide }) => ({ x: left, y, width: wide, height: wide });
       const row = (/** @type {{y: number, cell: number}} */ { y, cell }) => ({ x: 1, y, width: width - 2, height: cell });
@@ -163,7 +170,7 @@ export function create(spec, read) {
         summary: `An image, decoded under ${pixels.options[which]}${moved}: error ${number(error)} levels, σ ${number(spread)}, rate ${number(cost.rate)} nats, ${number(bits, 2)} bits a pixel and channel. Below: unit ${unit + 1} traversed, eight draws of the cloud, eight of the prior.`,
         tiles, spots,
         handles: [{ x: toX(shift), y: knob, axis: "x", hint: narrow ? "drag" : "drag the unit", room: width - 2, move: (at) => ({ shift: scale([toX(-REACH), toX(REACH)], [-REACH, REACH])(at) }) }],
-        regions: { input: box(tops[0]), decoded: box(tops[1]), thrown: box(tops[2]), units: { x: bars.x, y: bars.y - 4, width: bars.width, height: bars.height + 20 }, walk: { ...row(walk), height: walk.cell + 28 }, cloud: row(cloud), prior: row(prior) },
+        regions: { input: box(tops[0]), decoded: box(tops[1]), thrown: box(tops[2]), numbers: { x: 1, y: said - 14, width: 3 * tops[0].size, height: 19 }, units: { x: bars.x, y: bars.y - 4, width: bars.width, height: bars.height + 20 }, walk: { ...row(walk), height: walk.cell + 28 }, cloud: row(cloud), prior: row(prior) },
       };
     },
   };
