@@ -24,7 +24,7 @@ export function arrange(width, count) {
   const narrow = width < 560;
   const gap = narrow ? 4 : 10;
   const top = arrangeChooser(width, count).bottom + 42;
-  const large = narrow ? Math.floor((width - 2 - 2 * gap) / 3) : 128;
+  const large = narrow ? Math.floor((width - 2 - 2 * gap) / 3) : Math.min(128, Math.floor(width / 5.2));
   const tops = [0, 1, 2].map((i) => ({ x: 1 + i * (large + gap), y: top, size: large }));
   const beside = 3 * (large + gap) + 22;
   const bars = narrow ? { x: 1, y: top + large + 58, width: width - 2, height: 56 } : { x: beside, y: top + 4, width: width - beside - 1, height: large - 20 };
