@@ -3,6 +3,7 @@
 import base64
 import math
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def small(likelihood, seed: int = 0, latent_dim: int = 3) -> ConvVAE:
     with torch.no_grad():
         for _ in range(5):
             model(torch.rand(32, 192), torch.randn(32, latent_dim))
-        model.decoder.layers[-2].weight.mul_(4)  # colours, and no grey
+        last: Any = [*model.decoder.modules()][-2]
+        last.weight.mul_(4)  # colours, and no grey
     return model.eval()
 
 
