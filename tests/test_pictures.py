@@ -67,8 +67,8 @@ def test_the_first_frame_of_an_animation(tmp_path):
     flat(read_picture(tmp_path / "a.gif", 8), GREEN, 26)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 500), (6000, 4000)])
-def test_tiny_thin_and_large(tmp_path, size):
+@pytest.mark.parametrize("size", [(4, 4), (4, 500), (6000, 4000)])
+def test_small_thin_and_large(tmp_path, size):
     picture(size=size).save(tmp_path / "a.png", compress_level=1)
     flat(read_picture(tmp_path / "a.png", 8), RED, 0)
 
@@ -147,7 +147,7 @@ def test_copies_that_programs_hide_are_left_out_and_named(tmp_path, capsys):
 
 
 def test_a_phones_pictures_are_not_passed_over_in_silence(tmp_path, capsys):
-    for name in ("a.png", "b.png"):
+    for name in ("a.png", "b.png", "c.png"):
         picture().save(tmp_path / name)
     (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     load_images("folder", tmp_path, size=8)
@@ -178,7 +178,7 @@ def bomb(path):
 
 @pytest.fixture
 def mixed(tmp_path):
-    """Eleven good pictures and six that cannot be read."""
+    """Eleven good pictures and seven that cannot be read."""
     root = tmp_path / "mine"
     root.mkdir()
     for number in range(11):
@@ -189,6 +189,7 @@ def mixed(tmp_path):
     (root / "cut.jpg").write_bytes((root / "cut.jpg").read_bytes()[:700])
     bomb(root / "bomb.png")
     Image.fromarray(np.full((9, 9), 0.5, np.float32)).save(root / "deep.tiff")
+    picture(size=(3, 3)).save(root / "speck.png")
     picture().save(tmp_path / "secret.png")
     (root / "link.png").symlink_to(tmp_path / "secret.png")
     (root / "notes.txt").write_text("no picture, and not called one", encoding="utf-8")
@@ -201,6 +202,7 @@ WHY = {
     "deep.tiff": "32-bit",
     "empty.jpg": "cannot identify",
     "link.png": "outside the folder",
+    "speck.png": "3×3 pixels show nothing",
     "text.png": "cannot identify",
 }
 
@@ -210,7 +212,7 @@ def test_bad_ones_are_skipped_and_named(mixed, capsys):
     assert len(images.train) == 9 and len(images.test) == 2
     assert sorted(images.train[:, 0, 0, 0].tolist() + images.test[:, 0, 0, 0].tolist()) == list(range(11))
     said = capsys.readouterr().err
-    assert "6 of 17 pictures skipped" in said and "notes.txt" not in said
+    assert "7 of 18 pictures skipped" in said and "notes.txt" not in said
     for name, why in WHY.items():
         line = next(line for line in said.splitlines() if line.strip().startswith(name))
         assert why in line
@@ -227,7 +229,7 @@ def test_or_end_the_load_when_asked(mixed, name):
 def test_a_summary_names_ten(tmp_path, capsys):
     for number in range(14):
         (tmp_path / f"bad{number:02}.png").write_bytes(b"?")
-    for name in ("a.png", "b.png"):
+    for name in ("a.png", "b.png", "c.png"):
         picture().save(tmp_path / name)
     load_images("folder", tmp_path, size=8)
     said = capsys.readouterr().err
@@ -241,3 +243,17 @@ def test_a_folder_of_something_else(tmp_path):
     (tmp_path / "thesis.png").write_bytes(b"PK")
     with pytest.raises(DataError, match="holds 0 pictures"):
         load_images("folder", tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_folder_of_two_pictures_is_too_few_and_of_three_enough(tmp_path, count):
+    for number in range(count):
+        picture().save(tmp_path / f"{number}.png")
+    if count == 3:
+        images = load_images("folder", tmp_path, size=8)
+        assert (len(images.train), len(images.test)) == (2, 1)
+    else:
+        with pytest.raises(
+            DataError, match=f"{tmp_path.name} holds {count} pictures, and three are needed.*some hundreds"
+        ):
+            load_images("folder", tmp_path, size=8)

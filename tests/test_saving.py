@@ -21,7 +21,7 @@ from vae_core import (
     save_model,
 )
 from vae_core.checkpoint import CheckpointError
-from vae_core.likelihoods import Bernoulli, Gaussian
+from vae_core.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian, LearnedGaussian
 from vae_core.losses import Elbo
 from vae_core.models import ACTIVATIONS, LatentModel
 from vae_core.models import MODELS as MODELS_KNOWN
@@ -423,7 +423,7 @@ def test_weights_of_another_architecture_are_refused_by_name():
 def test_shipped_weights_say_where_they_come_from(name):
     model = load_pretrained(name)
     assert {"preset", "data", "data_sha256", "seed", "epochs", "test_distortion"} <= set(model.record)
-    assert model.record["data"] == "mnist"
+    assert model.record["data"] == ("cifar10-jpeg" if name.startswith("colour-") else "mnist")
     assert ("test_elbo" in model.record) == isinstance(model, VAE)
     assert not model.training
 
@@ -431,6 +431,11 @@ def test_shipped_weights_say_where_they_come_from(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_weights_are_of_the_likelihood_that_their_file_names(name):
     model = load_pretrained(name)
+    if name.startswith("colour-"):
+        kinds = {"gaussian": Gaussian, "learned": LearnedGaussian, "logistic": DiscretizedLogistic}
+        assert type(model.likelihood) is kinds[name.removeprefix("colour-")]
+        assert made_of(model) == made_of(get_preset(name).build())
+        return
     squared_error = Gaussian(1.0) if name.endswith("-gaussian") else Gaussian(0.5**0.5, squash=True)
     is_bernoulli = name.startswith("vae-") or name.endswith("-bernoulli") or name in {f"beta-{beta}" for beta in BETAS}
     assert model.likelihood == (Bernoulli() if is_bernoulli else squared_error)

@@ -26,7 +26,7 @@ from vae_core.sources.sizes import usual_size
 from vae_core.training import Diverged, History, TrainConfig, fit
 
 USUAL, OF_PICTURES = "classic-400-20", "photos"  # presets where none is named
-SETS = ("mnist", "fashion-mnist", "digits")  # found by their name alone
+SETS = ("mnist", "fashion-mnist", "digits", "colour", "patches")  # found by their name alone
 LARGEST = 64  # pixels across, unless --size asks for more
 HELP = {setting.name: setting.metadata["help"] for setting in fields(TrainConfig)}
 
@@ -89,14 +89,14 @@ def parser() -> argparse.ArgumentParser:
     weights.add_argument("names", nargs="*", default=SHIPPED, metavar="NAME", help="which (all of them)")
     weights.add_argument("--epochs", type=int, metavar="INT", help=f"{HELP['epochs']} (the preset's)")
     weights.add_argument("--device", default="cpu", help=HELP["device"])
-    weights.add_argument("--root", type=Path, help="folder of MNIST")
+    weights.add_argument("--root", type=Path, help="folder of the data")
     return top
 
 
 def add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
-        help="mnist, fashion-mnist, digits or folder (the run's; else folder for a --root of pictures, or mnist)",
+        help="mnist, fashion-mnist, digits, colour, patches or folder (the run's; else folder for a --root of pictures, or mnist)",
     )
     command.add_argument("--root", type=Path, help="folder of the data (the run's)")
     command.add_argument("--size", type=int, help=f"pixels across of a folder's pictures (their own, up to {LARGEST})")
@@ -299,13 +299,15 @@ def run_presets(_: argparse.Namespace) -> None:
 
 def run_weights(options: argparse.Namespace) -> None:
     presets = {name: get_preset(name) for name in options.names}  # a name that is none is refused before any is trained
-    images = load_images("mnist", options.root)
+    sets = {data: load_images(data, options.root) for data in dict.fromkeys(preset.data for preset in presets.values())}
     for name, preset in presets.items():
+        images = sets[preset.data]
         config = replace(preset.config, device=options.device, epochs=options.epochs or preset.config.epochs)
         model = preset.build(config.seed)
         fit(model, images, config)
-        for parameter in model.parameters():
-            parameter.data = parameter.data.half().float()  # what is shipped is what is measured
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(value.half())  # what is shipped is what is measured
         terms = evaluate(model, images.test, pixels=config.pixels, seed=config.seed)
         notes = record(model, images, {"preset": name, **asdict(config)}, terms)
         save_model(WEIGHTS / f"{name}.safetensors", model, notes, half=True)

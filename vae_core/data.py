@@ -1,6 +1,6 @@
 """Images as uint8 tensors, checked before anyone sees them.
 
-`load_images` finds MNIST, Fashion-MNIST, scikit-learn's small digits or a folder of your own pictures;
+`load_images` finds MNIST, Fashion-MNIST, scikit-learn's small digits, small colour pictures or a folder of your own;
 `ImageSet.of` takes what is in memory already. Each gives the same thing, an `ImageSet`. Pixels stay 8-bit
 until a batch is needed; `to_pixels` then makes them the numbers a model sees.
 """
@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
 from vae_core.sources.arrays import as_uint8, opened, split
+from vae_core.sources.colour import read_colour, read_patches
 from vae_core.sources.digits import read_digits
 from vae_core.sources.download import DamagedFile, DataError
 from vae_core.sources.mnist import read_mnist
@@ -102,7 +103,14 @@ class ImageSet:
     @property
     def title(self) -> str:
         """The set's name as a reader knows it."""
-        titles = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "digits": "scikit-learn's small digits"}
+        titles = {
+            "mnist": "MNIST",
+            "fashion-mnist": "Fashion-MNIST",
+            "digits": "scikit-learn's small digits",
+            "cifar10": "CIFAR-10",
+            "cifar10-jpeg": "a part of CIFAR-10, re-encoded as JPEG",
+            "patches": "patches of scikit-learn's two photographs",
+        }
         return titles.get(self.name, self.name)
 
     @property
@@ -159,11 +167,13 @@ def load_images(
     fallback: str | None = None,
     strict: bool = False,
 ) -> ImageSet:
-    """Find a data set: "mnist", "fashion-mnist", "digits" (scikit-learn's 1,797) or "folder" (your own pictures).
+    """Find a data set: "mnist", "fashion-mnist", "digits" (scikit-learn's 1,797), "colour", "patches" or "folder" (your own pictures).
 
     MNIST and Fashion-MNIST are looked for in `root`, then `$VAE_DATA`, then `./data`, as torchvision lays them out, and
     are then downloaded; either way they are what their published SHA-256 says. With `fallback="digits"` a machine
-    that has neither the files nor a network gets the digits.
+    that has neither the files nor a network gets the digits. "colour" is 32×32 pixels of what is at hand in the same places:
+    CIFAR-10, a folder `cifar10-jpeg` of some of it, or else "patches" of the two photographs that come with scikit-learn; the
+    set's name says which.
     Pictures are brought to squares of `size` pixels, with one channel where all of them are grey, else three. One that
     cannot be read is skipped and named on stderr; with `strict` it ends the load.
 
@@ -174,6 +184,11 @@ def load_images(
     """
     if name == "digits":
         return _digits()
+    if name in ("colour", "patches"):
+        found, (train, train_labels, test, test_labels) = (
+            read_colour(root) if name == "colour" else (name, read_patches())
+        )
+        return ImageSet(found, train, test, train_labels, test_labels)
     if name == "folder":
         from vae_core.sources.pictures import read_folder  # PIL, needed by nobody else
 
@@ -182,7 +197,9 @@ def load_images(
             f"folder {Path(str(root)).resolve().name}", images[~test], images[test], labels[~test], labels[test]
         )
     if name not in PUBLISHED:
-        raise ValueError(f"unknown image set {name!r}: choose 'mnist', 'fashion-mnist', 'digits' or 'folder'")
+        raise ValueError(
+            f"unknown image set {name!r}: choose 'mnist', 'fashion-mnist', 'digits', 'colour', 'patches' or 'folder'"
+        )
     if fallback not in (None, "digits"):
         raise ValueError(f"unknown fallback {fallback!r}: choose 'digits' or None")
     try:

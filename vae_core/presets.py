@@ -24,6 +24,7 @@ class Preset:
 
     `train_images` limits the training set where the source did; `pad_to` frames smaller images in black up to
     this many pixels; `published` is what its author printed. With `steps`, the number of images decides how many epochs.
+    `data` is what its shipped weights are trained on, as `load_images` calls it.
     A ConvVAE without `widths` gets those that its size allows.
     """
 
@@ -34,6 +35,7 @@ class Preset:
     pad_to: int | None = None
     published: str = ""
     steps: int | None = None
+    data: str = "mnist"
 
     def build(self, seed: int = 0, images: ImageSet | None = None) -> Any:
         """A fresh model whose initial weights come from `seed`; the global generator is left as it was.
@@ -102,7 +104,13 @@ GAUSSIAN_BETAS = (0.001, 0.0032, 0.01, 0.032, 0.1, 0.32, 1, 3.2, 10)
 
 _BY_BETA = (*(f"beta-{beta}" for beta in BETAS), *(f"beta-{beta}-gaussian" for beta in GAUSSIAN_BETAS))
 
-SHIPPED = (*_BY_SIZE, *_BY_BETA)
+_COLOURS = {
+    "colour-gaussian": ({"name": "Gaussian", "std": 1.0, "squash": True}, "Gaussians of σ = 1"),
+    "colour-learned": ({"name": "LearnedGaussian"}, "Gaussians of one σ, which is learned"),
+    "colour-logistic": ({"name": "DiscretizedLogistic"}, "logistics in 256 levels, of one learned scale"),
+}
+
+SHIPPED = (*_BY_SIZE, *_BY_BETA, *_COLOURS)
 """Presets whose trained weights are in `vae_core/weights/`."""
 
 _OWN = re.compile(r"v?ae-[1-9]\d{0,3}|ae-[1-9]\d{0,3}-bernoulli")
@@ -130,6 +138,14 @@ def _weighted(beta: float, gaussian: bool) -> Preset:
     pixels = "Gaussian pixels of variance 1" if gaussian else "Bernoulli pixels"
     source = f"This book: a small VAE with 10 latent dimensions and {pixels}, its rate weighted by {beta:g}"
     return Preset(source, _vae([48], 10, likelihood=likelihood), replace(_BOOK, epochs=30, beta=beta))
+
+
+def _coloured(likelihood: dict[str, Any], pixels: str) -> Preset:
+    """One of three that differ in what a colour pixel is: convolutions so few that three decoders go into one page."""
+    model = {"model": "ConvVAE", "channels": 3, "size": 32, "widths": [12, 24, 48], "hidden_dim": 64, "latent_dim": 32}
+    config = replace(_BOOK, epochs=12, batch_size=64)
+    source = f"This book: a small convolutional VAE of colour pictures, whose pixels are {pixels}"
+    return Preset(source, model | {"likelihood": likelihood}, config, pad_to=32, data="colour")
 
 
 PRESETS: dict[str, Preset] = {
@@ -175,6 +191,7 @@ PRESETS: dict[str, Preset] = {
         steps=2000,  # later, a thousand pictures are learned by heart
     ),
     **{name: _own(name) for name in _BY_SIZE},
+    **{name: _coloured(*pixels) for name, pixels in _COLOURS.items()},
 }
 """The systems that `get_preset` and `--preset` have by name, beside "vae-N", "beta-B" and their like, for any N and B."""
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as manifold from "../../vae_core/labs/js/manifold.mjs";
 import { arrangeChooser } from "../../vae_core/labs/js/chooser.mjs";
+import * as colour from "../../vae_core/labs/js/colour.mjs";
 import * as posterior from "../../vae_core/labs/js/posterior.mjs";
 
 const WIDTHS = [240, 309, 343, 519, 520, 559, 560, 640, 686, 768];
@@ -35,6 +36,24 @@ test("PosteriorLab: everything inside, nothing on top of anything, at every widt
       assert.ok((posterior.DRAWS - 1) * draws.step + draws.cell < width && sum.y + sum.height + 30 < draws.y && draws.y + draws.cell < height, `draws ${say}`);
       const lower = posterior.arrange(width, units, 20, true).sum.y; // for a line more above it
       assert.ok(Math.max(bars.y + bars.height + 20, decoded.y + decoded.size) < lower - 42, `another loss ${say}`);
+    }
+  }
+});
+
+test("ColourLab: everything inside, nothing on top of anything, at every width and for as many images as there may be", () => {
+  for (const width of WIDTHS) {
+    for (const count of [1, 10, 20]) {
+      const { narrow, tops, said, bars, walk, knob, cloud, prior, height } = colour.arrange(width, count);
+      const { bottom } = arrangeChooser(width, count), say = `at ${width} with ${count} images`;
+      tops.forEach(({ x, size }, i) => assert.ok(x >= 0 && x + size <= width && (i === 0 || x >= tops[i - 1].x + tops[i - 1].size + 3), `pictures ${say}`));
+      const foot = tops[0].y + tops[0].size;
+      assert.ok(bottom + 22 < tops[0].y && foot + 14 < said, `rows ${say}`);
+      assert.ok(bars.width > 150 && bars.x + bars.width <= width && (narrow ? bars.y - 24 > said : bars.x > tops[2].x + tops[2].size && bars.y + bars.height + 15 < walk.y - 20), `units ${say}`);
+      assert.ok(Math.max(said, narrow ? bars.y + bars.height + 16 : 0) + 14 < walk.y - 8, `traversal ${say}`);
+      for (const [row, many] of [[walk, 2 * colour.REACH + 1], [cloud, colour.DRAWS], [prior, colour.DRAWS]]) {
+        assert.ok(row.step > row.cell && row.cell > 20 && 1 + (many - 1) * row.step + row.cell <= width, `row of ${many} ${say}`);
+      }
+      assert.ok(walk.y + walk.cell + 9 < knob && knob + 9 < cloud.y - 22 && cloud.y + cloud.cell + 22 < prior.y && prior.y + prior.cell < height, `rows below ${say}`);
     }
   }
 });

@@ -46,6 +46,20 @@ test("Gaussian likelihoods", () => {
   assert.throws(() => likelihood({ name: "Gaussian", std: 0, squash: true }), /unknown likelihood/);
 });
 
+test("256 levels by a logistic: probabilities that sum to 1, the tails' with them, however narrow or far off", () => {
+  for (const [scale, output] of [[0.05, 0.3], [0.001, -2], [2, 5], [0.003, 60]]) {
+    const { logProb, pixel } = likelihood({ name: "DiscretizedLogistic", scale });
+    const each = Array.from({ length: 256 }, (_, level) => logProb([level / 255], [9, output], 1));
+    assert.ok(each.every((value) => value <= 0 && Number.isFinite(value)), `finite at ${scale}, ${output}`);
+    near(each.reduce((sum, value) => sum + Math.exp(value), 0), 1);
+    near(pixel(output), 1 / (1 + Math.exp(-output)));
+  }
+  // torch: DiscretizedLogistic(0.05).log_prob(tensor([0, 0.2, 1.]), tensor([-3, 0.3, 2.5]))
+  const { logProb } = likelihood({ name: "DiscretizedLogistic", scale: 0.05 });
+  near(logProb([0, 0.2, 1], [-3, 0.3, 2.5], 0), -12.9664411, 1e-5);
+  assert.throws(() => likelihood({ name: "DiscretizedLogistic", scale: 0 }), /unknown likelihood DiscretizedLogistic/);
+});
+
 test("normals: the same for a seed, with a normal's moments", () => {
   assert.deepEqual(normals(7, 5), normals(7, 5));
   assert.notDeepEqual(normals(7, 5), normals(8, 5));

@@ -4,6 +4,7 @@ from typing import Any
 
 from vae_core.labs.base import Lab
 from vae_core.labs.bound import BoundLab
+from vae_core.labs.colour import ColourLab
 from vae_core.labs.dimension import DimensionLab
 from vae_core.labs.draw import DrawLab
 from vae_core.labs.elbo import ElboLab
@@ -18,6 +19,7 @@ from vae_core.labs.training import TrainingLab
 
 LABS: tuple[Any, ...] = (
     BoundLab,
+    ColourLab,
     DimensionLab,
     DrawLab,
     ElboLab,
@@ -34,6 +36,7 @@ LABS: tuple[Any, ...] = (
 __all__ = [
     "LABS",
     "BoundLab",
+    "ColourLab",
     "DimensionLab",
     "DrawLab",
     "ElboLab",

@@ -97,7 +97,7 @@ class DrawLab(Lab):
 
     Raises:
         ValueError: a model that is not a VAE, whose encoder is more than dense layers, whose decoder a browser does not know
-            (`pack_decoder`), or whose pixels are neither Bernoulli nor Gaussian; images that are not square, not grey, or not
+            (`pack_decoder`), or whose likelihood is none of this book's; images that are not square, not grey, or not
             of the model's size.
     """
 

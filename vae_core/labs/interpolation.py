@@ -37,7 +37,7 @@ class InterpolationLab(Lab):
 
     Raises:
         ValueError: images that are not square, or not of the models' size; a decoder that a browser does not know
-            (`pack_decoder`), or pixels that are neither Bernoulli nor Gaussian.
+            (`pack_decoder`), or a likelihood that is none of this book's.
     """
 
     module = "interpolation.mjs"

@@ -69,7 +69,7 @@ class ManifoldLab(Lab):
 
     Raises:
         ValueError: a model whose latent space is not a plane, or whose decoder a browser does not know (`pack_decoder`), or
-            whose pixels are neither Bernoulli nor Gaussian; images that are not square, or not of the models' size.
+            whose likelihood is none of this book's; images that are not square, or not of the models' size.
     """
 
     module = "manifold.mjs"

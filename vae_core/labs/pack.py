@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from vae_core.labs.rounding import Rounded, round_network
-from vae_core.likelihoods import Bernoulli, Gaussian, describe
+from vae_core.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian, LearnedGaussian, describe
 from vae_core.models import ACTIVATIONS, VAE, LatentModel, evaluating
 
 ALIGNMENT = 12  # of 4, for a Float32Array may lie on any array; of 3, for its base64 begins with a letter of its own
@@ -214,7 +214,7 @@ def pack_decoder(model: LatentModel, block: Block, codes: Tensor | None = None) 
         raise ValueError("a lab shows layers in turn, and what this model decodes is not what its layers give")
     convolves = any(isinstance(layer, nn.ConvTranspose2d) for layer in network)
     rounded = () if codes is None or convolves else round_network(network, codes, model.likelihood)
-    return {"layers": pack_network(network, block, rounded), "likelihood": describe(model.likelihood)}
+    return {"layers": pack_network(network, block, rounded), "likelihood": in_numbers(model.likelihood)}
 
 
 def pack_encoder(model: VAE, block: Block) -> dict[str, Any]:
@@ -250,7 +250,19 @@ def _is_stack(model: LatentModel, network: nn.Sequential) -> bool:
     return in_turn.shape == decoded.shape and torch.allclose(in_turn, decoded, rtol=1e-3, atol=1e-4)
 
 
-def refuse_unknown(model: LatentModel, known: tuple[type, ...] = (Bernoulli, Gaussian)) -> None:
+def in_numbers(likelihood: Any) -> str | dict[str, Any]:
+    """A likelihood as the browser knows it: what was learned is a number there."""
+    if isinstance(likelihood, LearnedGaussian):
+        return describe(Gaussian(likelihood.std, squash=True))
+    if isinstance(likelihood, DiscretizedLogistic):
+        return {"name": "DiscretizedLogistic", "scale": likelihood.scale}
+    return describe(likelihood)
+
+
+KNOWN_PIXELS = (Bernoulli, Gaussian, LearnedGaussian, DiscretizedLogistic)
+
+
+def refuse_unknown(model: LatentModel, known: tuple[type, ...] = KNOWN_PIXELS) -> None:
     """Raise ValueError for a model whose likelihood is not of a type that a lab can count with: the object's own type counts."""
     if type(model.likelihood) not in known:
         names = " or ".join(kind.__name__ for kind in known)

@@ -31,8 +31,8 @@ class PosteriorLab(Lab):
     whose rate is infinite: shown as ∞, since that is what an autoencoder's certainty would cost.
 
     Raises:
-        ValueError: a model that is not a VAE, or whose decoder a browser does not know (`pack_decoder`), or whose pixels are
-            neither Bernoulli nor Gaussian; images that are not square, or not of the model's size; no such list of steps.
+        ValueError: a model that is not a VAE, or whose decoder a browser does not know (`pack_decoder`), or whose likelihood is
+            none of this book's; images that are not square, or not of the model's size; no such list of steps.
     """
 
     module = "posterior.mjs"

@@ -18,6 +18,7 @@ from vae_core.sources.memory import room_for
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"}
 PHONES = {".heic", ".heif"}  # which Pillow alone does not read
 NAMED = 10  # refused pictures that a summary names
+LEAST, SMALLEST = 3, 4  # pictures in a folder, pixels on the shorter side
 
 
 def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -31,7 +32,7 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
 
     Raises:
         ValueError: `size` is no whole number of 1 or more.
-        DataError: no such folder, fewer than two pictures, more than fit into memory, or, if `strict`, one that cannot
+        DataError: no such folder, fewer than three pictures, more than fit into memory, or, if `strict`, one that cannot
             be read.
     """
     if root is None:
@@ -48,9 +49,10 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
     if refused:
         _report(root, refused, len(paths), strict)
     good = [number for number, path in enumerate(paths) if path not in refused]
-    if len(good) < 2:
+    if len(good) < LEAST:
         kinds = ", ".join(sorted(SUFFIXES))
-        raise DataError(f"{root} holds {len(good)} pictures, and two are needed: one to learn, one to test ({kinds})")
+        needed = "three are needed, and some hundreds to learn much: two to learn from, one to test"
+        raise DataError(f"{root} holds {len(good)} pictures, and {needed} ({kinds})")
     labels, for_test = _labels([paths[number].relative_to(root).parts for number in good], split)
     parts = f"{len(good) - for_test.sum():,} to learn from, {for_test.sum():,} to test"
     kind = "all grey, one channel" if grey else "in colour, three channels"
@@ -62,9 +64,12 @@ def read_picture(path: Path, size: int) -> np.ndarray:
     """One picture, uint8 (size, size, 3): upright, its first frame, on white where it is clear, its middle square.
 
     Raises:
-        ValueError, OSError: it cannot be read, or has pixels without a known white.
+        ValueError, OSError: it cannot be read, has pixels without a known white, or fewer than four on a side.
     """
     with Image.open(path) as picture:
+        if min(picture.size) < SMALLEST:
+            width, height = picture.size
+            raise ValueError(f"{width}×{height} pixels show nothing: {SMALLEST} on a side are the least")
         upright = in_colour(ImageOps.exif_transpose(picture))
         return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BOX))
 

@@ -3,8 +3,8 @@
 type Pen = import("./draw.mjs").Pen;
 type Network = import("./nn.mjs").Network;
 type Likelihood = import("./vae.mjs").Likelihood;
-/** What likelihoods.py's `describe` says of one: its short name, or its class and fields. */
-type LikelihoodName = string | { name: string; std: number; squash: boolean };
+/** What pack.py's `in_numbers` says of one: its short name, or its class and fields. */
+type LikelihoodName = string | { name: string; std: number; squash: boolean } | { name: string; scale: number };
 type Cost = ReturnType<typeof import("./vae.mjs").costOf>;
 
 // --- what travels: Lab.canvas.spec and one block of bytes (base.py, pack.py) ---

@@ -33,6 +33,21 @@ const gaussianLogProb = (std, squash) => (x, outputs, at) => {
   return -squares / (2 * std ** 2) - 0.5 * x.length * Math.log(2 * Math.PI * std ** 2);
 };
 
+/** log(1 / (1 + e^−y)), also where that is nearly nothing. @param {number} y */
+const logSigmoid = (y) => Math.min(y, 0) - Math.log1p(Math.exp(-Math.abs(y)));
+
+/** The probability of 8-bit levels under logistics around the sigmoids of the outputs; the first and the last have the tails. @param {number} scale @returns {LogProb} */
+const logisticLogProb = (scale) => (x, outputs, at) => {
+  const width = 1 / (255 * scale), inside = Math.log(-Math.expm1(-width));
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    const level = Math.round(255 * x[i]);
+    const above = (level + 0.5 - 255 * sigmoid(outputs[at + i])) * width; // the bin's upper edge, in scales
+    sum += (level < 255 ? logSigmoid(above) : 0) + (level > 0 ? logSigmoid(width - above) : 0) + (level % 255 ? inside : 0);
+  }
+  return sum;
+};
+
 /** The Gaussians that have a short name. @type {Record<string, {name: string, std: number, squash: boolean}>} */
 const GAUSSIANS = {
   gaussian: { name: "Gaussian", std: 1, squash: false },
@@ -42,6 +57,10 @@ const GAUSSIANS = {
 /** What a decoder's outputs mean, by what Python's `describe` says of the likelihood. @param {LikelihoodName} described @returns {Likelihood} */
 export function likelihood(described) {
   if (described === "bernoulli") return { logProb: bernoulliLogProb, pixel: sigmoid };
+  if (typeof described === "object" && "scale" in described) {
+    if (described.name !== "DiscretizedLogistic" || !(described.scale > 0)) throw new Error(`weights: unknown likelihood ${described.name}`);
+    return { logProb: logisticLogProb(described.scale), pixel: sigmoid };
+  }
   const { name, std, squash } = typeof described === "object" ? described : (GAUSSIANS[described] ?? { name: described, std: 0, squash: false });
   if (name !== "Gaussian" || !(std > 0)) throw new Error(`weights: unknown likelihood ${name}`);
   return { logProb: gaussianLogProb(std, squash ? sigmoid : (y) => y), pixel: squash ? sigmoid : (y) => Math.min(1, Math.max(0, y)) };
