@@ -155,15 +155,15 @@ class ImageSet:
         classes = int(labels.max()) + 1 if classes is None else classes
         wrong = labels[(labels < 0) | (labels >= classes)]
         if len(wrong):
-            raise DataError(f"{self.name}: label {wrong[0].item()} is no class: with classes={classes} they are 0 to {classes - 1}")
+            raise DataError(
+                f"{self.name}: label {wrong[0].item()} is no class: with classes={classes} they are 0 to {classes - 1}"
+            )
 
         def joined(images: Tensor, labels: Tensor) -> Tensor:
             told = F.one_hot(labels.long(), classes).to(torch.uint8) * 255
             return torch.cat([images.flatten(1), told], 1)[:, None, None]
 
-        return replace(
-            self, train=joined(self.train, self.train_labels), test=joined(self.test, self.test_labels)
-        )
+        return replace(self, train=joined(self.train, self.train_labels), test=joined(self.test, self.test_labels))
 
 
 def check_images(images: Any) -> None:

@@ -452,6 +452,14 @@ class ConditionalVAE(VAE):
             raise ValueError(f"{shapes}: pass one label for each code, or one for all") from None
         return torch.cat([z, nn.functional.one_hot(label, self.classes).to(z.dtype)], -1)
 
+    def check(self, x: Tensor) -> Tensor:
+        """The images themselves, once they are seen to be images of this model, each with its class."""
+        pixels, shape = self.input_dim - self.classes, getattr(x, "shape", ())
+        if len(shape) == 2 and shape[1] == pixels:
+            remedy = f"images.with_classes() puts {self.classes} classes behind {pixels} pixels"
+            raise ValueError(f"x has shape {tuple(shape)} and does not say the class: {remedy}")
+        return super().check(x)
+
     def code(self, x: Tensor) -> Tensor:
         """The mean of each posterior, its class behind it: (B, D + K) -> (B, L + K)."""
         return torch.cat([self.encode(x)[0], self._as_tensor("x", x)[:, -self.classes :]], -1)
