@@ -400,8 +400,8 @@ class ConditionalVAE(VAE):
     """A VAE that is told the class, and so need not send it: p(x | z, y) and q(z | x, y) (Sohn et al. 2015).
 
     The class y goes along as `classes` more numbers, a 1 among 0s: behind the pixels of a picture, where `ImageSet.with_classes` puts
-    them, and behind a code, where `join` does. So `input_dim` counts D pixels and K classes; all that takes pictures of the other
-    models takes (B, D + K) here, `decode` and `draw` take (..., L + K), and what is drawn has D pixels.
+    them, and behind a code, where `join` does. So `input_dim` counts D pixels and the classes; all that takes pictures of the other
+    models takes (B, D + classes) here, `decode` and `draw` take (..., L + classes), and what is drawn has D pixels.
 
     Raises:
         ValueError: a size below 1, `classes` that leave no pixel, or an unknown likelihood or activation.
@@ -427,14 +427,14 @@ class ConditionalVAE(VAE):
 
     @property
     def code_dim(self) -> int:
-        """How many numbers `decode` takes: L + K."""
+        """How many numbers `decode` takes: L + classes."""
         return self.latent_dim + self.classes
 
     def _code_in_words(self) -> str:
         return f"latent_dim + classes = {self.code_dim} (join(z, label) puts the class behind z)"
 
     def join(self, z: Tensor, label: Tensor | int) -> Tensor:
-        """Codes with the class behind them: z (..., L), label int64 (...) or one for all -> (..., L + K).
+        """Codes with the class behind them: z (..., L), label int64 (...) or one for all -> (..., L + classes).
 
         Raises:
             ValueError: a class that is not there, or labels that do not go with the codes.
@@ -461,7 +461,7 @@ class ConditionalVAE(VAE):
         return super().check(x)
 
     def code(self, x: Tensor) -> Tensor:
-        """The mean of each posterior, its class behind it: (B, D + K) -> (B, L + K)."""
+        """The mean of each posterior, its class behind it: (B, D + classes) -> (B, L + classes)."""
         return torch.cat([self.encode(x)[0], self._as_tensor("x", x)[:, -self.classes :]], -1)
 
     def sample(self, n: int, label: Tensor | int | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -478,7 +478,7 @@ class ConditionalVAE(VAE):
             return self._pixels(self.decode(self.join(z, label)))
 
     def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
-        """The training objective for one given ε, a bound on log p(x | y): x (B, D + K), ε (B, L) -> rate (B,), distortion (B,)."""
+        """The training objective for one given ε, a bound on log p(x | y): x (B, D + classes), ε (B, L) -> rate (B,), distortion (B,)."""
         pixels, label = x.split([self.input_dim - self.classes, self.classes], -1)
         mean, log_var = self.encoder(x)
         z = reparameterize(mean, log_var, epsilon)
