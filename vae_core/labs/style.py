@@ -12,7 +12,7 @@ from vae_core.labs.images import BOOKS, SHOWN, called, foreign, noun, square
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
-from vae_core.models import ConditionalVAE, check_model, evaluating
+from vae_core.models import ConditionalVAE, LatentModel, check_model, evaluating
 from vae_core.saving import load_pretrained
 
 DRAWS = 8  # as in style.mjs
@@ -34,7 +34,7 @@ class StyleLab(Lab):
     module = "style.mjs"
     tall = (1000, 700)
 
-    def __init__(self, model: ConditionalVAE | None = None, images: ImageSet | None = None):
+    def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None
         model = model or load_pretrained("cvae-2")
         check_model("model", model)
