@@ -182,7 +182,7 @@ PRESETS: dict[str, Preset] = {
     "latent-16": Preset(
         source="This book: convolutions and a rate that hardly counts, as in latent diffusion; a second model is to draw the codes",
         model={"model": "ConvVAE", "size": 28, "widths": [8, 16], "hidden_dim": 64, "latent_dim": 16},
-        config=TrainConfig(epochs=5, lr=3e-3, schedule="one-cycle", beta=0.001),
+        config=TrainConfig(epochs=3, batch_size=256, lr=3e-3, schedule="one-cycle", beta=0.001),
     ),
     "cvae-2": Preset(
         source="This book: a VAE with 2 latent dimensions that is told which digit it is",
