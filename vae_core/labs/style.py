@@ -124,7 +124,8 @@ class StyleLab(Lab):
 
 STEPS = (
     Step(
-        "The row of classes has one z, told ten times which digit to draw. Drag the point across the plane. What do all ten do together?",
+        "The row of classes has one z, told ten times which digit to draw. Drag the point to the left and to the right. What do all ten do together? "
+        "Then up and down: who grows wide, and who narrow?",
         watch=("plane", "classes"),
     ),
     Step(
