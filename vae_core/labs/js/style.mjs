@@ -15,6 +15,7 @@ import { HEADING, number, remember, scale, ticks } from "./draw.mjs";
 export const DRAWS = 8;
 const REACH = 3.5; // of the plane, to either side, in units of the latent space, in which the prior is N(0, 1)
 const FEW = 10; // classes in a row
+const RING = 13; // pixels, around the cloud, which may be a point: what is dragged
 
 /**
  * Where things stand at this width, from the top: images to choose from; image, plane and decoded picture in a row, on a phone the plane
@@ -102,6 +103,7 @@ export function create(spec, read) {
     pen.layer("ground", label, x - 26, y - 4, width + 32, height + 26, () => paintGround(pen, label));
     pen.clip(place.plane, () => {
       const [across, up] = variance.map((v) => Math.max(2, (Math.sqrt(v) * width) / (2 * REACH)));
+      pen.disc(toX(mean[0]), toY(mean[1]), RING, { fill: "paper", alpha: 0.8, stroke: "accent", line: 2 });
       pen.ellipses([[toX(mean[0]), toY(mean[1]), across, up]], { fill: "accent", alpha: 0.45, stroke: "accent", line: 1.5 });
       for (let k = DRAWS - 1; k >= 0; k--) pen.disc(toX(z[2 * k]), toY(z[2 * k + 1]), k ? 2 : 3, { fill: "accent", stroke: "paper" });
     });
@@ -113,7 +115,7 @@ export function create(spec, read) {
     const inside = (/** @type {number} */ at, /** @type {number} */ from, /** @type {number} */ length) => Math.min(from + length, Math.max(from, at));
     const [back, down] = [scale([x, x + width], [-REACH, REACH]), scale([y, y + height], [REACH, -REACH])];
     return {
-      x: inside(toX(mean[0]), x, width), y: inside(toY(mean[1]), y, height), axis: "xy", track: place.plane, hint: "drag me", below: true,
+      x: inside(toX(mean[0]), x, width), y: inside(toY(mean[1]), y, height), axis: "xy", track: place.plane, hint: "drag me", quiet: true,
       move: (px, py) => ({ shift1: back(px) - means[2 * digit], shift2: down(py) - means[2 * digit + 1] }),
     };
   }
