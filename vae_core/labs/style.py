@@ -32,7 +32,7 @@ class StyleLab(Lab):
     """
 
     module = "style.mjs"
-    tall = (1000, 700)
+    tall = (1336, 989)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None
