@@ -7,7 +7,7 @@ from vae_core.clinic import check_vae
 from vae_core.data import ImageSet, load_images
 from vae_core.losses import gaussian_kl
 from vae_core.metrics import elbo, iwae_bound
-from vae_core.models import VAE, Autoencoder, ConvVAE, register
+from vae_core.models import VAE, Autoencoder, ConditionalVAE, ConvVAE, register
 from vae_core.saving import load_model, load_pretrained, save_model
 from vae_core.training import History, TrainConfig, fit
 
@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 __all__ = [
     "VAE",
     "Autoencoder",
+    "ConditionalVAE",
     "ConvVAE",
     "History",
     "ImageSet",

@@ -19,7 +19,7 @@ import torch.distributed as dist
 from vae_core.data import ImageSet, load_images
 from vae_core.machine import join_workers, pick_device
 from vae_core.metrics import evaluate, log_likelihood
-from vae_core.models import VAE, WEIGHTS, LatentModel, load_model, load_pretrained, save_model
+from vae_core.models import VAE, WEIGHTS, ConditionalVAE, LatentModel, load_model, load_pretrained, save_model
 from vae_core.presets import PRESETS, SHIPPED, Preset, build_seeded, get_preset
 from vae_core.runs import CHECKPOINT, FILES, MODEL, check_folder, read_settings, record
 from vae_core.sources.sizes import usual_size
@@ -270,6 +270,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     images, _ = read_images({**about, "preset": then["preset"]} if "preset" in then else about)
     size = model.config.get("size", 0)  # of a ConvVAE, which may have seen its images in a frame
     images = images.padded(size) if size > images.test.shape[-1] else images
+    images = images.with_classes(model.classes) if isinstance(model, ConditionalVAE) else images
     known = model.record.get("data_sha256")
     if known and known != images.sha256 and not options.data:
         print(
@@ -303,12 +304,12 @@ def run_weights(options: argparse.Namespace) -> None:
     for name, preset in presets.items():
         images = sets[preset.data]
         config = replace(preset.config, device=options.device, epochs=options.epochs or preset.config.epochs)
-        model = preset.build(config.seed)
-        fit(model, images, config)
-        for value in model.state_dict().values():
-            if value.is_floating_point():
-                value.copy_(value.half())  # what is shipped is what is measured
-        terms = evaluate(model, images.test, pixels=config.pixels, seed=config.seed)
+        model, prepared = preset.build(config.seed), preset.prepare(images)
+        fit(model, prepared, config)
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half())  # what is shipped is what is measured
+        terms = evaluate(model, prepared.test, pixels=config.pixels, seed=config.seed)
         notes = record(model, images, {"preset": name, **asdict(config)}, terms)
         save_model(WEIGHTS / f"{name}.safetensors", model, notes, half=True)
         print(f"{name}: test distortion {notes['test_distortion']:.2f}, rate {notes['test_rate']:.2f} nats an image")

@@ -151,6 +151,28 @@ class ImageSet:
         frame = (left, size - width - left, top, size - height - top)
         return replace(self, train=F.pad(self.train, frame), test=F.pad(self.test, frame))
 
+    def with_classes(self, classes: int | None = None) -> "ImageSet":
+        """For a `ConditionalVAE`: each image a row of its pixels, and behind them its class, a 255 among 0s: (N, 1, 1, C·H·W + classes).
+
+        `classes` is one more than the largest label, unless it is given.
+
+        Raises:
+            DataError: a label that is no class.
+        """
+        labels = torch.cat([self.train_labels, self.test_labels])
+        classes = int(labels.max()) + 1 if classes is None else classes
+        wrong = labels[(labels < 0) | (labels >= classes)]
+        if len(wrong):
+            raise DataError(
+                f"{self.name}: label {wrong[0].item()} is no class: with classes={classes} they are 0 to {classes - 1}"
+            )
+
+        def joined(images: Tensor, labels: Tensor) -> Tensor:
+            told = F.one_hot(labels.long(), classes).to(torch.uint8) * 255
+            return torch.cat([images.flatten(1), told], 1)[:, None, None]
+
+        return replace(self, train=joined(self.train, self.train_labels), test=joined(self.test, self.test_labels))
+
 
 def check_images(images: Any) -> None:
     """Raise ValueError for what is no ImageSet, with what makes one of it."""

@@ -1,7 +1,8 @@
 """The networks: an encoder, a decoder, and the two ways of joining them.
 
 `Autoencoder` puts each image at a point; `VAE` puts it in a cloud. Given the same likelihood, the two classes
-differ in nothing else; left alone, an autoencoder takes the squared error and a VAE the Bernoulli. `ConvVAE` is a VAE whose layers know that pixels have neighbours.
+differ in nothing else; left alone, an autoencoder takes the squared error and a VAE the Bernoulli. `ConvVAE` is a VAE whose layers know that pixels have neighbours,
+`ConditionalVAE` one that is told what is in the picture.
 A model of your own is a subclass of one of these; `saving.py` says what brings it back from a file.
 """
 
@@ -132,6 +133,11 @@ class LatentModel(nn.Module, ABC):
         return {"model": type(self).__name__, **self._arguments, "likelihood": describe(self.likelihood)}
 
     @property
+    def code_dim(self) -> int:
+        """How many numbers `decode` takes: `latent_dim`, and of a model that is told more, that too."""
+        return self.latent_dim
+
+    @property
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self.parameters()).device
@@ -147,9 +153,12 @@ class LatentModel(nn.Module, ABC):
             ValueError: no numbers, or the last axis of `z` is not `latent_dim` long.
         """
         z = self._as_tensor("z", z)
-        if z.shape[-1:] != (self.latent_dim,):
-            raise ValueError(f"z has shape {tuple(z.shape)}: its last axis must be latent_dim = {self.latent_dim} long")
+        if z.shape[-1:] != (self.code_dim,):
+            raise ValueError(f"z has shape {tuple(z.shape)}: its last axis must be {self._code_in_words()} long")
         return self.decoder(z)
+
+    def _code_in_words(self) -> str:
+        return f"latent_dim = {self.latent_dim}"
 
     def draw(self, z: Tensor) -> Tensor:
         """Codes as pictures: (..., L), a tensor on any device or an array -> (..., D) in [0, 1] on the CPU, without gradients.
@@ -387,6 +396,96 @@ class ConvVAE(VAE):
         self.decoder = ConvDecoder(channels, size, widths, hidden_dim, latent_dim)
 
 
+class ConditionalVAE(VAE):
+    """A VAE that is told the class, and so need not send it: p(x | z, y) and q(z | x, y) (Sohn et al. 2015).
+
+    The class y goes along as `classes` more numbers, a 1 among 0s: behind the pixels of a picture, where `ImageSet.with_classes` puts
+    them, and behind a code, where `join` does. So `input_dim` counts D pixels and the classes; all that takes pictures of the other
+    models takes (B, D + classes) here, `decode` and `draw` take (..., L + classes), and what is drawn has D pixels.
+
+    Raises:
+        ValueError: a size below 1, `classes` that leave no pixel, or an unknown likelihood or activation.
+    """
+
+    def __init__(
+        self,
+        input_dim: int = 794,
+        hidden_dims: tuple[int, ...] = (400,),
+        latent_dim: int = 20,
+        classes: int = 10,
+        likelihood: str | Likelihood = "bernoulli",
+        activation: str = "relu",
+    ):
+        hidden_dims = whole_list("hidden_dims", hidden_dims)
+        LatentModel.__init__(self, input_dim, latent_dim, likelihood, activation)
+        self.classes = whole("classes", classes)
+        if classes >= input_dim:
+            counted = f"input_dim = {input_dim} counts pixels and classes"
+            raise ValueError(f"classes is {classes}, and {counted}: pass images.with_classes().input_dim")
+        self.encoder = Encoder(input_dim, hidden_dims, latent_dim, activation, bias=True)
+        self.decoder = Decoder(latent_dim + classes, hidden_dims[::-1], input_dim - classes, activation, bias=True)
+
+    @property
+    def code_dim(self) -> int:
+        """How many numbers `decode` takes: L + classes."""
+        return self.latent_dim + self.classes
+
+    def _code_in_words(self) -> str:
+        return f"latent_dim + classes = {self.code_dim} (join(z, label) puts the class behind z)"
+
+    def join(self, z: Tensor, label: Tensor | int) -> Tensor:
+        """Codes with the class behind them: z (..., L), label int64 (...) or one for all -> (..., L + classes).
+
+        Raises:
+            ValueError: a class that is not there, or labels that do not go with the codes.
+        """
+        label = torch.as_tensor(label, device=z.device)
+        if label.dtype not in (torch.int64, torch.int32, torch.uint8):
+            raise ValueError(f"label is of {label.dtype}, and a class is a whole number from 0 to {self.classes - 1}")
+        wrong = label[(label < 0) | (label >= self.classes)].flatten()
+        if len(wrong):
+            raise ValueError(f"label {wrong[0].item()} is no class of this model: it has 0 to {self.classes - 1}")
+        try:
+            label = label.long().expand(z.shape[:-1])
+        except RuntimeError:
+            shapes = f"labels have shape {tuple(label.shape)} and codes {tuple(z.shape)}"
+            raise ValueError(f"{shapes}: pass one label for each code, or one for all") from None
+        return torch.cat([z, nn.functional.one_hot(label, self.classes).to(z.dtype)], -1)
+
+    def check(self, x: Tensor) -> Tensor:
+        """The images themselves, once they are seen to be images of this model, each with its class."""
+        pixels, shape = self.input_dim - self.classes, getattr(x, "shape", ())
+        if len(shape) == 2 and shape[1] == pixels:
+            remedy = f"images.with_classes() puts {self.classes} classes behind {pixels} pixels"
+            raise ValueError(f"x has shape {tuple(shape)} and does not say the class: {remedy}")
+        return super().check(x)
+
+    def code(self, x: Tensor) -> Tensor:
+        """The mean of each posterior, its class behind it: (B, D + classes) -> (B, L + classes)."""
+        return torch.cat([self.encode(x)[0], self._as_tensor("x", x)[:, -self.classes :]], -1)
+
+    def sample(self, n: int, label: Tensor | int | None = None, *, generator: Generator | None = None) -> Tensor:
+        """Decode n draws from N(0, I) as this class, one for all or (n,); where none is said, each as likely: -> (n, D) in [0, 1].
+
+        Raises:
+            ValueError: `n` is no whole number of 0 or more, or a class that is not there.
+        """
+        at = next(self.parameters())
+        z = torch.randn(whole("n", n, 0), self.latent_dim, generator=generator, dtype=at.dtype, device=at.device)
+        if label is None:
+            label = torch.randint(self.classes, (n,), generator=generator, device=at.device)
+        with evaluating(self):
+            return self._pixels(self.decode(self.join(z, label)))
+
+    def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
+        """The training objective for one given ε, a bound on log p(x | y): x (B, D + classes), ε (B, L) -> rate (B,), distortion (B,)."""
+        pixels, label = x.split([self.input_dim - self.classes, self.classes], -1)
+        mean, log_var = self.encoder(x)
+        z = reparameterize(mean, log_var, epsilon)
+        outputs = self.decoder(torch.cat([z, label], -1))
+        return Elbo(gaussian_kl(mean, log_var), -self.likelihood.log_prob(pixels, outputs))
+
+
 def check_model(name: str, model: Any) -> None:
     """Raise ValueError for what is no model of this book: other networks, a class that is still to be called, a path."""
     if not isinstance(model, LatentModel):
@@ -395,7 +494,7 @@ def check_model(name: str, model: Any) -> None:
         raise ValueError(f"{name} is {shown}, which is no LatentModel: {remedy}")
 
 
-MODELS: dict[str, type[LatentModel]] = {"Autoencoder": Autoencoder, "VAE": VAE, "ConvVAE": ConvVAE}
+MODELS: dict[str, type[LatentModel]] = {kind.__name__: kind for kind in (Autoencoder, VAE, ConvVAE, ConditionalVAE)}
 """The classes that a configuration may name; `register` adds those of your own."""
 
 Class = TypeVar("Class", bound=type)

@@ -23,8 +23,8 @@ class Preset:
     """A system to train: `model` as `build` takes it, `config`, and its source in a line.
 
     `train_images` limits the training set where the source did; `pad_to` frames smaller images in black up to
-    this many pixels; `published` is what its author printed. With `steps`, the number of images decides how many epochs.
-    `data` is what its shipped weights are trained on, as `load_images` calls it.
+    this many pixels; a ConditionalVAE gets their classes behind them; `published` is what its author printed. With `steps`, the
+    number of images decides how many epochs. `data` is what its shipped weights are trained on, as `load_images` calls it.
     A ConvVAE without `widths` gets those that its size allows.
     """
 
@@ -60,8 +60,10 @@ class Preset:
         return replace(self.config, batch_size=batch_size, epochs=min(max(epochs, EPOCHS[0]), EPOCHS[1]))
 
     def prepare(self, images: ImageSet) -> ImageSet:
-        """The images as the source used them: cut to its training set, smaller ones framed to its size."""
+        """The images as the source used them: cut to its training set, smaller ones framed to its size, with their classes."""
         images = images.first(self.train_images or len(images.train))
+        if self.model["model"] == "ConditionalVAE":
+            return images.with_classes(self.model["classes"])
         return images.padded(self.pad_to) if self.pad_to and self.pad_to > images.train.shape[-1] else images
 
 
@@ -110,7 +112,9 @@ _COLOURS = {
     "colour-logistic": ({"name": "DiscretizedLogistic"}, "logistics in 256 levels, of one learned scale"),
 }
 
-SHIPPED = (*_BY_SIZE, *_BY_BETA, *_COLOURS)
+_AT_WORK = ("latent-16", "cvae-2")
+
+SHIPPED = (*_BY_SIZE, *_BY_BETA, *_COLOURS, *_AT_WORK)
 """Presets whose trained weights are in `vae_core/weights/`."""
 
 _OWN = re.compile(r"v?ae-[1-9]\d{0,3}|ae-[1-9]\d{0,3}-bernoulli")
@@ -192,6 +196,16 @@ PRESETS: dict[str, Preset] = {
     ),
     **{name: _own(name) for name in _BY_SIZE},
     **{name: _coloured(*pixels) for name, pixels in _COLOURS.items()},
+    "latent-16": Preset(
+        source="This book: convolutions and a rate that hardly counts, as in latent diffusion; a second model is to draw the codes",
+        model={"model": "ConvVAE", "size": 28, "widths": [8, 16], "hidden_dim": 64, "latent_dim": 16},
+        config=TrainConfig(epochs=3, batch_size=256, lr=3e-3, schedule="one-cycle", beta=0.001),
+    ),
+    "cvae-2": Preset(
+        source="This book: a VAE with 2 latent dimensions that is told which digit it is",
+        model={"model": "ConditionalVAE", "hidden_dims": _BOOK_DIMS, "latent_dim": 2, "classes": 10},
+        config=replace(_BOOK, epochs=30),
+    ),
 }
 """The systems that `get_preset` and `--preset` have by name, beside "vae-N", "beta-B" and their like, for any N and B."""
 

@@ -147,12 +147,13 @@ def outputs(model: Any) -> dict[str, list[Tensor]]:
     """All that a model makes of a small fixed batch of noise, in evaluation mode, by who makes it."""
     at, draw = next(model.parameters()), torch.Generator().manual_seed(0)
     x = torch.rand(3, model.input_dim, generator=draw).to(at)
-    z = torch.randn(3, model.latent_dim, generator=draw).to(at)
+    z = torch.randn(3, model.code_dim, generator=draw).to(at)
     torch.manual_seed(0)  # for one whose forward draws more
     with evaluating(model):
         decoded = model.decode(z)
-        found = {"encode": model.encode(x), "decode": decoded, "forward": model(x, z)}
-        found |= {"the likelihood": (model.likelihood.mean(decoded), model.likelihood.log_prob(x, decoded))}
+        found = {"encode": model.encode(x), "decode": decoded, "forward": model(x, z[:, : model.latent_dim])}
+        pixels = x[:, : decoded.shape[-1]]  # all of them, but for a model that is told a class behind them
+        found |= {"the likelihood": (model.likelihood.mean(decoded), model.likelihood.log_prob(pixels, decoded))}
     return {name: [values] if isinstance(values, Tensor) else list(values) for name, values in found.items()}
 
 

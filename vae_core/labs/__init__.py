@@ -15,6 +15,7 @@ from vae_core.labs.manifold import ManifoldLab
 from vae_core.labs.playground import PlaygroundLab
 from vae_core.labs.posterior import PosteriorLab
 from vae_core.labs.ratedistortion import RateDistortionLab
+from vae_core.labs.style import StyleLab
 from vae_core.labs.training import TrainingLab
 
 LABS: tuple[Any, ...] = (
@@ -30,6 +31,7 @@ LABS: tuple[Any, ...] = (
     PlaygroundLab,
     PosteriorLab,
     RateDistortionLab,
+    StyleLab,
     TrainingLab,
 )
 
@@ -48,5 +50,6 @@ __all__ = [
     "PlaygroundLab",
     "PosteriorLab",
     "RateDistortionLab",
+    "StyleLab",
     "TrainingLab",
 ]

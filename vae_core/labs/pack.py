@@ -239,7 +239,7 @@ def pack_encoder(model: VAE, block: Block) -> dict[str, Any]:
 
 def _is_stack(model: LatentModel, network: nn.Sequential) -> bool:
     """Whether `decode` is these layers one after another, and nothing besides."""
-    z = torch.randn(8, model.latent_dim, generator=torch.Generator().manual_seed(0)).to(next(model.parameters()))
+    z = torch.randn(8, model.code_dim, generator=torch.Generator().manual_seed(0)).to(next(model.parameters()))
     # a GPU would convolve with ten bits, and differently with folded weights
     with evaluating(model), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         try:
