@@ -74,7 +74,7 @@ def until(look, wanted):
 def moves_one_value(control, lab, values):
     """Move a control of a lab as a reader does, once: the canvas follows, and of Python's `values()` one alone.
 
-    Beside it LossLab's `found`, which is of whatever is set by hand no longer; and it sets the others. And DrawLab's `ready`, where a button puts another drawing. What only the canvas sets is no control's: a dict, a list, or nothing yet. What a button starts is stopped again.
+    Beside it LossLab's `found`, which is of whatever is set by hand no longer; and it sets the others. And DrawLab's `ready`, where a button puts another drawing, which lies where it was drawn. What only the canvas sets is no control's: a dict, a list, or nothing yet. What a button starts is stopped again.
     """
 
     def set_by_controls():
@@ -95,7 +95,8 @@ def moves_one_value(control, lab, values):
     wait_for_change(lab, before)
     now = until(set_by_controls, lambda now: now != then)
     changed = {name for name in now if now[name] != then[name]}
-    alone = len(changed - {"run", "found", "ready"} or changed) == 1 or (kind == "SELECT" and "found" in changed)
+    besides = {"run", "found", "ready"} | ({"right", "down", "size"} if kind == "BUTTON" else set())
+    alone = len(changed - besides or changed) == 1 or (kind == "SELECT" and "found" in changed)
     assert alone and (kind == "BUTTON" or "run" not in changed)  # what begins anew also runs
     settle(lab.page)
     stop = lab.page.get_by_role("button", name="Pause", exact=True)

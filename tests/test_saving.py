@@ -437,7 +437,11 @@ def test_shipped_weights_are_of_the_likelihood_that_their_file_names(name):
         assert made_of(model) == made_of(get_preset(name).build())
         return
     squared_error = Gaussian(1.0) if name.endswith("-gaussian") else Gaussian(0.5**0.5, squash=True)
-    is_bernoulli = name.startswith("vae-") or name.endswith("-bernoulli") or name in {f"beta-{beta}" for beta in BETAS}
+    is_bernoulli = (
+        name.startswith(("vae-", "cvae-", "latent-"))
+        or name.endswith("-bernoulli")
+        or name in {f"beta-{beta}" for beta in BETAS}
+    )
     assert model.likelihood == (Bernoulli() if is_bernoulli else squared_error)
     assert made_of(model) == made_of(get_preset(name).build())
 
