@@ -89,7 +89,7 @@ class ColourLab(Lab):
         spec |= {"models": packed, "tallest": round_up(max(0.1, *(max(one["units"]) for one in packed)))}
         begin = 1 if lent else 0
         controls = [
-            Choice("pixel", "Likelihood", names, begin),
+            Choice("pixel", "Pixel", names, begin),
             Choice("image", noun(images).capitalize(), called_so, resets=("shift",)),
             Choice("unit", "Unit", tuple(str(i + 1) for i in range(units)), resets=("shift",)),
             Slider("shift", "Shift", -3, 3, 0.1, 0.0),

@@ -27,7 +27,7 @@ export function arrange(width, count) {
   const large = narrow ? Math.floor((width - 2 - 2 * gap) / 3) : Math.min(128, Math.floor(width / 5.2));
   const tops = [0, 1, 2].map((i) => ({ x: 1 + i * (large + gap), y: top, size: large }));
   const beside = 3 * (large + gap) + 22;
-  const bars = narrow ? { x: 1, y: top + large + 58, width: width - 2, height: 56 } : { x: beside, y: top + 4, width: width - beside - 1, height: large - 20 };
+  const bars = narrow ? { x: 1, y: top + large + 58, width: width - 8, height: 56 } : { x: beside, y: top + 4, width: width - beside - 8, height: large - 20 }; // room for the last unit's number and frame
   const said = top + large + 20;
   const below = narrow ? bars.y + bars.height + 20 : said + 4;
   const many = 2 * REACH + 1;
@@ -100,7 +100,7 @@ export function create(spec, read) {
     const { x, y, width, height } = place.bars;
     const pitch = width / units, bar = Math.max(2, 0.7 * pitch), floor = y + height;
     const words = `: unit ${chosen + 1} pays ${number(nats[chosen])} nats`;
-    pen.words([["units", HEADING], [place.narrow ? words : `${words} on the average`, SMALL]], x, y - 10);
+    pen.words([["units", HEADING], [place.narrow ? words : `${words} on average`, SMALL]], x, y - 10);
     pen.line([[x, floor + 0.5], [x + width, floor + 0.5]], { colour: "muted" });
     nats.forEach((kl, i) => {
       const tall = Math.max(1.5, Math.min(1, kl / tallest) * (height - 4)), left = x + (i + 0.5) * pitch - bar / 2;
