@@ -138,7 +138,7 @@ export function create(spec, read) {
 
       const all = Array.from({ length: count }, (_, i) => i);
       const outputs = decode(all.map(() => cloud.z), all);
-      pen.text(`z as ${one(label)}`, decoded.x, decoded.y - 10, HEADING);
+      pen.text(values.label ? `z as ${one(label)}` : "z as its class", decoded.x, decoded.y - 10, HEADING);
       pen.digit(outputs, decoded.x, decoded.y, decoded.size, { side, channels, at: label * size, pixel, frame: "accent" });
       pen.text(narrow ? "the same z as each class" : "the same z as each class: press one", 1, places[0].y - 10, HEADING);
       places.forEach(({ x, y, width: cell }, i) => {
