@@ -103,6 +103,7 @@ units: $(READY)
 
 site-anew: $(READY)
 	$(call say,Building the book from scratch: every warning is an error)
+	@rm -rf _build/html
 	@$(BOOK) --all .
 
 browser: $(READY) $(if $(BUILT),,site-anew)

@@ -142,8 +142,12 @@ def finish(app, error):
         return
     out = Path(app.outdir)
     for path in (out / "_sources").rglob("*.ipynb"):
-        source = (ROOT / path.relative_to(out / "_sources")).read_text(encoding="utf-8")
-        path.write_text(stamp(source, app.config.book_slug), encoding="utf-8")
+        name = path.relative_to(out / "_sources")
+        if (ROOT / name).is_file():
+            path.write_text(stamp((ROOT / name).read_text(encoding="utf-8"), app.config.book_slug), encoding="utf-8")
+        else:  # of an earlier build, and renamed since
+            path.unlink()
+            (out / name).with_suffix(".html").unlink(missing_ok=True)
     sitemap = out / "sitemap.xml"
     sitemap.unlink(missing_ok=True)
     if url := app.config.html_baseurl:  # the format wants whole addresses

@@ -32,7 +32,7 @@ class StyleLab(Lab):
     """
 
     module = "style.mjs"
-    tall = (1336, 989)
+    tall = (1296, 989)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None
@@ -126,7 +126,7 @@ STEPS = (
     Step(
         "The row of classes has one z, told ten times which digit to draw. Drag the point to the left and to the right. What do all ten do together? "
         "Then up and down: who grows wide, and who narrow?",
-        watch=("plane", "classes"),
+        watch=("classes", "shift1"),
     ),
     Step(
         "Press *New ε* a few times with *Variance ×* at 4. In chapter 1 so wide a cloud drew 7s in place of 9s. Is it ever another digit here?",
@@ -141,7 +141,7 @@ STEPS = (
     Step(
         "A 4 is drawn as a 9: the same z, another class. Its rate has not changed. Read the distortion: what would a wrong label cost?",
         {"label": "9"},
-        ("decoded", "Distortion", "label"),
+        ("Distortion", "label"),
     ),
 )
 """What to try with the book's own model."""

@@ -25,7 +25,7 @@ const RING = 13; // pixels, around the cloud, which may be a point: what is drag
 export function arrange(width, count, classes) {
   const narrow = width < 560;
   const [small, large] = narrow ? [84, 104] : [112, 168];
-  const side = narrow ? Math.min(250, width - 60) : 220;
+  const side = narrow ? Math.min(210, width - 60) : 220;
   const top = arrangeChooser(width, count).bottom + (narrow ? 30 : 34);
   const edge = narrow ? (width - small - large) / 4 : 1;
   const input = { x: edge, y: top + (narrow ? (large - small) / 2 : (side - small) / 2), size: small };
