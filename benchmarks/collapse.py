@@ -8,19 +8,14 @@ The networks and what is measured are the page's own cells, run here, so that re
 any time: each run is written when it is done, and a later call goes on with the next one.
 """
 
-import argparse
-import json
-from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-import torch
-from bench import machine
-from cells import ROOT, defined_by
+from cells import defined_by, on_mnist
+from records import RESULTS, begin, write
 
 PAGE = "chapters/08_rate_distortion.ipynb"
-PATH = ROOT / "benchmarks" / "results" / "collapse.json"
+PATH = RESULTS / "collapse.json"
 CELLS = ["load", "gaussian-vae", "train-grey", "grey-figures", "causal-decoder", "causal-vae", "halved"]
 SEEDS = 5
 SYSTEMS: dict[str, dict[str, Any]] = {
@@ -51,37 +46,26 @@ PROTOCOL = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
     known = SYSTEMS | GREY
-    parser.add_argument("names", nargs="*", metavar="system", help=f"of {'; '.join(known)} (all of them)")
-    parser.add_argument("--record", type=Path, default=PATH, help="the file to go on with (default: the book's)")
-    options = parser.parse_args()
-    if unknown := [name for name in options.names if name not in known]:
-        parser.error(f"no system is named {unknown[0]!r}; choose of: {'; '.join(known)}")
-    torch.set_num_threads(1)  # sums are added in the same order on every machine
-    page = defined_by(PAGE, CELLS)
+    options, kept = begin(__doc__, PATH, known, "system")
+    page = on_mnist(defined_by(PAGE, CELLS))
     images = page["images"]
-    if images.name != "mnist":
-        parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
     parts = {  # of the record: what the page trains and measures with, and on which images
         "rows": (SYSTEMS, page["train"], page["figures"], page["halved"](images)),
         "grey": (GREY, page["train_grey"], page["grey_figures"], images),
     }
-    kept = json.loads(options.record.read_text(encoding="utf-8")) if options.record.exists() else {"settings": {}}
-    unchanged = {name for name in known if kept["settings"].get(name) == known[name]}
-    record = {"command": "python benchmarks/collapse.py", "protocol": PROTOCOL, "settings": known}
-    record |= {part: {name: kept[part][name] for name in kept.get(part, ()) if name in unchanged} for part in parts}
+    unchanged = {name for name in known if kept.get("settings", {}).get(name) == known[name]}
+    found = {part: {name: kept[part][name] for name in kept.get(part, ()) if name in unchanged} for part in parts}
     for part, (systems, train, figures, data) in parts.items():
-        wanted = [name for name in systems if name in (options.names or systems)]
+        wanted = [name for name in systems if name in options.names]
         for seed, name in product(map(str, range(SEEDS)), wanted):
-            runs = record[part].setdefault(name, {})
+            runs = found[part].setdefault(name, {})
             if seed in runs:
                 continue
             runs[seed] = figures(train(data, int(seed), **systems[name]), data)
             print(name, "seed", seed, runs[seed], flush=True)
-            record[part] = {each: record[part][each] for each in systems if each in record[part]}
-            record |= {"date": datetime.now(UTC).date().isoformat(), "machine": machine(torch.device("cpu"))}
-            options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            found[part] = {each: found[part][each] for each in systems if each in found[part]}
+            write(options.record, "collapse", PROTOCOL, settings=known, **found)
 
 
 if __name__ == "__main__":

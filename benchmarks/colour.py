@@ -1,23 +1,20 @@
 """Chapter 10's comparisons of trained networks on colour pictures, in results/colour.json.
 
-python benchmarks/colour.py                   # what is not there yet; a minute on one quiet core
-python benchmarks/colour.py --out again.json  # all of it anew, to compare
+python benchmarks/colour.py                      # what is not there yet; a minute on one quiet core
+python benchmarks/colour.py --record again.json  # all of it anew, to compare
 
 nets: dense against convolutional, on the pictures as they are and with every picture's pixels moved by one permutation.
 flips: two hundred pictures, and the same with their mirror images, half as often.
 system: system E of the book's sources, as its text has it and as this book has it.
 """
 
-import argparse
-import json
 import statistics
+import sys
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
-from bench import machine
+from records import RESULTS, begin, write
 from torch import Tensor, nn
 
 from vae_core import VAE, ConvVAE, ImageSet, TrainConfig, fit, load_images
@@ -27,7 +24,7 @@ from vae_core.metrics import evaluate, posteriors, rate_per_unit
 from vae_core.models import LatentModel
 from vae_core.presets import build_seeded, get_preset
 
-PATH = Path(__file__).parent / "results" / "colour.json"
+PATH = RESULTS / "colour.json"
 SEEDS, SMALL, LARGE = 3, 22, 90  # hidden units: as many weights as the convolutional network, and four times as many
 NET = TrainConfig(epochs=4, batch_size=64, lr=3e-3, schedule="one-cycle")
 FEW, VALID, EPOCHS, EVERY = 200, 200, 40, 4
@@ -144,29 +141,17 @@ def jobs(images: ImageSet) -> list[tuple[str, str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--out", type=Path, default=PATH, help="the record (default: results/colour.json)")
-    path = parser.parse_args().out
-    torch.set_num_threads(1)
+    options, record = begin(__doc__, PATH)
     images = load_images("colour").first(2_000, 1_000)
     if images.name != "cifar10-jpeg":
-        parser.error(f"these are {images.name}: put the folder that holds cifar10-jpeg into VAE_DATA")
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else {}
+        sys.exit(f"these are {images.name}: put the folder that holds cifar10-jpeg into VAE_DATA")
+    rows = record.get("rows", {})
     for part, name, measure in jobs(images):
         done = rows.setdefault(part, {}).setdefault(name, [])
         for seed in range(len(done), SEEDS):
             done.append(measure(seed))
             print(part, name, seed, {k: v for k, v in done[-1].items() if not isinstance(v, list)}, flush=True)
-            record = {
-                "command": "python benchmarks/colour.py",
-                "protocol": PROTOCOL,
-                "data": images.name,
-                "seeds": list(range(SEEDS)),
-                "rows": rows,
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": machine(torch.device("cpu")),
-            }
-            path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            write(options.record, "colour", PROTOCOL, data=images.name, seeds=list(range(SEEDS)), rows=rows)
         if part == "nets":
             print(part, name, "mean", statistics.mean(row["bits"] for row in done), flush=True)
 

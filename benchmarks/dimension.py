@@ -7,22 +7,18 @@ python benchmarks/dimension.py --record /tmp/again.json    # all of it, somewher
 It may be stopped at any time: each run is written when it is done, and a later call goes on with the next one.
 """
 
-import argparse
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
-from bench import machine
+from records import RESULTS, begin, write
 
 from vae_core import ImageSet, fit, load_images
-from vae_core.machine import pick_device
 from vae_core.metrics import active_units, evaluate, posteriors
 from vae_core.presets import build_seeded, get_preset
 
-PATH = Path(__file__).parent / "results" / "dimension.json"
+PATH = RESULTS / "dimension.json"
 PROTOCOL = (
     "MNIST, grey pixels, batch 128, Adam, one-cycle to 0.003, as the shipped models were trained, but for what a row says. "
     "Nats per image, z sampled once; test: 10,000 images; train: the first 10,000 of those trained on"
@@ -40,11 +36,11 @@ class System:
     images: int = 60_000
     epochs: int = 5
 
-    def train(self, seed: int, images: ImageSet, device: str) -> dict[str, float]:
+    def train(self, seed: int, images: ImageSet) -> dict[str, float]:
         """Train it once: what it costs on test and training images, and the units that it has in use."""
         preset = get_preset(self.preset)
         model = build_seeded(preset.model | {"hidden_dims": list(self.hidden_dims)}, seed)
-        changed = {"epochs": self.epochs, "warmup_epochs": self.warmup_epochs, "seed": seed, "device": device}
+        changed = {"epochs": self.epochs, "warmup_epochs": self.warmup_epochs, "seed": seed, "device": "cpu"}
         # an epoch ends with a look at test images, a thousand of them: some of these epochs are short
         seen = images.first(self.images, 1000)
         fit(model, seen, replace(preset.config, **changed), progress=False)
@@ -75,33 +71,18 @@ SYSTEMS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("names", nargs="*", metavar="system", help=f"{'; '.join(SYSTEMS)} (all of them)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--record", type=Path, default=PATH, help="the file to go on with (default: the book's)")
-    options = parser.parse_args()
-    if unknown := [name for name in options.names if name not in SYSTEMS]:
-        parser.error(f"no system is named {unknown[0]!r}; choose of: {'; '.join(SYSTEMS)}")
-    torch.set_num_threads(1)  # sums are added in the same order on every machine
+    options, record = begin(__doc__, PATH, SYSTEMS, "system")
+    rows = record.get("rows", {})
     images = load_images("mnist")
-    record: dict[str, Any] = {"rows": {}}
-    if options.record.exists():
-        record = json.loads(options.record.read_text(encoding="utf-8"))
-    for name in options.names or SYSTEMS:
+    for name in options.names:
         system = SYSTEMS[name]
-        row = record["rows"][name] = system.row(record["rows"].get(name, {}))
+        row = rows[name] = system.row(rows.get(name, {}))
         for seed in map(str, range(system.seeds)):
             if seed in row["runs"]:
                 continue
-            row["runs"][seed] = system.train(int(seed), images, options.device)
+            row["runs"][seed] = system.train(int(seed), images)
             print(name, "seed", seed, row["runs"][seed], flush=True)
-            record |= {
-                "command": "python benchmarks/dimension.py",
-                "protocol": PROTOCOL,
-                "machine": machine(pick_device(options.device)),
-                "date": datetime.now(UTC).date().isoformat(),
-            }
-            options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            write(options.record, "dimension", PROTOCOL, rows=rows)
 
 
 if __name__ == "__main__":

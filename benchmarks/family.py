@@ -12,15 +12,13 @@ other one is fresh.
 It may be stopped at any time: each network is kept when it is trained, each row is written, and a later call goes on with the next one.
 """
 
-import argparse
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
-from bench import machine
+from cells import ROOT
+from records import RESULTS, begin, write
 from torch import Tensor
 
 from vae_core import ImageSet, fit, load_images
@@ -28,8 +26,7 @@ from vae_core.metrics import active_units, evaluate, posteriors, rate_per_unit
 from vae_core.models import load_model, load_pretrained, save_model
 from vae_core.presets import BETAS, build_seeded, get_preset
 
-ROOT = Path(__file__).parent.parent
-PATH = ROOT / "benchmarks" / "results" / "family.json"
+PATH = RESULTS / "family.json"
 RUNS = ROOT / "runs" / "family"  # the networks themselves, which are not committed
 PROTOCOL = (
     "MNIST, grey pixels, Bernoulli, batch 128, Adam, one-cycle to 0.003 over 30 epochs, of a warm start over 10 (up-longer: 30): it takes "
@@ -137,20 +134,11 @@ def measure(model: Any, images: ImageSet) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("starts", nargs="*", metavar="start", help=f"of {', '.join(STARTS)} (all of them)")
-    parser.add_argument("--record", type=Path, default=PATH, help="the file to go on with (default: the book's)")
-    options = parser.parse_args()
-    if unknown := [name for name in options.starts if name not in STARTS]:
-        parser.error(f"no start is named {unknown[0]!r}; choose of: {', '.join(STARTS)}")
-    torch.set_num_threads(1)  # sums are added in the same order on every machine
+    options, record = begin(__doc__, PATH, STARTS, "start")
     images = load_images("mnist")
-    record: dict[str, Any] = {}
-    if options.record.exists():
-        record = json.loads(options.record.read_text(encoding="utf-8"))
     rows = record["rows"] if record.get("settings") == settings() else {}
     for seed in range(max(start.seeds for start in STARTS.values())):
-        for name in options.starts or STARTS:
+        for name in options.names:
             if seed >= STARTS[name].seeds:
                 continue
             row = rows.setdefault(name, {}).setdefault(str(seed), {})
@@ -159,16 +147,7 @@ def main() -> None:
                     continue
                 row[str(beta)] = measure(network(name, seed, beta, images), images)
                 print(name, "seed", seed, "beta", beta, row[str(beta)], flush=True)
-                record = {
-                    "command": "python benchmarks/family.py",
-                    "protocol": PROTOCOL,
-                    "settings": settings(),
-                    "rows": rows,
-                    "machine": machine(torch.device("cpu")),
-                    "date": datetime.now(UTC).date().isoformat(),
-                }
-                options.record.parent.mkdir(parents=True, exist_ok=True)
-                options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+                write(options.record, "family", PROTOCOL, settings=settings(), rows=rows)
 
 
 if __name__ == "__main__":

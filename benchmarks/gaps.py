@@ -3,22 +3,18 @@
 python benchmarks/gaps.py             # some ten minutes on one quiet core
 """
 
-import json
 import math
-from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
-from bench import machine
+from records import RESULTS, write
 from torch import Tensor
 
 from vae_core import VAE, load_images, load_pretrained
 from vae_core.data import to_pixels
 from vae_core.losses import gaussian_kl, gaussian_log_prob
-from vae_core.machine import pick_device
 from vae_core.metrics import elbo, iwae_bound
 
-PATH = Path(__file__).parent / "results" / "gaps.json"
+PATH = RESULTS / "gaps.json"
 IMAGES, STEPS, DRAWS, LR = 60, 400, 8, 0.02  # of the search for the best q of each image
 MANY, FEW = 3000, 100  # images, and K, for the comparison of training and test images
 K = 5000
@@ -83,23 +79,16 @@ def compare(vae: VAE, x: Tensor, generator: torch.Generator) -> dict[str, list[f
 def main() -> None:
     images, vae = load_images("mnist"), load_pretrained("vae-10")
     vae.requires_grad_(False)
-    record = {
-        "command": "python benchmarks/gaps.py",
-        "protocol": PROTOCOL,
-        "machine": machine(pick_device("cpu")),
-        "date": datetime.now(UTC).date().isoformat(),
-        "rows": {},
-        "many": {},
-    }
+    rows, many = {}, {}
     for pixels in ("grey", "dynamic"):
         for part, data in {"training": images.train, "test": images.test}.items():
             generator = torch.Generator().manual_seed(5)
             x = to_pixels(data[:MANY], pixels, generator=generator)
             name = f"{part}, {'grey' if pixels == 'grey' else 'tossed'}"
-            record["rows"][name] = measure(vae, x[:IMAGES], generator)
-            record["many"][name] = compare(vae, x, generator)
-            print(name, record["rows"][name], record["many"][name], flush=True)
-            PATH.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            rows[name] = measure(vae, x[:IMAGES], generator)
+            many[name] = compare(vae, x, generator)
+            print(name, rows[name], many[name], flush=True)
+            write(PATH, "gaps", PROTOCOL, rows=rows, many=many)
 
 
 if __name__ == "__main__":

@@ -3,20 +3,16 @@
 python benchmarks/likelihoods.py             # a minute on one quiet core
 """
 
-import json
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
-from bench import machine
+from records import RESULTS, write
 
 from vae_core import TrainConfig, fit, load_images
 from vae_core.data import to_pixels
 from vae_core.likelihoods import Bernoulli, Gaussian
-from vae_core.machine import pick_device
 from vae_core.presets import build_seeded, get_preset
 
-PATH = Path(__file__).parent / "results" / "likelihoods.json"
+PATH = RESULTS / "likelihoods.json"
 PROTOCOL = (
     "MNIST, the first 10,000 training and 1,000 test images, grey pixels; relu-200-10, its output squashed; 10 epochs of "
     "batches of 64, Adam, 0.002. Of the test images: rate in nats, squared error of drawings from the mean"
@@ -40,14 +36,7 @@ def main() -> None:
             error = (model.reconstruct(x) - x).square().sum(1).mean().item()
             rows[name].append({"rate": round(history["test_rate"][-1], 2), "squared_error": round(error, 2)})
             print(name, "seed", seed, rows[name][-1], flush=True)
-    record = {
-        "command": "python benchmarks/likelihoods.py",
-        "protocol": PROTOCOL,
-        "rows": rows,
-        "machine": machine(pick_device("cpu")),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-    PATH.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write(PATH, "likelihoods", PROTOCOL, rows=rows)
 
 
 if __name__ == "__main__":

@@ -7,22 +7,19 @@ The measures are the page's own cells, run here, so that record and page cannot 
 order of the images and noise. Five epochs are few: the shipped networks were trained for sixty.
 """
 
-import argparse
-import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from bench import machine
-from cells import ROOT, defined_by
+from cells import ROOT, defined_by, on_mnist
+from records import RESULTS, begin, write
 
 from vae_core import ImageSet, fit
 from vae_core.presets import build_seeded, get_preset
 
 PAGE = "chapters/01_ae_vs_vae.ipynb"
-PATH = ROOT / "benchmarks" / "results" / "maps.json"
+PATH = RESULTS / "maps.json"
 RUNS = ROOT / "runs" / "maps"  # the networks themselves, which are not committed
 CELLS = "load through third-load scale strangers sample-code vote-code fit-code leap-code cloud noise-code figures-code solution-2"
 KINDS: dict[str, dict[str, Any]] = {
@@ -64,32 +61,18 @@ def measure(names: dict[str, Any], model: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(KINDS)} (all of them)")
-    options = parser.parse_args()
-    if unknown := set(options.kinds) - set(KINDS):
-        parser.error(f"unknown kind {min(unknown)!r}: choose from {', '.join(KINDS)}")
-    torch.set_num_threads(1)
-    names = page()
-    if names["images"].name != "mnist":
-        parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
+    options, record = begin(__doc__, PATH, KINDS, "kind")
+    names = on_mnist(page())
     images = names["images"].first(60_000, 1000)  # an epoch ends with a look at test images
-    rows = json.loads(PATH.read_text(encoding="utf-8"))["rows"] if PATH.exists() else {}
+    rows = record.get("rows", {})
     for seed in map(str, range(SEEDS)):
-        for kind in options.kinds or KINDS:
+        for kind in options.names:
             if seed in rows.setdefault(kind, {}):
                 continue
             rows[kind][seed] = measure(names, train(kind, int(seed), EPOCHS, images))
             print(kind, "seed", seed, rows[kind][seed], flush=True)
-            record = {
-                "command": "python benchmarks/maps.py",
-                "protocol": PROTOCOL,
-                "epochs": EPOCHS,
-                "rows": {name: rows[name] for name in KINDS if name in rows},
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": machine(torch.device("cpu")),
-            }
-            PATH.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            in_order = {name: rows[name] for name in KINDS if name in rows}
+            write(options.record, "maps", PROTOCOL, epochs=EPOCHS, rows=in_order)
 
 
 if __name__ == "__main__":

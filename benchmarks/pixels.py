@@ -3,21 +3,17 @@
 python benchmarks/pixels.py             # some three minutes on one quiet core
 """
 
-import json
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
-from bench import machine
+from records import RESULTS, write
 
 from vae_core import ImageSet, TrainConfig, fit, load_images
 from vae_core.data import to_pixels
-from vae_core.machine import pick_device
 from vae_core.metrics import evaluate, log_likelihood
 from vae_core.presets import build_seeded, get_preset
 
-PATH = Path(__file__).parent / "results" / "pixels.json"
+PATH = RESULTS / "pixels.json"
 PROTOCOL = (
     "MNIST, the first 20,000 training and 1,000 test images; relu-200-10; 10 epochs of batches of 128, Adam, one cycle up to "
     "0.003. Nats per test image: the ELBO from 5 draws, and the importance-weighted bound with K = 100; tossed: one draw of "
@@ -44,13 +40,7 @@ def main() -> None:
         "dynamic": (images, "dynamic"),
     }
     measured = {"grey": (images.test, "grey"), "threshold": (images.test, "threshold"), "tossed": (fixed.test, "grey")}
-    record = {
-        "command": "python benchmarks/pixels.py",
-        "protocol": PROTOCOL,
-        "machine": machine(pick_device("cpu")),
-        "date": datetime.now(UTC).date().isoformat(),
-        "rows": {name: [] for name in trained},
-    }
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in trained}
     for seed in range(SEEDS):
         for name, (data, pixels) in trained.items():
             config = TrainConfig(10, 128, 3e-3, "one-cycle", seed=seed, device="cpu", pixels=pixels)
@@ -61,9 +51,9 @@ def main() -> None:
                 row[f"{kind} elbo"] = round(evaluate(model, test, num_samples=5, pixels=how).elbo.item(), 2)
                 row[kind] = round(log_likelihood(model, test, num_samples=K, pixels=how), 2)
             row["train"] = round(log_likelihood(model, data.train[:500], num_samples=K, pixels=pixels), 2)
-            record["rows"][name].append(row)
+            rows[name].append(row)
             print(name, row, flush=True)
-            PATH.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            write(PATH, "pixels", PROTOCOL, rows=rows)
 
 
 if __name__ == "__main__":

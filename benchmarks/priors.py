@@ -7,18 +7,11 @@ What is fitted, drawn and judged are the page's own cells, run here. A seed deci
 the draws; the models are the shipped ones. It may be stopped, and a later call goes on.
 """
 
-import argparse
-import json
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-
-import torch
-from bench import machine
-from cells import ROOT, defined_by
+from cells import defined_by, on_mnist
+from records import RESULTS, begin, write
 
 PAGE = "chapters/08_rate_distortion.ipynb"
-PATH = ROOT / "benchmarks" / "results" / "priors.json"
+PATH = RESULTS / "priors.json"
 CELLS = ["load", "gaussian-vae", "split", "second", "judge"]
 BETAS, SEEDS = (0.01, 0.1, 1), 5
 PROTOCOL = (
@@ -29,16 +22,9 @@ PROTOCOL = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--record", type=Path, default=PATH, help="the file to go on with (default: the book's)")
-    options = parser.parse_args()
-    torch.set_num_threads(1)  # sums are added in the same order on every machine
-    page = defined_by(PAGE, CELLS)
-    if page["images"].name != "mnist":
-        parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
-    rows: dict[str, Any] = {}
-    if options.record.exists():
-        rows = json.loads(options.record.read_text(encoding="utf-8"))["rows"]
+    options, record = begin(__doc__, PATH)
+    page = on_mnist(defined_by(PAGE, CELLS))
+    rows = record.get("rows", {})
     for seed in map(str, range(SEEDS)):
         for beta in BETAS:
             if seed in rows.setdefault(str(beta), {}):
@@ -47,14 +33,7 @@ def main() -> None:
             row = {way: round(100 * page["readable"](pictures), 2) for way, pictures in drawn.items()}
             rows[str(beta)][seed] = row
             print("beta", beta, "seed", seed, row, flush=True)
-            record = {
-                "command": "python benchmarks/priors.py",
-                "protocol": PROTOCOL,
-                "rows": rows,
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": machine(torch.device("cpu")),
-            }
-            options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            write(options.record, "priors", PROTOCOL, rows=rows)
 
 
 if __name__ == "__main__":

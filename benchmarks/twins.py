@@ -1,24 +1,20 @@
 """How much of what chapter 6 shows of its twins is the seed's: five pairs of them, in results/twins.json.
 
-python benchmarks/twins.py                   # on MNIST: what is not there yet; a minute for each pair, on one quiet core
-python benchmarks/twins.py --out again.json  # all of it anew, to compare
+python benchmarks/twins.py                      # on MNIST: what is not there yet; a minute for each pair, on one quiet core
+python benchmarks/twins.py --record again.json  # all of it anew, to compare
 
 Training and measures are the page's own cells, run here, so that record and page are made alike. Each seed has its own
 initial weights, order of the images, noise and pairs of images. Four epochs, as on the page, are few.
 """
 
-import argparse
-import json
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
-from bench import machine
-from cells import defined_by
+from cells import defined_by, on_mnist
+from records import RESULTS, begin, write
 
 PAGE = "chapters/06_interpolation.ipynb"
-PATH = Path(__file__).parent / "results" / "twins.json"
+PATH = RESULTS / "twins.json"
 SEEDS, EPOCHS = 5, 4
 CELLS = ("load", "train-code", "paths-code", "walk-code", "measure-code", "judge-code", "middle-code", "halfway-code")
 PROTOCOL = (
@@ -44,27 +40,13 @@ def measure(names: dict[str, Any], seed: int, epochs: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--out", type=Path, default=PATH, help="the record (default: results/twins.json)")
-    path = parser.parse_args().out
-    torch.set_num_threads(1)
-    names = page()
-    if names["images"].name != "mnist":
-        parser.error("MNIST is not at hand: put its folder's path into VAE_DATA")
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    options, record = begin(__doc__, PATH)
+    names = on_mnist(page())
+    rows = record.get("rows", [])
     for seed in range(len(rows), SEEDS):
         rows.append(measure(names, seed, EPOCHS))
         print("seed", seed, rows[-1], flush=True)
-        record = {
-            "command": "python benchmarks/twins.py",
-            "protocol": PROTOCOL,
-            "epochs": EPOCHS,
-            "seeds": list(range(len(rows))),
-            "rows": rows,
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": machine(torch.device("cpu")),
-        }
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write(options.record, "twins", PROTOCOL, epochs=EPOCHS, seeds=list(range(len(rows))), rows=rows)
 
 
 if __name__ == "__main__":

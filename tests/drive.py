@@ -12,6 +12,7 @@ from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.bundle import bundle
 from vae_core.labs.controls import stand
+from vae_core.metrics import neighbours
 
 DRIVER = Path(__file__).parent / "js" / "drive.mjs"
 
@@ -46,5 +47,4 @@ def number(frame: dict[str, Any], tile: str) -> float:
 def by_neighbours(images: ImageSet, pictures: list[dict[str, Any]]) -> list[int]:
     """Which digit each picture is, by the ten training images that are nearest to it."""
     drawn = torch.tensor([picture["pixels"] for picture in pictures])
-    nearest = torch.cdist(drawn, to_pixels(images.train)).topk(10, largest=False).indices
-    return images.train_labels[nearest].mode(1).values.tolist()
+    return neighbours(drawn, to_pixels(images.train), images.train_labels)[0].tolist()

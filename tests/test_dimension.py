@@ -5,6 +5,7 @@ import sys
 
 import dimension
 import pytest
+import records
 
 
 def call(monkeypatch, *arguments):
@@ -17,7 +18,7 @@ def trained(monkeypatch, digits):
     """Which systems and seeds are trained, in order; nothing is."""
     done = []
 
-    def train(system, seed, images, device):
+    def train(system, seed, images):
         done.append((system.preset, seed))
         return {"cost": 100.0 + seed, "active": 2}
 
@@ -36,8 +37,8 @@ def test_the_record_is_of_these_systems_and_complete():
 
 def test_a_system_is_trained_and_measured(digits):
     small = dimension.System("vae-2", epochs=1, images=256)
-    found = small.train(0, digits, "cpu")
-    assert found == small.train(0, digits, "cpu")
+    found = small.train(0, digits)
+    assert found == small.train(0, digits)
     assert found["active"] in (0, 1, 2)
     assert found["cost"] == pytest.approx(found["rate"] + found["distortion"], abs=2e-3)
 
@@ -67,7 +68,7 @@ def test_when_nothing_is_to_do_the_record_stays_as_it_is(tmp_path, trained, monk
     path = tmp_path / "record.json"
     call(monkeypatch, "--record", path, "vae-2")
     before = path.read_bytes()
-    monkeypatch.setattr(dimension, "machine", lambda device: {"device": "another"})
+    monkeypatch.setattr(records, "machine", lambda device: {"device": "another"})
     call(monkeypatch, "--record", path, "vae-2")
     assert path.read_bytes() == before
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import family
 import pytest
+import records
 import torch
 
 from vae_core import load_pretrained
@@ -208,7 +209,7 @@ def test_when_nothing_is_to_do_the_record_stays_as_it_is(trained, monkeypatch, t
     path = tmp_path / "record.json"
     call(monkeypatch, "--record", path)
     before = path.read_bytes()
-    monkeypatch.setattr(family, "machine", lambda device: {"device": "another"})
+    monkeypatch.setattr(records, "machine", lambda device: {"device": "another"})
     call(monkeypatch, "--record", path)
     assert path.read_bytes() == before
 
@@ -216,7 +217,7 @@ def test_when_nothing_is_to_do_the_record_stays_as_it_is(trained, monkeypatch, t
 def test_a_start_that_there_is_not_names_those_that_there_are(trained, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         call(monkeypatch, "warm")
-    assert "no start is named 'warm'; choose of: cold, up, down, down-fresh-encoder" in capsys.readouterr().err
+    assert "no start is named 'warm'; choose of: cold; up; down; down-fresh-encoder" in capsys.readouterr().err
 
 
 def test_a_network_is_measured_unit_by_unit(digits):

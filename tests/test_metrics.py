@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.neighbors import KNeighborsClassifier
 
 from vae_core import VAE, Autoencoder, ConvVAE, losses
 from vae_core.data import to_pixels
@@ -14,6 +16,7 @@ from vae_core.metrics import (
     evaluate,
     iwae_bound,
     log_likelihood,
+    neighbours,
     posteriors,
     rate_per_unit,
 )
@@ -123,6 +126,44 @@ def test_running_statistics_are_what_is_measured_with(normalised, digits):
 def test_an_autoencoder_has_no_posterior_to_measure(measure, digits):
     with pytest.raises(ValueError, match="model is of Autoencoder, which gives each image a point and no posterior"):
         measure(Autoencoder(784, (8,), 2), digits.test[:5])
+
+
+@pytest.mark.parametrize("k", [1, 10, 25])
+def test_neighbours_vote_as_in_scikit_learn(k):
+    """In double precision, on pictures of which no two are as near as another; more of them than are looked at at a time."""
+    generator = torch.Generator().manual_seed(0)
+    pictures, library = (torch.rand(n, 20, generator=generator, dtype=torch.float64) for n in (1201, 300))
+    labels = torch.randint(10, (300,), generator=generator)
+    label, agree = neighbours(pictures, library, labels, k)
+    judge = KNeighborsClassifier(k, algorithm="brute").fit(library.numpy(), labels.numpy())
+    votes = labels.numpy()[judge.kneighbors(pictures.numpy(), return_distance=False)]
+    assert (agree.numpy() == [np.bincount(vote).max() for vote in votes]).all()
+    assert ((votes == label.numpy()[:, None]).sum(1) == agree.numpy()).all()
+    clear = torch.tensor([(np.bincount(vote) == np.bincount(vote).max()).sum() == 1 for vote in votes])
+    assert clear.any() and torch.equal(label[clear], torch.tensor(judge.predict(pictures.numpy()))[clear])
+
+
+def test_neighbours_know_a_digit(digits):
+    library, labels = to_pixels(digits.train), digits.train_labels
+    assert torch.equal(neighbours(library[:50], library, labels, 1)[0], labels[:50])  # each is its own
+    label, agree = neighbours(to_pixels(digits.test), library, labels)
+    right = label == digits.test_labels
+    assert right.float().mean() > 0.9 < right[agree >= 9].float().mean()
+    assert [len(part) for part in neighbours(library[:0], library, labels)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("k", "message"),
+    [
+        (0, "k is 0: it must be a whole number, 1 or more"),
+        (2.0, "k is 2.0: it must be"),
+        (8, "k is 8, and the library holds 7: ask for 7 or fewer"),
+    ],
+)
+def test_no_or_more_neighbours_than_there_are_are_refused(k, message):
+    x = torch.rand(7, 4)
+    with pytest.raises(ValueError, match=message):
+        neighbours(x, x, torch.arange(7), k)
 
 
 def test_older_notebooks_find_the_estimators_where_they_were():

@@ -238,10 +238,10 @@ def test_a_summary_names_ten(tmp_path, capsys):
 
 def test_a_folder_of_something_else(tmp_path):
     (tmp_path / "thesis.docx").write_bytes(b"PK")
-    with pytest.raises(DataError, match="holds 0 pictures"):
+    with pytest.raises(DataError, match="0 pictures in it could be read"):
         load_images("folder", tmp_path)
     (tmp_path / "thesis.png").write_bytes(b"PK")
-    with pytest.raises(DataError, match="holds 0 pictures"):
+    with pytest.raises(DataError, match="0 pictures in it could be read"):
         load_images("folder", tmp_path)
 
 
@@ -254,6 +254,6 @@ def test_a_folder_of_two_pictures_is_too_few_and_of_three_enough(tmp_path, count
         assert (len(images.train), len(images.test)) == (2, 1)
     else:
         with pytest.raises(
-            DataError, match=f"{tmp_path.name} holds {count} pictures, and three are needed.*some hundreds"
+            DataError, match=f"{tmp_path.name}: {count} pictures in it could be read, and 3 are needed.*some hundreds"
         ):
             load_images("folder", tmp_path, size=8)

@@ -45,15 +45,19 @@ def board(monkeypatch, digits, tmp_path):
 def test_without_a_row_it_prints_the_table_alone(board, capsys):
     assert board() == {}
     table = capsys.readouterr().out.splitlines()
-    assert table[2] == "| tiny (somebody) | 80.00 | 81.00 somebody else | not measured | – | a small network |"
-    assert table[3].startswith("| tiny, static (others) | 82.00 | – | not measured | – | a small network; the one bin")
-    assert len(table) == 6
+    assert table[2] == "| tiny | 80.00 | 81.00 somebody else | not measured | – | – |"
+    assert table[3] == "| tiny, static | 82.00 | – | not measured | – | – |"
+    assert table[7] == "- **tiny** (somebody), $K = 20$: a small network."
+    assert table[8].startswith("- **tiny, static** (others), $K = 20$: a small network; the one bin")
+    assert len(table) == 9
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny, static"])
 def test_a_row_is_measured_as_its_protocol_says(board, name, capsys, tmp_path, digits):
     made = board(name)[name]
-    assert f"**{made['nll']:.2f}** (−ELBO {made['minus_elbo']:.2f})" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"| **{made['nll']:.2f}** | {made['minus_elbo']:.2f} |" in printed
+    assert printed.endswith((tmp_path / "runs.md").read_text(encoding="utf-8")), "the page's table is what is printed"
     model = load_model(scoreboard.folder_of(tmp_path / "runs", name) / "model.safetensors")
     bits = to_pixels(digits.first(400, 50).test, "dynamic", generator=torch.Generator().manual_seed(0))
     test = (bits * 255).to(torch.uint8)
@@ -67,7 +71,7 @@ def test_stopped_after_an_epoch_it_goes_on_to_the_same_end(board, capsys, tmp_pa
     assert board("tiny", "--minutes", "1e-9", runs="parts") == {}
     said = capsys.readouterr().out
     assert "tiny: 1 of 2 epochs" in said and "to go on: python benchmarks/scoreboard.py 'tiny'" in said
-    assert "| tiny (somebody) | 80.00 | 81.00 somebody else | not measured" in said
+    assert "| tiny | 80.00 | 81.00 somebody else | not measured" in said
     parts = board("tiny", runs="parts")["tiny"]
     assert {name: parts[name] for name in ("nll", "minus_elbo")} == {
         name: whole[name] for name in ("nll", "minus_elbo")
@@ -82,6 +86,12 @@ def test_a_record_of_other_settings_is_not_shown(board, capsys, monkeypatch):
     capsys.readouterr()
     board()
     assert "| not measured |" in capsys.readouterr().out.splitlines()[2]
+
+
+def test_the_pages_table_is_that_of_the_committed_records():
+    records = json.loads(scoreboard.PATH.read_text(encoding="utf-8"))
+    table = scoreboard.PATH.with_suffix(".md").read_text(encoding="utf-8")
+    assert table == scoreboard.as_markdown(records) + "\n", "python benchmarks/scoreboard.py writes it with each record"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_other_images_have_classes_and_no_digits(channels):
     (frame,) = frames(lab, lab.state(), width=319)
     said = [*frame["words"], frame["summary"], spec["caption"], lab.canvas.fallback, *lab.controls["label"].options]
     assert not any("digit" in words for words in said)
-    assert lab.controls["label"].options == ("its own class", "class 0", "class 1", "class 2")
+    assert lab.controls["label"].options == ("its own", "class 0", "class 1", "class 2")
     assert len(frame["pictures"][-1]["pixels"]) == 144 * channels
 
 

@@ -36,7 +36,7 @@ def test_the_record_has_five_pairs():
 def test_what_is_there_is_not_measured_again(monkeypatch, tmp_path):
     path, asked = tmp_path / "again.json", []
     path.write_text(json.dumps({"rows": ["as it was", "this too"]}), encoding="utf-8")
-    monkeypatch.setattr("sys.argv", ["twins.py", "--out", str(path)])
+    monkeypatch.setattr("sys.argv", ["twins.py", "--record", str(path)])
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(twins, "page", lambda: {"images": SimpleNamespace(name="mnist")})
     monkeypatch.setattr(twins, "measure", lambda _, seed, __: asked.append(seed) or f"of seed {seed}")

@@ -17,6 +17,7 @@ from typing import Any
 import torch.distributed as dist
 
 from vae_core.data import ImageSet, load_images
+from vae_core.likelihoods import DiscretizedLogistic, bits_per_dimension
 from vae_core.machine import join_workers, pick_device
 from vae_core.metrics import evaluate, log_likelihood
 from vae_core.models import VAE, WEIGHTS, ConditionalVAE, LatentModel, load_model, load_pretrained, save_model
@@ -248,8 +249,17 @@ def say_what_next(out: Path, config: TrainConfig) -> None:
 
 def in_words(model: Any, rate: Any, distortion: Any) -> str:
     """What was measured of a model, in nats an image: of an autoencoder the distortion, for it has no ELBO."""
-    terms = f"−ELBO {rate + distortion:.2f}  rate {rate:.2f}  " if isinstance(model, VAE) else ""
-    return f"{terms}distortion {distortion:.2f}"
+    if not isinstance(model, VAE):
+        return f"distortion {distortion:.2f}"
+    cost = rate + distortion
+    return f"−ELBO {cost:.2f}  rate {rate:.2f}  distortion {distortion:.2f}{as_bits(model, cost)}"
+
+
+def as_bits(model: VAE, nats: Any) -> str:
+    """The same cost in bits, for pixels of 256 levels: a density's would hang on the noise that is added to them."""
+    if not isinstance(model.likelihood, DiscretizedLogistic):
+        return ""
+    return f", {bits_per_dimension(nats, model.input_dim):.3f} bits a pixel and channel"
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -281,9 +291,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
     if options.importance_samples:
         count = options.importance_samples
         bound = log_likelihood(model, images.test, num_samples=count, pixels=pixels)
-        found.append(f"−log p(x) at most {-bound:.2f} with {count} importance samples")
+        found.append(f"−log p(x) at most {-bound:.2f}{as_bits(model, -bound)} with {count} importance samples")
     what = f"{options.model} on {len(images.test):,} test images of {images.name}"
-    print(f"{what}, {pixels} pixels, nats an image", *found, sep="\n")
+    coloured = images.test.shape[1] == 3
+    print(f"{what}, {'colour' if coloured and pixels == 'grey' else pixels} pixels, nats an image", *found, sep="\n")
 
 
 def run_presets(_: argparse.Namespace) -> None:

@@ -106,6 +106,23 @@ def log_likelihood(
     return torch.cat(bounds).double().mean().item()
 
 
+def neighbours(pictures: Tensor, library: Tensor, labels: Tensor, k: int = 10) -> tuple[Tensor, Tensor]:
+    """The label that most of the k nearest of a library have, and how many have it: (N, D), (M, D), (M,) -> (N,), (N,).
+
+    Nearest pixel by pixel, in Euclidean distance (Cover & Hart 1967); of labels that come up equally often, one of them.
+
+    Raises:
+        ValueError: `k` below 1, or more than the library holds.
+    """
+    if whole("k", k) > len(library):
+        raise ValueError(f"k is {k}, and the library holds {len(library)}: ask for {len(library)} or fewer")
+    # 500 at a time: to all 60,000 images of MNIST that is 120 MB of distances
+    nearest = [torch.cdist(part, library).topk(k, largest=False).indices for part in pictures.split(500)]
+    votes = labels[torch.cat(nearest)]
+    winner = votes.mode(dim=1).values
+    return winner, (votes == winner[:, None]).sum(1)
+
+
 def _draw(model: VAE, x: Tensor, num_samples: int, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
     """The posterior of each image and draws from it: mean (B, L), log_var (B, L), z (K, B, L)."""
     whole("num_samples", num_samples)

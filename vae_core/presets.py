@@ -106,10 +106,11 @@ GAUSSIAN_BETAS = (0.001, 0.0032, 0.01, 0.032, 0.1, 0.32, 1, 3.2, 10)
 
 _BY_BETA = (*(f"beta-{beta}" for beta in BETAS), *(f"beta-{beta}-gaussian" for beta in GAUSSIAN_BETAS))
 
+_LEVELS = {"name": "DiscretizedLogistic"}
 _COLOURS = {
     "colour-gaussian": ({"name": "Gaussian", "std": 1.0, "squash": True}, "Gaussians of σ = 1"),
     "colour-learned": ({"name": "LearnedGaussian"}, "Gaussians of one σ, which is learned"),
-    "colour-logistic": ({"name": "DiscretizedLogistic"}, "logistics in 256 levels, of one learned scale"),
+    "colour-logistic": (_LEVELS, "logistics in 256 levels, of one learned scale"),
 }
 
 _AT_WORK = ("latent-16", "cvae-2")
@@ -190,7 +191,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "photos": Preset(
         source="This book: convolutions, for a folder of your own pictures of any even size, grey or in colour",
-        model={"model": "ConvVAE", "size": 64, "hidden_dim": 256, "latent_dim": 32},
+        model={"model": "ConvVAE", "size": 64, "hidden_dim": 256, "latent_dim": 32, "likelihood": _LEVELS},
         config=TrainConfig(epochs=60, batch_size=32),
         steps=2000,  # later, a thousand pictures are learned by heart
     ),

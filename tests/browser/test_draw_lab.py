@@ -185,6 +185,56 @@ def test_without_a_pointer_there_are_ready_drawings_and_sliders(open_lab):
     assert "moved 3 pixels to the right" in words(page)
 
 
+PLACES = """() => [...document.querySelectorAll('.vae-lab-tiles > *, .vae-lab canvas, .vae-lab-notes, .vae-lab-caption')].map(element => {
+  const { x, y, width, height } = element.getBoundingClientRect(); return [x, y + scrollY, width, height].map(Math.round).join() }).join(' ')"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(720, 800), (1280, 800), (375, 667)])
+def test_nothing_moves_below_the_hand(width, height, open_lab):
+    """A lab of 720 pixels is as wide as on a page of the book; the page's font may be a wide one."""
+    page = open_lab(width=width, height=height)
+    page.add_style_tag(content=".vae-lab { letter-spacing: 0.03em }")
+    begun, seen = page.evaluate(PLACES), set()
+
+    def look(after):
+        settle(page)
+        seen.add(words(page))
+        assert page.evaluate(PLACES) == begun, after
+
+    menu, right = (page.get_by_role(role, name=name) for role, name in (("combobox", "Drawing"), ("slider", "Right")))
+    for index in range(1, menu.locator("option").count()):
+        choose(menu, index)
+        look(f"drawing {index}")
+    for step in (-8, 1, 3, 5, 8):
+        set_slider(right, step)
+        look(f"{step} to the right")
+    button(page, "Clear").press("Enter")
+    look("clear")
+    stroke(page, (0.5, 0.45), (0.5, 0.55))
+    assert words(page).startswith("Your drawing, of 1 line."), "a stroke just after Clear lands"
+    look("a dash")
+    stroke(page, (0.1, 0.5), (0.9, 0.5), (0.1, 0.9), (0.9, 0.9), (0.1, 0.1))
+    look("a scribble")
+    assert len(seen) == 15
+
+
+def test_a_hand_that_goes_sideways_moves_nothing_down(open_lab):
+    page = open_lab(width=720, height=800)
+    page.get_by_role("button", name=re.compile("^2: ")).press("Enter")
+    settle(page)
+    _, (x, y), size = field(page)
+    canvas = page.locator("canvas").first.bounding_box()
+    start = canvas["x"] + x + size + 90, canvas["y"] + y + 80
+    page.mouse.move(*start)
+    page.mouse.down()
+    for step in range(1, 13):
+        page.mouse.move(start[0] + step, start[1])
+        settle(page)
+    page.mouse.up()
+    settle(page)
+    assert "moved 3 pixels to the right and 0 down" in words(page)
+
+
 def test_what_the_encoder_gets_is_dragged_off_its_place_by_whole_pixels(open_lab):
     page = open_lab()
     _, (x, y), size = field(page)

@@ -6,12 +6,15 @@ from screen import HEAD, READY, drag, knob, looks, rest, settle, unfold, wait_fo
 from vae_core.labs import (
     LABS,
     BoundLab,
+    ColourLab,
     DimensionLab,
+    DrawLab,
     GradientLab,
     InterpolationLab,
     ManifoldLab,
     PlaygroundLab,
     PosteriorLab,
+    StyleLab,
     TrainingLab,
 )
 
@@ -231,6 +234,36 @@ def test_one_touch_of_the_bound_is_enough_for_all_its_draws(size, motion, open_l
     page.wait_for_function(DONE)
     assert "…" not in page.locator(".vae-lab-tiles").inner_text()
     assert "5,000 draws" in page.locator("canvas").get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("lab_class", [ColourLab, DrawLab, StyleLab], ids=lambda lab: lab.__name__)
+def test_on_a_phone_more_than_half_of_the_screen_is_the_picture(lab_class, open_lab):
+    page = open_lab(lab_class, **SIZES["phone"], reduced_motion="no-preference")
+    for button in steps(page).all():
+        button.press("Enter")
+        settle(page)
+        assert page.evaluate(TALL) <= 0.45 * 667
+    reset, link = (
+        page.get_by_role("button", name=name, exact=True).bounding_box()
+        for name in ("Reset", "Copy a link to this state")
+    )
+    assert reset["y"] == link["y"], "the link has no row of its own"
+
+
+def test_while_it_plays_a_lab_is_not_announced_at_each_turn(open_lab):
+    page = open_lab(StyleLab, reduced_motion="no-preference")
+    said, canvas = page.locator(".vae-lab-status"), page.locator("canvas")
+    button = page.get_by_role("button", name="Play", exact=True)
+    assert button.get_attribute("title") == "Play: New ε"
+    button.evaluate(PLAY)
+    for _ in range(3):
+        before = canvas.get_attribute("aria-label")
+        page.wait_for_function("before => document.querySelector('canvas').ariaLabel !== before", arg=before)
+        assert said.text_content() == ""
+    page.get_by_role("button", name="Pause", exact=True).press("Enter")
+    page.wait_for_function(
+        "document.querySelector('.vae-lab-status').textContent === document.querySelector('canvas').ariaLabel"
+    )
 
 
 # a hundred slices of draws, a frame each, take longer so than the lab plays one ε

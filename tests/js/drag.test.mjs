@@ -6,15 +6,15 @@ import { followDrags, followPresses } from "../../vae_core/labs/js/drag.mjs";
 function stage(...handles) {
   const taken = [], held = new Set(), stopping = new AbortController();
   const canvas = Object.assign(new EventTarget(), {
-    style: {},
-    getBoundingClientRect: () => ({ left: 10, top: 20, width: 150, height: 100 }),
+    style: {}, top: 20,
+    getBoundingClientRect: () => ({ left: 10, top: canvas.top, width: 150, height: 100 }),
     setPointerCapture: (id) => held.add(id),
     hasPointerCapture: (id) => held.has(id),
   });
   const all = (handles.length ? handles : [{ x: 100, y: 50 }]).map((handle) => ({ axis: "xy", move: (x, y) => ({ to: [x, y] }), ...handle }));
   followDrags(canvas, () => [300, 200], () => all, (values) => taken.push(values.to), stopping.signal);
   const send = (type, pointerId, x = 60, y = 45, more = {}) => {
-    const event = Object.assign(new Event(type, { cancelable: true }), { pointerId, pointerType: "touch", isPrimary: true, button: 0, clientX: x, clientY: y, ...more });
+    const event = Object.assign(new Event(type, { cancelable: true }), { pointerId, pointerType: "touch", isPrimary: true, button: 0, clientX: x, clientY: y, pageX: x, pageY: y, ...more });
     canvas.dispatchEvent(event);
     return event;
   };
@@ -37,6 +37,14 @@ test("taken beside its middle, a handle does not jump", () => {
   assert.deepEqual(taken, []);
   send("pointermove", 4, 66, 50);
   assert.deepEqual(taken, [[102, 50]]);
+});
+
+test("a picture that moves below the hand moves no handle", () => {
+  const { canvas, taken, send } = stage();
+  send("pointerdown", 4, 60, 45);
+  canvas.top = 37;
+  send("pointermove", 4, 66, 45);
+  assert.deepEqual(taken, [[112, 50]]);
 });
 
 test("a finger reaches 22 pixels of the screen, and the nearest handle is taken; a box is within reach all over", () => {

@@ -100,17 +100,19 @@ test("a bar without end fills its room in ever smaller pieces, to the right or u
 
 test("a quiet handle is drawn by its lab, but for the hint, which stands beside it until it was used", () => {
   const { pen } = blindPen();
-  const said = [], discs = [];
+  const said = [], discs = [], boxes = [];
   pen.measure = (words) => 7 * words.length;
-  pen.text = (words, x, _, { align }) => said.push([words, x, align]);
+  pen.text = (words, x) => said.push([words, x]);
   pen.disc = (...disc) => discs.push(disc);
+  pen.box = (x, _y, width, _height, { fill }) => boxes.push([x, x + width, fill]);
   const handle = { x: 50, y: 60, axis: "x", move: () => ({}), hint: "drag", quiet: true };
   pen.handle(handle, true);
   pen.handle({ ...handle, x: 280 }, true);
   pen.handle({ ...handle, room: 100 }, true);
   pen.handle(handle, false);
   pen.handle({ ...handle, hint: "" }, true);
-  assert.deepEqual([said, discs], [[["drag", 78, "left"], ["drag", 252, "right"], ["drag", 22, "right"]], []]);
+  assert.deepEqual([said, discs], [[["drag", 78], ["drag", 224], ["drag", -6]], []]);
+  assert.deepEqual(boxes, said.map(([words, x]) => [x - 3, x + 7 * words.length + 3, "paper"])); // nothing runs through it
   pen.handle({ ...handle, quiet: false }, false);
   assert.equal(discs.length, 1);
 });

@@ -73,6 +73,7 @@ test("a cost is placed among others by how many lie below it, rounded down", () 
   const values = Array.from({ length: 1000 }, (_, k) => k);
   assert.equal(among(-1, values, "digit"), "below every test digit");
   assert.equal(among(999.5, values, "digit"), "above every test digit");
+  assert.equal(among(0.5, values, "digit"), "above <\u00a01\u00a0% of test digits");
   assert.equal(among(998.5, values, "image"), "above 99\u00a0% of test images");
 });
 

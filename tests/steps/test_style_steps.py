@@ -72,7 +72,7 @@ def test_step_3_dark_dots_are_those_of_the_class_and_lie_all_over_the_disc(lab, 
 
 
 def test_step_4_a_wrong_label_costs_distortion_and_no_rate(lab, images):
-    own, other = frames(lab, state_of(lab, 4, label="its own class"), state_of(lab, 4))
+    own, other = frames(lab, state_of(lab, 4, label="its own"), state_of(lab, 4))
     assert number(own, "Rate") == number(other, "Rate")
     if images.name == "mnist":
         assert number(other, "Distortion") > number(own, "Distortion") + 20

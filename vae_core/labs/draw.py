@@ -59,7 +59,7 @@ READY: dict[str, list[list[tuple[float, float]]]] = {
 
 STEPS = (
     Step(
-        "A 4, drawn by hand. Is what is given back the same hand? Both costs lie among those of test digits. Now draw in the field: your own 4 takes its place.",
+        "A 4, drawn by hand. Is what is given back the same hand? Both costs lie among those of test digits. Now draw in the field, or choose one in *Drawing*.",
         watch=("field", "back", "hills"),
     ),
     Step(

@@ -113,16 +113,22 @@ def noun(images: ImageSet) -> str:
 
 def choose(images: ImageSet) -> tuple[Tensor, tuple[str, ...]]:
     """The first test images of each class, or, where there are no classes, of all: x (N, D) in [0, 1], and a name for each."""
+    rows, names = choose_rows(images)
+    return to_pixels(images.test[rows]), names
+
+
+def choose_rows(images: ImageSet) -> tuple[list[int], tuple[str, ...]]:
+    """The same, by their rows among the test images."""
     if not has_classes(images):
-        x = to_pixels(images.test[: 10 * SHOWN])
-        return x, tuple(f"{noun(images)} {i + 1}" for i in range(len(x)))
+        rows = list(range(min(10 * SHOWN, len(images.test))))
+        return rows, tuple(f"{noun(images)} {i + 1}" for i in rows)
     rows, names = [], []
     for label in images.test_labels.unique()[:10].tolist():
         for count, row in enumerate((images.test_labels == label).nonzero()[:SHOWN, 0].tolist()):
             rows.append(row)
             name = f"class {label}" if foreign(images) else f"{label}"
             names.append(name if count == 0 else f"{name}, another")
-    return to_pixels(images.test[rows]), tuple(names)
+    return rows, tuple(names)
 
 
 def titles(models: Sequence[LatentModel]) -> list[str]:

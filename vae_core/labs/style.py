@@ -8,7 +8,7 @@ from torch import Tensor
 from vae_core.data import ImageSet, to_pixels
 from vae_core.labs.base import Lab
 from vae_core.labs.controls import Choice, Press, Slider, Step
-from vae_core.labs.images import BOOKS, SHOWN, called, foreign, noun, square
+from vae_core.labs.images import BOOKS, called, choose_rows, foreign, noun, square
 from vae_core.labs.noise import normals
 from vae_core.labs.pack import Block, pack_decoder
 from vae_core.labs.picture import ACCENT, GREY, Sheet
@@ -32,7 +32,7 @@ class StyleLab(Lab):
     """
 
     module = "style.mjs"
-    tall = (1296, 989)
+    tall = (1043, 925)
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None
@@ -49,7 +49,8 @@ class StyleLab(Lab):
             sizes = f"{whose} model draws {pixels} pixels, and the images have {side} × {side}"
             raise ValueError(f"{sizes}: pass model=, a ConditionalVAE trained on these images")
         self.model, told = model, images.with_classes(model.classes).test
-        self._labels, names, rows = choose(images, model.classes)
+        rows, names = choose_rows(images)
+        self._labels = images.test_labels[rows]
         with evaluating(model):
             posterior = model.encode(to_pixels(told[rows]).to(model.device))
             codes = model.encode(to_pixels(told[:CODES]).to(model.device))[0].cpu()
@@ -74,9 +75,9 @@ class StyleLab(Lab):
         start = names.index(f"{one}4") if f"{one}4" in names else 0
         controls = [
             Choice("digit", noun(images).capitalize(), names, start, resets=("label", "shift1", "shift2", "stretch")),
-            Choice("label", "Drawn as", ("its own class", *(f"{one}{label}" for label in range(model.classes)))),
-            Slider("shift1", "Shift of z₁, across", -3, 3, 0.05, 0.0),
-            Slider("shift2", "Shift of z₂, up", -3, 3, 0.05, 0.0),
+            Choice("label", "Drawn as", ("its own", *(f"{one}{label}" for label in range(model.classes)))),
+            Slider("shift1", "Shift of z₁, across", -3, 3, 0.05, 0.0, folded=True),
+            Slider("shift2", "Shift of z₂, up", -3, 3, 0.05, 0.0, folded=True),
             Slider("stretch", "Variance ×", 0, 4, 0.05, 1.0),
             Press("draw", "New ε", play=1.2),
         ]
@@ -89,7 +90,7 @@ class StyleLab(Lab):
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start], int(self._labels[start])),
             caption=f"The network is told the class, so the plane holds what is left: the style. Dots: the middle of the cloud of each of {len(codes):,} "
             f"test images ({images.title}), dark where they are of the class that is drawn. Rings: the prior, one and two standard deviations. "
-            "All pictures in the row of classes have the same z, the first draw; press one to draw the eight as that class."
+            "All pictures of the classes have the same z, the first draw; press one to draw the eight as that class."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),
         )
 
@@ -124,13 +125,13 @@ class StyleLab(Lab):
 
 STEPS = (
     Step(
-        "The row of classes has one z, told ten times which digit to draw. Drag the point to the left and to the right. What do all ten do together? "
-        "Then up and down: who grows wide, and who narrow?",
-        watch=("classes", "shift1"),
+        "The ten classes are drawn from one z. Drag the point (or move it in *Settings*) left and right: what do all ten do? "
+        "Then up and down: who grows wide, who narrow?",
+        watch=("plane", "classes"),
     ),
     Step(
         "Press *New ε* a few times with *Variance ×* at 4. In chapter 1 so wide a cloud drew 7s in place of 9s. Is it ever another digit here?",
-        {"digit": "9", "stretch": 4.0},
+        {"digit": "9, another", "stretch": 4.0},
         ("draws", "draw"),
     ),
     Step(
@@ -145,22 +146,6 @@ STEPS = (
     ),
 )
 """What to try with the book's own model."""
-
-
-def choose(images: ImageSet, classes: int) -> tuple[Tensor, tuple[str, ...], list[int]]:
-    """The first test images of each class: their labels (N,), a name for each, and their rows.
-
-    Raises:
-        ValueError: there are no test images of these classes.
-    """
-    labels, names, rows = [], [], []
-    for label in range(classes):
-        for count, row in enumerate((images.test_labels == label).nonzero()[:SHOWN, 0].tolist()):
-            name = f"class {label}" if foreign(images) else f"{label}"
-            names.append(name if count == 0 else f"{name}, another")
-            rows.append(row)
-            labels.append(label)
-    return torch.tensor(labels), tuple(names), rows
 
 
 def draw_still(model: ConditionalVAE, x: Tensor, mean: Tensor, log_var: Tensor, label: int) -> tuple[Image, str]:

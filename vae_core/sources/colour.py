@@ -1,6 +1,5 @@
 """Colour pictures of 32×32 pixels that are at hand: CIFAR-10, a folder of some of it, or patches of two photographs."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_core.sources import places
 from vae_core.sources.download import DataError
 
 SIZE = 32
@@ -33,9 +33,8 @@ def read_colour(root: str | Path | None) -> tuple[str, list[Tensor]]:
 
 def find_colour(root: str | Path | None = None) -> tuple[str, Path]:
     """Which of the three it is, and the folder where it lies."""
-    places = [Path(place) for place in (root, os.environ.get("VAE_DATA"), "data") if place]
     for name, folder in (("cifar10", "cifar-10-batches-py"), ("cifar10-jpeg", "cifar10-jpeg")):
-        for place in places:
+        for place in places(root):
             if (place / folder).is_dir():
                 return name, place
     return "patches", Path()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vae_core.files import write_atomically
+from vae_core.sources import places
 from vae_core.sources.download import DamagedFile, DataError, fetch, gunzip
 
 # SHA-256 of the decompressed files, so that a number in this book and a number elsewhere mean the same images.
@@ -43,10 +44,10 @@ def read_mnist(root: str | Path | None, which: str = "MNIST") -> list[Tensor]:
         DamagedFile: a file was damaged and no mirror could replace it.
         DataError: the files are nowhere, and could not be fetched.
     """
-    places = [Path(place) / which / "raw" for place in (root, os.environ.get("VAE_DATA"), "data") if place]
-    complete = (raw for raw in places if all(_find(raw, name) for name in MNIST_FILES))
-    raw = next(complete, places[0])
-    return [_to_array(_cached(raw, name, which) or _fetched(raw, name, places, which)) for name in MNIST_FILES]
+    folders = [place / which / "raw" for place in places(root)]
+    complete = (raw for raw in folders if all(_find(raw, name) for name in MNIST_FILES))
+    raw = next(complete, folders[0])
+    return [_to_array(_cached(raw, name, which) or _fetched(raw, name, folders, which)) for name in MNIST_FILES]
 
 
 def verified(name: str, data: bytes, packed: bool, which: str = "MNIST") -> bytes:
@@ -99,7 +100,7 @@ def _writable(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o200) and os.access(path, os.W_OK)
 
 
-def _fetched(raw: Path, name: str, places: list[Path], which: str) -> bytes:
+def _fetched(raw: Path, name: str, tried: list[Path], which: str) -> bytes:
     """The file from the first encrypted mirror that has it, torchvision's or the makers', kept in `raw` unless read-only."""
     from torchvision import datasets  # a second to import, and only needed here
 
@@ -114,8 +115,8 @@ def _fetched(raw: Path, name: str, places: list[Path], which: str) -> bytes:
             raise DamagedFile(
                 f"{damaged} is not {which}'s, and no mirror could replace it ({error}): {remedy}"
             ) from error
-        tried = ", ".join(map(str, places))
-        raise DataError(f"{which} is not in {tried}, and its download failed ({error}): {remedy}") from error
+        folders = ", ".join(map(str, tried))
+        raise DataError(f"{which} is not in {folders}, and its download failed ({error}): {remedy}") from error
     try:
         raw.mkdir(parents=True, exist_ok=True)
         if not _writable(raw) or _find(raw, name):

@@ -51,8 +51,8 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
     good = [number for number, path in enumerate(paths) if path not in refused]
     if len(good) < LEAST:
         kinds = ", ".join(sorted(SUFFIXES))
-        needed = "three are needed, and some hundreds to learn much: two to learn from, one to test"
-        raise DataError(f"{root} holds {len(good)} pictures, and {needed} ({kinds})")
+        needed = f"{LEAST} are needed, two to learn from and one to test; some hundreds, to learn much"
+        raise DataError(f"{root}: {len(good)} pictures in it could be read, and {needed}. Read are {kinds}")
     labels, for_test = _labels([paths[number].relative_to(root).parts for number in good], split)
     parts = f"{len(good) - for_test.sum():,} to learn from, {for_test.sum():,} to test"
     kind = "all grey, one channel" if grey else "in colour, three channels"

@@ -99,8 +99,7 @@ export function create(spec, read) {
   function paintUnits(pen, { units: nats }, chosen) {
     const { x, y, width, height } = place.bars;
     const pitch = width / units, bar = Math.max(2, 0.7 * pitch), floor = y + height;
-    const words = `: unit ${chosen + 1} pays ${number(nats[chosen])} nats`;
-    pen.words([["units", HEADING], [place.narrow ? words : `${words} on average`, SMALL]], x, y - 10);
+    pen.words([["units", HEADING], [`: unit ${chosen + 1} pays ${number(nats[chosen])} nats`, SMALL]], x, y - 10);
     pen.line([[x, floor + 0.5], [x + width, floor + 0.5]], { colour: "muted" });
     nats.forEach((kl, i) => {
       const tall = Math.max(1.5, Math.min(1, kl / tallest) * (height - 4)), left = x + (i + 0.5) * pitch - bar / 2;
@@ -170,7 +169,7 @@ export function create(spec, read) {
         summary: `An image, decoded under ${pixels.options[which]}${moved}: error ${number(error)} levels, σ ${number(spread)}, rate ${number(cost.rate)} nats, ${number(bits, 2)} bits a pixel and channel. Below: unit ${unit + 1} traversed, eight draws of the cloud, eight of the prior.`,
         tiles, spots,
         handles: [{ x: toX(shift), y: knob, axis: "x", hint: narrow ? "drag" : "drag the unit", room: width - 2, move: (at) => ({ shift: scale([toX(-REACH), toX(REACH)], [-REACH, REACH])(at) }) }],
-        regions: { input: box(tops[0]), decoded: box(tops[1]), thrown: box(tops[2]), numbers: { x: 1, y: said - 14, width: 3 * tops[0].size, height: 19 }, units: { x: bars.x, y: bars.y - 4, width: bars.width, height: bars.height + 20 }, walk: { ...row(walk), height: walk.cell + 28 }, cloud: row(cloud), prior: row(prior) },
+        regions: { input: box(tops[0]), decoded: box(tops[1]), thrown: box(tops[2]), numbers: { x: 1, y: said - 14, width: 3 * tops[0].size, height: 19 }, units: { x: bars.x, y: bars.y - 24, width: bars.width, height: bars.height + 40 }, walk: { ...row(walk), height: walk.cell + 28 }, cloud: row(cloud), prior: row(prior) },
       };
     },
   };

@@ -94,7 +94,7 @@ export function followInk(canvas, size, pads, signal) {
  * @param {AbortSignal} signal  ends it all when aborted
  */
 export function followDrags(canvas, size, handles, take, signal) {
-  /** @type {{handle: Handle, dx: number, dy: number, from: number, moved: boolean} | null} */
+  /** @type {{handle: Handle, at: {x: number, y: number}, from: PointerEvent, moved: boolean} | null} */
   let grip = null;
   let held = 0; // the pointer that drags: no other has a say until it ends
   /** @type {PointerEvent | null} */
@@ -117,17 +117,18 @@ export function followDrags(canvas, size, handles, take, signal) {
   /** @param {PointerEvent} event */
   const move = (event) => {
     if (!grip) return;
-    const { x, y } = place(event);
-    grip.moved ||= grip.handle.axis !== "x" || Math.abs(x - grip.from) >= SIDEWAYS;
-    if (grip.moved) take(grip.handle.move(x + grip.dx, y + grip.dy));
+    const { handle, at, from } = grip, scale = size()[0] / canvas.getBoundingClientRect().width;
+    const [dx, dy] = [scale * (event.pageX - from.pageX), scale * (event.pageY - from.pageY)]; // of the hand alone, should the picture move below it
+    grip.moved ||= handle.axis !== "x" || Math.abs(dx) >= SIDEWAYS;
+    if (grip.moved) take(handle.move(at.x + dx, at.y + dy));
   };
   on("pointerdown", (event) => {
     tapped = event.pointerType === "touch" && event.isPrimary ? event : null;
     if (grip || !event.isPrimary || event.button !== 0) return;
     const { x, y } = place(event);
     const handle = under(event), jump = handle || event.pointerType !== "mouse" ? null : track(event);
-    if (handle) grip = { handle, dx: handle.x - x, dy: handle.y - y, from: x, moved: false };
-    else if (jump) grip = { handle: jump, dx: 0, dy: 0, from: x, moved: true };
+    if (handle) grip = { handle, at: handle, from: event, moved: false };
+    else if (jump) grip = { handle: jump, at: { x, y }, from: event, moved: true };
     else return;
     held = event.pointerId;
     canvas.setPointerCapture(held);

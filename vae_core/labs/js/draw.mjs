@@ -14,6 +14,7 @@ const INKED = ["paper", "ink"];
 /** The styles that most words in a lab have. */
 export const HEADING = { weight: 700, size: 14 };
 export const SMALL = { size: 12, colour: "muted" };
+const HINT = { size: 13, weight: 700 };
 
 /**
  * The straight line that takes the first two numbers to the other two.
@@ -260,15 +261,20 @@ export class Pen {
     this.disc(x, y, 9, { fill: colour, stroke: "paper", line: 2.5 });
     if (!hint || !untouched) return;
     if (room) return this.#beside(hint, x, y, room, colour);
-    const half = this.measure(hint, { size: 13, weight: 700 }) / 2 + 2;
-    this.text(hint, Math.min(this.width - half, Math.max(half, x)), below || y < 40 ? y + 33 : y - 22, { size: 13, weight: 700, colour, align: "center", halo: true });
+    const half = this.measure(hint, HINT) / 2 + 2;
+    this.#hint(hint, Math.min(this.width - half, Math.max(half, x)) - half + 2, below || y < 40 ? y + 28 : y - 27, colour);
   }
 
   /** A hint to the right of a quiet handle, or to its left where there is no room. @param {string} hint @param {number} x @param {number} y @param {number} room  where that ends @param {string} colour */
   #beside(hint, x, y, room, colour) {
-    const style = { size: 13, weight: 700, colour, halo: true };
-    const right = x + 28 + this.measure(hint, style) < room;
-    this.text(hint, right ? x + 28 : x - 28, y, { ...style, base: "middle", align: right ? "left" : "right" });
+    const wide = this.measure(hint, HINT);
+    this.#hint(hint, x + 28 + wide < room ? x + 28 : x - 28 - wide, y, colour);
+  }
+
+  /** A hint from x on, at this height, on paper: whatever lies below it does not run through its words. @param {string} hint @param {number} x @param {number} y @param {string} colour */
+  #hint(hint, x, y, colour) {
+    this.box(x - 3, y - 8, this.measure(hint, HINT) + 6, 16, { fill: "paper", radius: 4 });
+    this.text(hint, x, y, { ...HINT, colour, base: "middle" });
   }
 
   /** A bar that has no end: to the right, or up, it goes on in ever smaller pieces. @param {Box} box @param {"right" | "up"} way @param {FillStyle} style */

@@ -115,6 +115,7 @@ function start(create, root, model, alone) {
   const key = keyOf(root);
   const stopping = new AbortController();
   const { signal } = stopping;
+  const playing = /** @type {Slider | Press | undefined} */ (controls.find((control) => "play" in control && control.play));
   let frame = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let speaking;
@@ -250,7 +251,6 @@ function start(create, root, model, alone) {
       spare.append(...linesOf(lines));
       return spare;
     }));
-    const playing = /** @type {Slider | Press | undefined} */ (controls.find((control) => "play" in control && control.play));
     const tools = buildTools({
       steps: spec.steps ?? [],
       home,
@@ -294,11 +294,12 @@ function start(create, root, model, alone) {
     said = summary;
     if (!moved && speaking) return;
     clearTimeout(speaking);
+    const pause = playing?.kind === "press" && "playing" in root.dataset ? 1000 * playing.play : 0; // till the next, which begins this anew
     speaking = setTimeout(() => {
       speaking = undefined;
       status.textContent = said;
       if (alone && moved) history.replaceState(history.state, "", address(values));
-    }, moved ? 700 : HEARD);
+    }, pause + (moved ? 700 : HEARD));
   }
 
   const address = (/** @type {Values} */ values) => {

@@ -17,6 +17,7 @@ export function playedTo({ min, max, play }, from, seconds) {
 export function buildPlayer(control, model, take, root, signal) {
   const button = tool(["", ""], () => (frame ? stop() : start()));
   button.classList.add("vae-lab-play");
+  button.title = `Play: ${control.label}`;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const seen = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || stop());
   let frame = 0;
@@ -24,6 +25,7 @@ export function buildPlayer(control, model, take, root, signal) {
   function show() {
     button.hidden = calm.matches;
     label(button, frame ? ["❚❚", " Pause"] : ["▶", " Play"]);
+    root.toggleAttribute("data-playing", frame > 0);
   }
   function stop() {
     cancelAnimationFrame(frame);

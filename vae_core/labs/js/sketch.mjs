@@ -70,13 +70,16 @@ export function floorOf(x) {
   return nats;
 }
 
+/** The note below the picture. @param {number} nats @returns {Note[]} */
+const floor = (nats) => [{ name: "Floor", words: `${number(nats)} nats: what grey pixels cost, whatever draws them.` }];
+
 /** Where a cost lies among those of test images, in words. @param {number} value @param {ArrayLike<number>} values  in rising order @param {string} noun */
 export function among(value, values, noun) {
   let below = 0;
   while (below < values.length && values[below] < value) below++;
   if (below === 0) return `below every test ${noun}`;
   const percent = Math.floor((100 * below) / values.length);
-  return below === values.length ? `above every test ${noun}` : `above ${percent || "less than 1"}\u00a0% of test ${noun}s`;
+  return below === values.length ? `above every test ${noun}` : `above ${percent || "<\u00a01"}\u00a0% of test ${noun}s`;
 }
 
 /** @type {Create<DrawSpec>} */
@@ -188,7 +191,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
     const counts = new Float64Array(BINS);
     for (let k = 0; k < values.length; k++) counts[Math.max(0, Math.min(BINS - 1, Math.floor((BINS * (values[k] - low)) / (high - low))))]++;
     const most = Math.max(...counts), floor = y + height;
-    pen.text(place.narrow ? name : `${name} among that of test ${noun}s, in nats`, x, y - 9, { ...HEADING, colour: name });
+    pen.text(place.narrow ? name : `${name} among test ${noun}s`, x, y - 9, { ...HEADING, colour: name });
     pen.area([...counts].map((count, k) => [x + ((k + 0.5) * width) / BINS, floor - (count / most) * (height - 6)]), floor, { fill: "ink", alpha: 0.3 });
     pen.axes(box, { x: { to, ticks: ticks(low, high, place.narrow ? 2 : 4), align: (tick) => (tick === low ? "left" : tick === high ? "right" : "center") } });
     pen.line([[x, floor], [x + width, floor]], { colour: "muted" });
@@ -203,7 +206,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
   /** The picture that the encoder gets, to be dragged off its place. @param {Values} values @returns {Handle} */
   function handleOf({ right, down }) {
     const { x, y, width } = place.gets, pixel = width / side;
-    const home = { x: x + width / 2 - 50, y: y + width + (place.narrow ? -8 : 12) }; // for its hint to stand at the foot of the picture, or below
+    const home = { x: x + width / 2 - 50, y: y + width + (place.narrow ? 6 : 12) }; // for its hint to stand below the picture
     return {
       x: home.x + right * pixel, y: home.y + down * pixel, axis: "xy", quiet: true, hint: "drag it", room: x + width, box: place.gets,
       move: (px, py) => ({ right: (px - home.x) / pixel, down: (py - home.y) / pixel }),
@@ -239,6 +242,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
 
   return {
     height: (width) => arrange(width, units, classes).height,
+    room: spec.likelihood === "bernoulli" ? [floor(888.8)] : [], // no drawing needs more
     begin() {
       stroke = null;
     },
@@ -254,7 +258,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       const { field, gets, back, draws, nearest, hills, narrow } = place, { pixel } = model;
 
       paintField(pen, strokes);
-      pen.text(narrow ? "encoder gets" : "the encoder gets", gets.x, gets.y - 8, narrow ? { size: 12, weight: 700 } : HEADING);
+      pen.text(narrow ? "input x" : "encoder gets", gets.x, gets.y - 8, narrow ? { size: 12, weight: 700 } : HEADING);
       pen.digit(now.x, gets.x, gets.y, gets.width, { side });
       if (!narrow) pen.text("→", (field.x + field.width + gets.x) / 2, field.y + field.height / 2 + 7, { size: 22, colour: "muted", align: "center" });
       paintCloud(pen, now);
@@ -283,7 +287,7 @@ export function create(spec, read, host = { redraw() {}, take() {} }) {
       const where = moved ? `, moved ${number(values.right, 0)} pixels to the right and ${number(values.down, 0)} down, its size times ${number(values.size, 2)}` : "";
       const summary = `${what}${where}. ${tiles.map(({ name, value, mark }, i) => `${i ? mark : name} ${value} nats, ${among(now[mark], costs[i].values, noun)}`).join("; ")}.` +
         (classes ? ` Of the ${near.length} training ${noun}s with the nearest codes ${most ? `${agreed} ${are(label, agreed)}` : "most are of no one class"}, the nearest is ${one(labels[near[0]])}.` : "");
-      const greys = spec.likelihood === "bernoulli" ? [{ name: "Floor", words: `${number(floorOf(now.x))} nats of the distortion no decoder could save: grey pixels cost that much by themselves.` }] : [];
+      const greys = spec.likelihood === "bernoulli" ? floor(floorOf(now.x)) : [];
       return { summary, tiles: [...tiles, ...voted], ahead: true, handles: [handleOf(values)], pads: [padOf()], regions: regionsOf(), notes: greys, data: { rate: now.rate, distortion: now.distortion } };
     },
   };

@@ -16,33 +16,38 @@ export const DRAWS = 8;
 const REACH = 3.5; // of the plane, to either side, in units of the latent space, in which the prior is N(0, 1)
 const FEW = 10; // classes in a row
 const RING = 13; // pixels, around the cloud, which may be a point: what is dragged
+const ARROWS = "↙←↖↓ ↑↘→↗"; // to a cloud that lies beyond the plane
+/** On which side of the plane a place lies: −1, 0 (on it), 1. @param {number} z */
+const sideOf = (z) => Math.sign(z) * Number(Math.abs(z) > REACH);
 
 /**
- * Where things stand at this width, from the top: images to choose from; image, plane and decoded picture in a row, on a phone the plane
- * below the two; a picture of each class; the draws.
+ * Where things stand at this width, from the top: images to choose from; image, plane and decoded picture in a row; a picture of each
+ * class; the draws. On a phone the plane is below the two, and the classes are beside it, to be seen together, unless they are many.
  * @param {number} width @param {number} count  of images to choose from @param {number} classes
  */
 export function arrange(width, count, classes) {
   const narrow = width < 560;
   const [small, large] = narrow ? [84, 104] : [112, 168];
-  const side = narrow ? Math.min(210, width - 60) : 220;
+  const beside = narrow && classes <= FEW;
+  const little = narrow ? 5 : 12, gap = beside ? 4 : narrow ? 8 : 12;
+  const side = beside ? Math.min(210, Math.floor((width - 41) / 1.4)) : narrow ? Math.min(210, width - 60) : 220;
   const top = arrangeChooser(width, count).bottom + (narrow ? 30 : 34);
   const edge = narrow ? (width - small - large) / 4 : 1;
   const input = { x: edge, y: top + (narrow ? (large - small) / 2 : (side - small) / 2), size: small };
   const decoded = { x: width - edge - large, y: top + (narrow ? 0 : (side - large) / 2), size: large };
-  const left = narrow ? (width - side) / 2 : (input.x + small + decoded.x - side) / 2;
+  const middle = narrow ? (width - side) / 2 : (input.x + small + decoded.x - side) / 2;
+  const tiny = Math.floor((side - (FEW / 2 - 1) * gap) / (FEW / 2)); // a class beside the plane, in two columns
+  const left = beside ? (width + 26 - side - 14 - 2 * tiny - gap) / 2 : middle;
   const plane = { x: left, y: narrow ? top + large + 48 : top, width: side, height: side };
-  const across = Math.min(classes, narrow ? FEW / 2 : FEW);
-  const gap = narrow ? 8 : 12;
-  const cell = Math.min(64, Math.floor((width - 2 - (across - 1) * gap) / across));
-  const step = across > 1 ? (width - 2 - cell) / (across - 1) : 0;
-  const first = plane.y + side + 56;
-  const places = Array.from({ length: classes }, (_, i) => ({ x: 1 + (i % across) * step, y: first + Math.floor(i / across) * (cell + gap), width: cell, height: cell }));
-  const bottom = places[classes - 1].y + cell;
-  const little = narrow ? 5 : 12;
+  const across = beside ? 2 : Math.min(classes, narrow ? FEW / 2 : FEW);
+  const cell = beside ? tiny : Math.min(64, Math.floor((width - 2 - (across - 1) * gap) / across));
+  const step = beside ? cell + gap : across > 1 ? (width - 2 - cell) / (across - 1) : 0;
+  const first = beside ? { x: left + side + 14, y: plane.y } : { x: 1, y: plane.y + side + 56 };
+  const places = Array.from({ length: classes }, (_, i) => ({ x: first.x + (i % across) * step, y: first.y + Math.floor(i / across) * (cell + gap), width: cell, height: cell }));
+  const bottom = Math.max(plane.y + side + 18, places[classes - 1].y + cell);
   const drawn = Math.min(64, Math.floor((width - 2 - (DRAWS - 1) * little) / DRAWS));
   const draws = { y: bottom + 40, cell: drawn, step: (width - 2 - drawn) / (DRAWS - 1) };
-  return { narrow, input, decoded, plane, places, bottom, draws, height: draws.y + drawn + 4 };
+  return { narrow, beside, input, decoded, plane, places, bottom, draws, height: draws.y + drawn + 4 };
 }
 
 /** @type {Create<StyleSpec>} */
@@ -102,9 +107,12 @@ export function create(spec, read) {
     pen.text("style, q(z | x, y)", x, y - 10, HEADING);
     pen.layer("ground", label, x - 26, y - 4, width + 32, height + 26, () => paintGround(pen, label));
     pen.clip(place.plane, () => {
-      const [across, up] = variance.map((v) => Math.max(2, (Math.sqrt(v) * width) / (2 * REACH)));
-      pen.disc(toX(mean[0]), toY(mean[1]), RING, { fill: "paper", alpha: 0.8, stroke: "accent", line: 2 });
-      pen.ellipses([[toX(mean[0]), toY(mean[1]), across, up]], { fill: "accent", alpha: 0.45, stroke: "accent", line: 1.5 });
+      const [across, tall] = variance.map((v) => Math.max(2, (Math.sqrt(v) * width) / (2 * REACH)));
+      const way = ARROWS[4 + 3 * sideOf(mean[0]) + sideOf(mean[1])], [right, up] = [toX(mean[0]), toY(mean[1])];
+      const at = [Math.min(x + width - RING - 2, Math.max(x + RING + 2, right)), Math.min(y + height - RING - 2, Math.max(y + RING + 2, up))];
+      pen.disc(at[0], at[1], RING, { fill: "paper", alpha: 0.8, stroke: "accent", line: 2 });
+      pen.text(way, at[0], at[1], { size: 16, weight: 700, colour: "accent", align: "center", base: "middle" });
+      pen.ellipses([[right, up, across, tall]], { fill: "accent", alpha: 0.45, stroke: "accent", line: 1.5 });
       for (let k = DRAWS - 1; k >= 0; k--) pen.disc(toX(z[2 * k]), toY(z[2 * k + 1]), k ? 2 : 3, { fill: "accent", stroke: "paper" });
     });
   }
@@ -115,7 +123,7 @@ export function create(spec, read) {
     const inside = (/** @type {number} */ at, /** @type {number} */ from, /** @type {number} */ length) => Math.min(from + length, Math.max(from, at));
     const [back, down] = [scale([x, x + width], [-REACH, REACH]), scale([y, y + height], [REACH, -REACH])];
     return {
-      x: inside(toX(mean[0]), x, width), y: inside(toY(mean[1]), y, height), axis: "xy", track: place.plane, hint: "drag me", quiet: true,
+      x: inside(toX(mean[0]), x, width), y: inside(toY(mean[1]), y, height), axis: "xy", track: place.plane, hint: "drag me", quiet: true, room: x + width,
       move: (px, py) => ({ shift1: back(px) - means[2 * digit], shift2: down(py) - means[2 * digit + 1] }),
     };
   }
@@ -125,7 +133,7 @@ export function create(spec, read) {
 
     paint(pen, values, width) {
       place = arrange(width, labels.length, count);
-      const { narrow, input, decoded, draws, places } = place;
+      const { narrow, beside, input, decoded, draws, places } = place;
       const { digit } = values;
       const own = labels[digit];
       const label = values.label ? values.label - 1 : own;
@@ -140,7 +148,7 @@ export function create(spec, read) {
       const outputs = decode(all.map(() => cloud.z), all);
       pen.text(values.label ? `z as ${one(label)}` : "z as its class", decoded.x, decoded.y - 10, HEADING);
       pen.digit(outputs, decoded.x, decoded.y, decoded.size, { side, channels, at: label * size, pixel, frame: "accent" });
-      pen.text(narrow ? "the same z as each class" : "the same z as each class: press one", 1, places[0].y - 10, HEADING);
+      pen.text(beside ? "as each" : narrow ? "the same z as each class" : "the same z as each class: press one", places[0].x, places[0].y - 10, HEADING);
       places.forEach(({ x, y, width: cell }, i) => {
         pen.digit(outputs, x, y, cell, { side, channels, at: i * size, pixel });
         if (i === label) pen.box(x - 1, y - 1, cell + 2, cell + 2, { stroke: "accent", line: 3 });
@@ -166,7 +174,7 @@ export function create(spec, read) {
         input: around(input),
         decoded: around(decoded),
         plane: { x: plane.x - 26, y: plane.y - 24, width: plane.width + 32, height: plane.height + 44 },
-        classes: { x: 1, y: places[0].y - 26, width: width - 2, height: place.bottom - places[0].y + 28 },
+        classes: { x: places[0].x, y: places[0].y - 26, width: beside ? 2 * places[0].width + 4 : width - 2, height: places[places.length - 1].y + places[0].height - places[0].y + 28 },
         draws: { x: 1, y: draws.y - 26, width: width - 2, height: draws.cell + 28 },
       };
       const summary = `${one(own)}, its style at z₁ = ${number(cloud.mean[0], 2)}, z₂ = ${number(cloud.mean[1], 2)}, drawn as ${one(label)}, and the same style drawn as each of ${count} classes: ` +
