@@ -208,24 +208,28 @@ def measure(name: str, row: Row, runs: Path, minutes: float, device: str) -> dic
 
 
 def as_markdown(records: dict[str, Any]) -> str:
-    """The table: what was published, what others' rewrites and this book got, and what it cost here; below it, how each row differs."""
-    lines = ["| row | published | rewrites | here | −ELBO here | minutes |", "|---|---|---|---|---|---|"]
+    """The table: what was published, what this book got, and what it cost; below it whose each row is, what rewrites got, and how ours differs."""
+    lines = ["| row | published | here | −ELBO here | minutes |", "|---|---|---|---|---|"]
     machines = []
     for name, row in ROWS.items():
         ours, bound, minutes, made = "not measured", "–", "–", records.get(name)
         if made and made["settings"] == settings_of(row):  # else it is of settings that the row no longer has
             ours, bound, cost = f"**{made['nll']:.2f}**", f"{made['minus_elbo']:.2f}", made["minutes"]
             minutes = f"{cost['training']:.0f} + {cost['nll']:.0f}"
-            machines.append(f"{made['machine']['device']}, {made['machine']['threads']} threads")
-        lines.append(f"| {name} | {row.published:.2f} | {row.rewrites or '–'} | {ours} | {bound} | {minutes} |")
+            threads = made["machine"]["threads"]
+            machines.append(f"{made['machine']['device']}, {threads} thread{'s' * (threads > 1)}")
+        lines.append(f"| {name} | {row.published:.2f} | {ours} | {bound} | {minutes} |")
     seeds = sorted({row.config.seed for row in ROWS.values()})
     lines += [
         "",
         f"Nats a test image. Seed {', '.join(map(str, seeds))}. Minutes of training + of the test likelihood.",
     ]
     if machines:
-        lines += [f"Measured on: {'; '.join(dict.fromkeys(machines))}."]
-    lines += ["", *(f"- **{name}** ({row.source}), $K = {row.k:,}$: {row.departures}." for name, row in ROWS.items())]
+        lines.append(f"Measured on: {'; '.join(dict.fromkeys(machines))}.")
+    lines.append("")
+    for name, row in ROWS.items():
+        rewrites = f" Rewrites of it: {row.rewrites}." if row.rewrites else ""
+        lines.append(f"- **{name}** ({row.source}), $K = {row.k}$: {row.departures}.{rewrites}")
     return "\n".join(lines)
 
 

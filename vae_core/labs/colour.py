@@ -22,10 +22,7 @@ from vae_core.saving import load_pretrained
 
 DRAWS = 8  # as in colour.mjs
 MANY = 500  # test images whose mean the bars are of
-CIFAR = {
-    f"class {label}": name
-    for label, name in enumerate("airplane automobile bird cat deer dog frog horse ship truck".split())
-}
+CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 BOOKS = {"σ = 1": "colour-gaussian", "σ learned": "colour-learned", "256 levels": "colour-logistic"}
 
 STEPS = (
@@ -85,7 +82,8 @@ class ColourLab(Lab):
         if len(x) > 10:  # one of a class
             x, called_so = x[::2], called_so[::2]
         if images.name.startswith("cifar10"):
-            called_so = tuple(CIFAR.get(name, name) for name in called_so)
+            words = {f"class {label}": word for label, word in enumerate(CIFAR)}
+            called_so = tuple(words.get(name, name) for name in called_so)
         block = Block()
         spec = {**called(images), "side": side, "channels": channels, "images": block.add((255 * x).round(), "uint8")}
         self._posteriors = [posteriors(model, (255 * x).round().byte()) for model in self.models]

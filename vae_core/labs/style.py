@@ -89,7 +89,7 @@ class StyleLab(Lab):
             legend=("accent", "distortion", "rate"),
             picture=draw_still(model, x[start], self._means[start], self._log_vars[start], int(self._labels[start])),
             caption=f"The network is told the class, so the plane holds what is left: the style. Dots: the middle of the cloud of each of {len(codes):,} "
-            f"test images ({images.title}), dark where they are of the class that is drawn. Rings: the prior, one and two standard deviations. "
+            f"test images ({images.title}), strong where they are of the class that is drawn. Rings: the prior, one and two standard deviations. "
             "All pictures of the classes have the same z, the first draw; press one to draw the eight as that class."
             + (f" The model is {BOOKS}" if lent and foreign(images) else ""),
         )
@@ -135,7 +135,7 @@ STEPS = (
         ("draws", "draw"),
     ),
     Step(
-        "Choose a few classes in *Drawn as*. The dark dots are the styles of that class. Could you tell from a dot which digit it is?",
+        "Choose a few classes in *Drawn as*. The strong dots are the styles of that class. Could you tell from a dot which digit it is?",
         {"label": "0"},
         ("plane", "label"),
     ),

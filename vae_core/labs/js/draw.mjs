@@ -138,6 +138,7 @@ export class Pen {
     }
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, width, height);
+    this.context.lineJoin = "round"; // as words with a halo leave it
   }
 
   /**
