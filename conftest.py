@@ -8,7 +8,7 @@ import os
 import re
 from functools import cache
 
-from nbval.plugin import IPyNbCell, IPyNbFile
+from nbval.plugin import IPyNbCell
 
 # Whoever asks the web, a kernel or a child of a child, is sent to a door that is closed, and is told so at once.
 os.environ.update(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", no_proxy="127.0.0.1,localhost")
@@ -19,8 +19,11 @@ CLAIM = re.compile(r'<th scope="row">([^<]+)</th><td data-value="([^"]+)" data-w
 
 
 def pytest_collection_modifyitems(items):
-    for notebook in {item.parent for item in items if isinstance(item.parent, IPyNbFile)}:
+    cells = [item for item in items if isinstance(item, IPyNbCell)]
+    for notebook in {cell.parent for cell in cells}:
         notebook.skip_compare += MACHINE_DEPENDENT  # pyright: ignore[reportAttributeAccessIssue]
+    for cell in cells:
+        cell.output_timeout = cell.config.option.nbval_cell_timeout  # five seconds are too few beside busy processes
 
 
 @cache

@@ -1,4 +1,5 @@
-// What scrolls sideways on a narrow screen can be reached with the keyboard, for as long as it does.
+// What scrolls sideways on a narrow screen can be reached with the keyboard, for as long as it does; and a table whose first column
+// stays says when something has gone behind it (book.css).
 document.addEventListener("DOMContentLoaded", () => {
   const scrolls = (/** @type {Element} */ part) =>
     part.scrollWidth > part.clientWidth && ["auto", "scroll"].includes(getComputedStyle(part).overflowX);
@@ -10,4 +11,6 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   for (const part of document.querySelectorAll(".bd-article :is(table, pre, .math, mjx-container[display=true])"))
     watch.observe(part);
+  for (const part of document.querySelectorAll(".bd-article :is(table, [role=region])"))
+    part.addEventListener("scroll", () => part.toggleAttribute("data-scrolled", part.scrollLeft > 0), { passive: true });
 });

@@ -196,7 +196,7 @@ def test_what_a_cell_says_stands_on_the_page_and_in_no_bright_box(open_desk):
 
 
 # by more than what covers the sign at either end is wide
-SCROLLS = """[...document.querySelectorAll('.bd-article :is(.cell pre, table, .math)')].filter(
+SCROLLS = """[...document.querySelectorAll('.bd-article :is(.cell pre, table, .math, [role=region])')].filter(
   part => part.checkVisibility() && part.scrollWidth > part.clientWidth + 40
           && ['auto', 'scroll'].includes(getComputedStyle(part).overflowX))"""
 

@@ -102,7 +102,7 @@ class DrawLab(Lab):
     """
 
     module = "sketch.mjs"
-    tall = (1323, 809)
+    tall = (1323, 858)  # between that in a narrow typeface and that in a wide one
 
     def __init__(self, model: LatentModel | None = None, images: ImageSet | None = None):
         lent = model is None
