@@ -11,7 +11,7 @@ from records import RESULTS, begin, write
 
 PAGE = "chapters/12_at_work.ipynb"
 PATH = RESULTS / "scales.json"
-CELLS = ["load", "neighbours", "codes", "diffuse", "denoise"]
+CELLS = ["load", "neighbours", "codes", "way", "diffuse", "denoise", "readable"]
 SEEDS = 3
 WAYS = {  # the standard deviation given, and what else is changed
     "0.1": (0.1, {}),
@@ -26,7 +26,7 @@ WAYS = {  # the standard deviation given, and what else is changed
 PROTOCOL = (
     "The shipped model latent-16. Row: the standard deviation that its codes are brought to before the diffusion is trained; of 50 steps, or "
     "1,000; with places on the way drawn and stepped through so that noise over code is at each what it is for codes of 1. readable: percent "
-    "of 300 drawn pictures of whose ten nearest of 10,000 training images at least nine show the same digit. width: the standard "
+    "of 300 drawn pictures of whose ten nearest of 10,000 training images at least nine show the same digit, and that have ink. width: the standard "
     "deviation of the drawn codes over that of the real ones"
 )
 

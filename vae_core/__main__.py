@@ -293,8 +293,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
         bound = log_likelihood(model, images.test, num_samples=count, pixels=pixels)
         found.append(f"−log p(x) at most {-bound:.2f}{as_bits(model, -bound)} with {count} importance samples")
     what = f"{options.model} on {len(images.test):,} test images of {images.name}"
-    coloured = images.test.shape[1] == 3
-    print(f"{what}, {'colour' if coloured and pixels == 'grey' else pixels} pixels, nats an image", *found, sep="\n")
+    kind = "colour" if pixels == "grey" and images.test.shape[1] == 3 else pixels
+    print(f"{what}, {kind} pixels, nats an image", *found, sep="\n")
 
 
 def run_presets(_: argparse.Namespace) -> None:
