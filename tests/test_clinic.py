@@ -281,6 +281,18 @@ NETWORKS: dict[str, tuple[str, Any]] = {
         "evaluation mode",
         ill(reparameterize=lambda self, m, v: draw(std)(self, m, v) if self.training else m),
     ),
+    "a tenth of the draw in evaluation": (
+        "evaluation mode",
+        ill(reparameterize=lambda self, m, v: m + (1 if self.training else 0.1) * std(v) * torch.randn_like(m)),
+    ),
+    "the mean decoded in evaluation": (
+        "evaluation mode",
+        ill(forward=lambda self, x: (Sound.forward if self.training else mean_alone)(self, x)),
+    ),
+    "a tenth of the draw in evaluation, inline": (
+        "evaluation mode",
+        ill(Inline, draw=lambda self, m, v: m + (1 if self.training else 0.1) * std(v) * torch.randn_like(m)),
+    ),
     "half the units unread": ("dead units", ill(decode=lambda self, z: Sound.decode(self, z * (torch.arange(8) < 4)))),
     "half the units mute": ("dead units", ill(encode=heads(lambda m, v: (m * (torch.arange(8) < 4), v * (torch.arange(8) < 4))))),
     "collapsed": ("dead units", lambda: load_pretrained("beta-100")),

@@ -150,7 +150,7 @@ def look_at_outputs(p: Patient) -> Iterator[Finding]:
 
 
 def look_at_evaluation(p: Patient) -> Iterator[Finding]:
-    """In evaluation mode: is an image's code the same each time, alone and in company, and is z still drawn?"""
+    """In evaluation mode: is an image's code the same each time, alone and in company, and is z drawn as in training?"""
     with evaluating(p.model):
         once, again = (torch.cat([*p.encode(p.x), p.model.decode(p.mean).flatten(1)], 1) for _ in range(2))
         pair = torch.cat([*p.encode(p.x[:2]), p.model.decode(p.mean[:2]).flatten(1)], 1)
@@ -159,12 +159,21 @@ def look_at_evaluation(p: Patient) -> Iterator[Finding]:
             yield found("evaluation mode", "after eval() the networks give another answer each time")
         elif (once[:2] - pair).abs().max() > near:
             yield found("evaluation mode", "after eval() an image's code depends on the others in its batch")
-        if hasattr(p.model, "reparameterize"):
-            p.model.train()
-            drawn = not torch.equal(p.model.reparameterize(p.mean, p.log_var), p.mean)
-            p.model.eval()
-            if drawn and torch.equal(p.model.reparameterize(p.mean, p.log_var), p.mean):
-                yield found("evaluation mode", "after eval() nothing is drawn: a test loss at the mean is no bound")
+    (before, moved), (after, moves) = (draw_in(p, training) for training in (True, False))
+    if (before > 0.01 and after < 0.01) or (moved and not moves):
+        yield found("evaluation mode", "after eval() nothing is drawn: a test loss at the mean is no bound")
+    elif before > 0.01 and abs(after / before - 1) > 0.05:
+        seen = f"after eval() z is drawn {after / before:.2g} times as widely as in training: a test loss is no bound"
+        yield found("evaluation mode", seen)
+
+
+def draw_in(p: Patient, training: bool) -> tuple[float, bool]:
+    """In this mode: how wide the draw is, in σ (NaN where nobody sees z), and whether forward draws at all, whatever the weights are."""
+    p.model.train(training)
+    torch.manual_seed(0)  # the same weights and ε in both modes
+    mean, log_var, z = draws_of(p)
+    wide = ((z - mean) * torch.exp(-0.5 * log_var)).std().item() if len(z) else math.nan
+    return wide, p.has_forward and not all(torch.equal(p.forward()[0], p.forward()[0]) for _ in p.other_weights())
 
 
 def look_at_units(p: Patient) -> Iterator[Finding]:
