@@ -130,7 +130,7 @@ STEPS = (
         watch=("plane", "classes"),
     ),
     Step(
-        "Press *New ε* a few times with *Variance ×* at 4. In chapter 1 so wide a cloud drew 7s in place of 9s. Is it ever another digit here?",
+        "Press *New ε* a few times with *Variance ×* at 4. In chapter 1 so wide a cloud made near-7s of a 9. Is it ever another digit here?",
         {"digit": "9, another", "stretch": 4.0},
         ("draws", "draw"),
     ),
