@@ -18,6 +18,7 @@ from vae_core.sources.memory import room_for
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"}
 PHONES = {".heic", ".heif"}  # which Pillow alone does not read
 NAMED = 10  # refused pictures that a summary names
+LEARNED, HELD_OUT = ("train", "training"), ("test", "val", "valid", "validation")  # folders, in any case
 LEAST, SMALLEST = 3, 4  # pictures in a folder, pixels on the shorter side
 
 
@@ -26,9 +27,9 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
 
     C is 1 where all pictures are grey, by their pixels and not by their format, and 3 otherwise.
 
-    The folder a picture lies in is its label. Subfolders `train` and `test` are the split where both are there, and what
-    lies beside them is left out; elsewhere every tenth picture is for testing. What cannot be read is skipped. What was
-    read and what was not is said on stderr.
+    The folder a picture lies in is its label. Subfolders `train` and `test` are the split where both are there (`val` or
+    `validation` where there is no `test`), and what lies beside them is left out; elsewhere every tenth picture is for
+    testing. What cannot be read is skipped. What was read and what was not is said on stderr.
 
     Raises:
         ValueError: `size` is no whole number of 1 or more.
@@ -42,9 +43,9 @@ def read_folder(root: str | Path | None, size: int, strict: bool) -> tuple[Tenso
         raise DataError(f"{root} is not a folder: pass root= (--root), the folder that holds your pictures")
     size = whole("size", size)
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES | PHONES and not path.is_dir())
-    split = (root / "train").is_dir() and (root / "test").is_dir()
+    split = _split_of(root)
     if split:
-        paths = _inside_the_split(paths, root)
+        paths = _inside_the_split(paths, root, split)
     images, refused, grey = _read_all(paths, root, size)
     if refused:
         _report(root, refused, len(paths), strict)
@@ -127,21 +128,28 @@ def _report(root: Path, refused: dict[Path, str], count: int, strict: bool) -> N
     print(f"{root}: {len(lines)} of {count} pictures skipped", *lines[:NAMED], *rest, sep="\n  ", file=sys.stderr)
 
 
-def _inside_the_split(paths: list[Path], root: Path) -> list[Path]:
-    """The pictures below `train` and `test`; others, of a `val` perhaps, are no part of either, which is said."""
-    inside = [path for path in paths if path.relative_to(root).parts[0] in ("train", "test")]
+def _split_of(root: Path) -> tuple[str, str] | None:
+    """The subfolders to learn from and to test on, as they are written, if somebody has split the pictures so."""
+    folders = {path.name.lower(): path.name for path in root.iterdir() if path.is_dir()}
+    learned, held_out = (next((folders[n] for n in names if n in folders), None) for names in (LEARNED, HELD_OUT))
+    return (learned, held_out) if learned and held_out else None
+
+
+def _inside_the_split(paths: list[Path], root: Path, split: tuple[str, str]) -> list[Path]:
+    """The pictures below the split's two folders; others, of a third part perhaps, are no part of either, which is said."""
+    inside = [path for path in paths if path.relative_to(root).parts[0] in split]
     if len(inside) < len(paths):
         beside = sorted({path.relative_to(root).parts[0] for path in set(paths) - set(inside)})
-        count = f"{len(paths) - len(inside)} pictures lie in neither train/ nor test/"
+        count = f"{len(paths) - len(inside)} pictures lie in neither {split[0]}/ nor {split[1]}/"
         print(f"{root}: {count} and are left out: {', '.join(beside[:NAMED])}", file=sys.stderr)
     return inside
 
 
-def _labels(parts: list[tuple[str, ...]], split: bool) -> tuple[Tensor, Tensor]:
+def _labels(parts: list[tuple[str, ...]], split: tuple[str, str] | None) -> tuple[Tensor, Tensor]:
     """From where each picture lies: its label (N,) and whether it is for testing (N,)."""
-    for_test = torch.tensor([part[0] == "test" if split else i % 10 == 9 for i, part in enumerate(parts)])
+    for_test = torch.tensor([part[0] == split[1] if split else i % 10 == 9 for i, part in enumerate(parts)])
     if not split:
         for_test[-1] = True  # so that a small folder has a test picture too
-    folders = [part[-2] if len(part) > 1 + split else "" for part in parts]
+    folders = [part[-2] if len(part) > 1 + bool(split) else "" for part in parts]
     names = sorted(set(folders))
     return torch.tensor([names.index(folder) for folder in folders]), for_test
