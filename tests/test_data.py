@@ -136,6 +136,15 @@ def test_train_and_test_folders_are_the_split(pictures):
     assert images.test_labels.unique().tolist() == [1]
 
 
+@pytest.mark.parametrize(("learned", "held_out"), [("Train", "Test"), ("training", "val"), ("train", "Validation")])
+def test_a_split_may_be_named_otherwise(pictures, learned, held_out):
+    shutil.move(pictures / "cat", pictures / learned / "cat")
+    shutil.move(pictures / "dog", pictures / held_out / "dog")
+    images = load_images("folder", pictures, size=8)
+    assert (len(images.train), len(images.test)) == (10, 10)
+    assert images.test_labels.unique().tolist() == [1]
+
+
 def test_what_lies_beside_train_and_test_joins_neither(pictures, capsys):
     for part, label in (("train", "cat"), ("test", "dog")):
         (pictures / part).mkdir()

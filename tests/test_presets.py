@@ -117,10 +117,11 @@ def test_one_beta_is_written_in_one_way(name):
 
 
 @pytest.mark.parametrize(
-    ("size", "widths"), [(8, [16]), (28, [16, 32]), (32, [16, 32, 64]), (60, [16, 32]), (64, 4), (128, 4), (90, [16])]
+    ("size", "widths"),
+    [(8, [16]), (28, [16, 32]), (32, [16, 32, 64]), (60, [16, 32]), (64, 4), (128, 5), (512, 6), (90, [16])],
 )
 def test_convolutions_halve_a_picture_down_to_four_pixels(size, widths):
-    assert widths_for(size) == ([16, 32, 64, 128] if widths == 4 else widths)
+    assert widths_for(size) == ([16, 32, 64, 128, 128, 128][:widths] if isinstance(widths, int) else widths)
 
 
 @pytest.mark.parametrize("size", [1, 4, 6, 33])

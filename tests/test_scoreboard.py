@@ -45,10 +45,13 @@ def board(monkeypatch, digits, tmp_path):
 def test_without_a_row_it_prints_the_table_alone(board, capsys):
     assert board() == {}
     table = capsys.readouterr().out.splitlines()
-    assert table[2] == "| tiny | 80.00 | not measured | – | – |"
-    assert table[3] == "| tiny, static | 82.00 | not measured | – | – |"
-    assert table[7] == "- **tiny** (somebody), $K = 20$: a small network. Rewrites of it: 81.00 somebody else."
-    assert table[8].startswith("- **tiny, static** (others), $K = 20$: a small network; the one bin")
+    assert table[3] == "Nats a test image, 0 of 2 rows so far. Seed –."
+    assert table[5] == "Still to be measured, and how:"
+    assert (
+        table[7]
+        == "- **tiny**, 80.00 (somebody). 784–8–2, tanh. Here: a small network. Rewrites of it: 81.00 somebody else."
+    )
+    assert table[8].startswith("- **tiny, static**, 82.00 (others). 784–8–2, tanh. Here: a small network; the one bin")
     assert len(table) == 9
 
 
@@ -56,7 +59,11 @@ def test_without_a_row_it_prints_the_table_alone(board, capsys):
 def test_a_row_is_measured_as_its_protocol_says(board, name, capsys, tmp_path, digits):
     made = board(name)[name]
     printed = capsys.readouterr().out
-    assert f"| **{made['nll']:.2f}** | {made['minus_elbo']:.2f} |" in printed
+    row = scoreboard.ROWS[name]
+    gap = f"{made['nll'] - row.published:+.2f}".replace("-", "−")
+    bits = "once" if row.static else "anew"
+    assert f"| {name} | {bits} | 20 | {row.published:.2f} | **{made['nll']:.2f}** | {gap} |" in printed
+    assert f"−ELBO {made['minus_elbo']:.2f}; " in printed and "1 of 2 rows so far. Seed 0.\nMeasured on: " in printed
     assert printed.endswith((tmp_path / "runs.md").read_text(encoding="utf-8")), "the page's table is what is printed"
     model = load_model(scoreboard.folder_of(tmp_path / "runs", name) / "model.safetensors")
     bits = to_pixels(digits.first(400, 50).test, "dynamic", generator=torch.Generator().manual_seed(0))
@@ -71,7 +78,7 @@ def test_stopped_after_an_epoch_it_goes_on_to_the_same_end(board, capsys, tmp_pa
     assert board("tiny", "--minutes", "1e-9", runs="parts") == {}
     said = capsys.readouterr().out
     assert "tiny: 1 of 2 epochs" in said and "to go on: python benchmarks/scoreboard.py 'tiny'" in said
-    assert "| tiny | 80.00 | not measured" in said
+    assert "0 of 2 rows so far" in said and "- **tiny**, 80.00" in said.partition("Still to be measured")[2]
     parts = board("tiny", runs="parts")["tiny"]
     assert {name: parts[name] for name in ("nll", "minus_elbo")} == {
         name: whole[name] for name in ("nll", "minus_elbo")
@@ -85,7 +92,7 @@ def test_a_record_of_other_settings_is_not_shown(board, capsys, monkeypatch):
     monkeypatch.setitem(scoreboard.ROWS, "tiny", replace(TINY, k=30))
     capsys.readouterr()
     board()
-    assert "| not measured |" in capsys.readouterr().out.splitlines()[2]
+    assert "0 of 2 rows so far" in capsys.readouterr().out
 
 
 def test_the_pages_table_is_that_of_the_committed_records():

@@ -15,7 +15,7 @@ from vae_core.data import ImageSet
 from vae_core.models import build
 from vae_core.training import TrainConfig
 
-WIDTHS = (16, 32, 64, 128)  # of convolutions, as many as the size of the pictures can be halved
+WIDTHS = (16, 32, 64, 128, 128, 128)  # of convolutions, as many as the size of the pictures can be halved
 
 
 @dataclass(frozen=True)
