@@ -16,7 +16,7 @@ from records import RESULTS, begin, write
 
 PAGE = "chapters/08_rate_distortion.ipynb"
 PATH = RESULTS / "collapse.json"
-CELLS = ["load", "gaussian-vae", "train-grey", "grey-figures", "causal-decoder", "causal-vae", "halved"]
+CELLS = ["load", "gaussian-vae", "train-grey", "grey-figures", "causal-decoder", "causal-vae", "causal-train", "halved"]
 SEEDS = 5
 SYSTEMS: dict[str, dict[str, Any]] = {
     "strong": {},

@@ -25,7 +25,7 @@ PROTOCOL = (
 
 def main() -> None:
     options, record = begin(__doc__, PATH)
-    page = on_mnist(defined_by(PAGE, ["load", "probe"]))
+    page = on_mnist(defined_by(PAGE, ["imports", "load", "probe"]))
     sets = {"not told": page["images"].first(COUNT), "told the class": page["told"].first(COUNT)}
     rows = record.get("rows", {})
     for seed in range(SEEDS):

@@ -12,7 +12,7 @@ from records import RESULTS, begin, write
 
 PAGE = "chapters/08_rate_distortion.ipynb"
 PATH = RESULTS / "priors.json"
-CELLS = ["load", "gaussian-vae", "split", "second", "judge"]
+CELLS = ["load", "gaussian-vae", "split", "second", "second-vae", "judge"]
 BETAS, SEEDS = (0.01, 0.1, 1), 5
 PROTOCOL = (
     "The shipped models beta-0.01, beta-0.1 and beta-1. Codes: one draw from the posterior of each of the first 10,000 training images. "

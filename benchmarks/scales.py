@@ -11,7 +11,7 @@ from records import RESULTS, begin, write
 
 PAGE = "chapters/12_at_work.ipynb"
 PATH = RESULTS / "scales.json"
-CELLS = ["load", "neighbours", "codes", "way", "diffuse", "denoise", "readable"]
+CELLS = ["imports", "load", "neighbours", "codes", "way", "diffuse", "denoise", "readable"]
 SEEDS = 3
 WAYS = {  # the standard deviation given, and what else is changed
     "0.1": (0.1, {}),
