@@ -9,6 +9,7 @@ It may be stopped at any time. A run lies in runs/scoreboard/, and an epoch that
 
 import argparse
 import json
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -244,11 +245,11 @@ def measure(name: str, row: Row, runs: Path, minutes: float, device: str) -> dic
 def as_markdown(records: dict[str, Any]) -> str:
     """The table of what was measured; below it each row's network, how ours differs and what it cost, and which rows are still to be measured."""
     made = {n: records[n] for n, row in ROWS.items() if n in records and records[n]["settings"] == settings_of(row)}
-    lines = ["| row | bits | $K$ | published | here | difference |", "|---|---|---|---|---|---|"]
+    lines = ["| row | published | here | difference | bits | $K$ |", "|---|---|---|---|---|---|"]
     for name, record in made.items():
         row, nll = ROWS[name], record["nll"]
         gap = f"{nll - row.published:+.2f}".replace("-", "−")
-        lines.append(f"| {name} | {row.bits} | {row.k:,} | {row.published:.2f} | **{nll:.2f}** | {gap} |")
+        lines.append(f"| {name} | {row.published:.2f} | **{nll:.2f}** | {gap} | {row.bits} | {row.k:,} |")
     seeds = sorted({ROWS[name].config.seed for name in made})
     lines += [
         "",
@@ -262,7 +263,7 @@ def as_markdown(records: dict[str, Any]) -> str:
         lines += [f"Measured on: {'; '.join(dict.fromkeys(machines))}.", ""]
     for name, record in made.items():
         minutes = record["minutes"]
-        cost = f"−ELBO {record['minus_elbo']:.2f}; {minutes['training']:.0f} + {minutes['nll']:.0f} minutes."
+        cost = f"−ELBO {record['minus_elbo']:.2f}; {minutes['training']:.0f} + {math.ceil(minutes['nll'])} minutes."
         lines.append(f"- {told(name)} {cost}")
     if waiting := [name for name in ROWS if name not in made]:
         lines += ["", "Still to be measured, and how:", "", *(f"- {told(name)}" for name in waiting)]
