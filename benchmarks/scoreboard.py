@@ -247,7 +247,7 @@ def measure(name: str, row: Row, runs: Path, minutes: float, device: str) -> dic
 def as_markdown(records: dict[str, Any]) -> str:
     """The table of what was measured; below it each row's network, how ours differs and what it cost, and which rows are still to be measured."""
     made = {n: records[n] for n, row in ROWS.items() if n in records and records[n]["settings"] == settings_of(row)}
-    lines = ["| row | published | here | difference | bits | $K$ |", "|---|---|---|---|---|---|"]
+    lines = ["| row | published | here | difference | bits | samples |", "|---|---|---|---|---|---|"]
     for name, record in made.items():
         row, nll = ROWS[name], record["nll"]
         gap = f"{nll - row.published:+.2f}".replace("-", "−") if row.alike else "–"
