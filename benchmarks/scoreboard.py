@@ -9,7 +9,6 @@ It may be stopped at any time. A run lies in runs/scoreboard/, and an epoch that
 
 import argparse
 import json
-import math
 import re
 import time
 from collections.abc import Sequence
@@ -265,7 +264,7 @@ def as_markdown(records: dict[str, Any]) -> str:
         lines += [f"Measured on: {'; '.join(dict.fromkeys(machines))}.", ""]
     for name, record in made.items():
         minutes = record["minutes"]
-        cost = f"−ELBO {record['minus_elbo']:.2f}; {minutes['training']:.0f} + {math.ceil(minutes['nll'])} minutes."
+        cost = f"−ELBO {record['minus_elbo']:.2f}; {minutes['training']:.0f} + {max(1, round(minutes['nll']))} minutes."
         lines.append(f"- {told(name)} {cost}")
     if waiting := [name for name in ROWS if name not in made]:
         lines += ["", "Still to be measured, and how:", "", *(f"- {told(name)}" for name in waiting)]
@@ -276,7 +275,7 @@ def told(name: str) -> str:
     """Whose the row is, of what network, and how ours differs."""
     row = ROWS[name]
     bits = {"anew": "bits drawn anew", "once": "bits drawn once", "threshold": "thresholded"}[row.bits]
-    made_of = f"{row.network}; {row.images:,} images, {bits}; {row.config.epochs:,} epochs; $K = {row.k:,}$"
+    made_of = f"{row.network}; {row.images:,} images, {bits}; {row.config.epochs:,} epochs; $K$ = {row.k:,}"
     rewrites = f" Rewrites of it: {row.rewrites}." if row.rewrites else ""
     return f"**{name}**, {row.published:.2f} ({row.source}). Here {made_of}. Different: {row.departures}.{rewrites}"
 

@@ -48,11 +48,11 @@ def test_without_a_row_it_prints_the_table_alone(board, capsys):
     assert table[3] == "Nats a test image, 0 of 2 rows so far. Seed –."
     assert table[5] == "Still to be measured, and how:"
     assert table[7] == (
-        "- **tiny**, 80.00 (somebody). Here 784–8–2, tanh; 300 images, bits drawn anew; 2 epochs; $K = 20$. "
+        "- **tiny**, 80.00 (somebody). Here 784–8–2, tanh; 300 images, bits drawn anew; 2 epochs; $K$ = 20. "
         "Different: a small network. Rewrites of it: 81.00 somebody else."
     )
     assert table[8].startswith(
-        "- **tiny, static**, 82.00 (others). Here 784–8–2, tanh; 300 images, bits drawn once; 2 epochs; $K = 20$. Different: a"
+        "- **tiny, static**, 82.00 (others). Here 784–8–2, tanh; 300 images, bits drawn once; 2 epochs; $K$ = 20. Different: a"
     )
     assert len(table) == 9
 
