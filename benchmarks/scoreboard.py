@@ -33,10 +33,8 @@ PATH = Path(__file__).parent / "results" / "scoreboard.json"
 RUNS = Path("runs") / "scoreboard"
 AT_ONCE = 20_000  # decoded codes in memory
 CYCLE = "one-cycle schedule"
-BURDA = (
-    "batches of 100 on a one-cycle schedule in place of 3,280 epochs of batches of 20; "
-    "Adam's usual β₁ and ε in place of 0.99 and 1e-4"
-)
+STAGES = "batches of 100 on a one-cycle schedule in place of 3,280 epochs of batches of 20"
+BURDA = f"{STAGES}; Adam's usual β₁ and ε in place of 0.99 and 1e-4"
 OWN_BITS = "the one binarization is drawn here, where others use one by Larochelle"
 GITHUB = "https://github.com/"
 MEASURED = "by its code, as we could read it, {} of *training* images, where ours is the −ELBO of test images"
@@ -94,13 +92,13 @@ def drawn_once(images: Tensor, seed: int) -> Tensor:
     return bits.mul_(255).to(torch.uint8).view_as(images)
 
 
-def burda(published: float, rewrites: str, epochs: int, **settings: Any) -> Row:
+def burda(published: float, rewrites: str, epochs: int, departures: str = "as for VAE k=1", **settings: Any) -> Row:
     """A row of Burda et al. 2015, one stochastic layer."""
     model = {"hidden_dims": [200, 200], "latent_dim": 50, "activation": "tanh", "init": "glorot"}
     usual: dict[str, Any] = {"batch_size": 100, "lr": 2e-3, "schedule": "one-cycle", "pixels": "dynamic"}
     config = TrainConfig(epochs=epochs, **usual | settings)
     source = f"[Burda et al. 2015]({GITHUB}yburda/iwae)"
-    return Row(published, source, model, config, BURDA, rewrites, images=59_600, output_bias=True)
+    return Row(published, source, model, config, departures, rewrites, images=59_600, output_bias=True)
 
 
 def static(row: Row, published: float, source: str, rewrites: str = "") -> Row:
@@ -127,7 +125,7 @@ def vari(published: float, pixels: str, epochs: int, measured: str) -> Row:
 IWAE: dict[str, Any] = {"objective": "iwae"}
 PYTHAE = TrainConfig(epochs=100, batch_size=100, lr=2e-3, schedule="one-cycle", pixels="threshold")
 ROWS = {
-    "VAE k=1": burda(86.76, REWRITES.format(86.35, 87.78), 2000),
+    "VAE k=1": burda(86.76, REWRITES.format(86.35, 87.78), 2000, BURDA),
     "VAE k=5": burda(86.47, REWRITES.format("86.10", 87.15), 1000, num_samples=5),
     "VAE k=50": burda(86.35, REWRITES.format(86.06, 87.47), 300, num_samples=50),
     "IWAE k=5": burda(85.54, REWRITES.format(85.18, 85.46), 900, num_samples=5, **IWAE),
@@ -135,7 +133,7 @@ ROWS = {
     "VAE k=1, static": static(burda(88.71, "", 200), 88.71, "Burda et al. 2015, recalled from a rewrite's table"),
     "Pythae's IWAE k=50": replace(
         static(
-            burda(86.82, "", 100, num_samples=50, **IWAE),
+            burda(86.82, "", 100, f"{STAGES}; Adam's usual ε in place of 1e-4", num_samples=50, **IWAE),
             86.82,
             f"[benchmark_VAE]({GITHUB}clementchadebec/benchmark_VAE)",
         ),

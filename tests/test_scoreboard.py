@@ -63,8 +63,8 @@ def test_a_row_is_measured_as_its_protocol_says(board, name, capsys, tmp_path, d
     printed = capsys.readouterr().out
     row = scoreboard.ROWS[name]
     gap = f"{made['nll'] - row.published:+.2f}".replace("-", "−")
-    bits = "once" if row.static else "anew"
-    assert f"| {name} | {row.published:.2f} | **{made['nll']:.2f}** | {gap} | {bits} | 20 |" in printed
+    kind = "once" if row.static else "anew"
+    assert f"| {name} | {row.published:.2f} | **{made['nll']:.2f}** | {gap} | {kind} | 20 |" in printed
     assert f"−ELBO {made['minus_elbo']:.2f}; " in printed and "1 of 2 rows so far. Seed 0.\nMeasured on: " in printed
     assert printed.endswith((tmp_path / "runs.md").read_text(encoding="utf-8")), "the page's table is what is printed"
     model = load_model(scoreboard.folder_of(tmp_path / "runs", name) / "model.safetensors")
