@@ -3,6 +3,7 @@
 python benchmarks/scoreboard.py                                # or make scoreboard: the table of what was measured
 python benchmarks/scoreboard.py "IWAE k=5"                     # that row: trains, measures, records
 python benchmarks/scoreboard.py "IWAE k=5" --minutes 30        # for half an hour; the same command goes on with it
+python benchmarks/scoreboard.py "IWAE k=5" --seed 1            # once more from another seed, which tells its spread
 
 It may be stopped at any time. A run lies in runs/scoreboard/, and an epoch that had begun is begun again.
 """
@@ -178,8 +179,13 @@ ROWS = {
 }
 
 
-def folder_of(runs: Path, name: str) -> Path:
-    return runs / re.sub(r"\W+", "-", name).lower()
+def folder_of(runs: Path, name: str, seed: int = 0) -> Path:
+    return runs / re.sub(r"\W+", "-", f"{name} seed {seed}" if seed else name).lower()
+
+
+def seeded(row: Row, seed: int) -> Row:
+    """The row from another seed: of the weights, the order, the noise and the bits, those of the test set among them."""
+    return replace(row, config=replace(row.config, seed=seed))
 
 
 def settings_of(row: Row) -> dict[str, Any]:
@@ -213,7 +219,7 @@ def train(row: Row, images: ImageSet, folder: Path, minutes: float, device: str)
 def measure(name: str, row: Row, runs: Path, minutes: float, device: str) -> dict[str, Any] | None:
     """The row's record, if its run has come to its end; measuring comes on top of the minutes."""
     images = row.prepare(load_images("mnist"))
-    folder = folder_of(runs, name)
+    folder = folder_of(runs, name, row.config.seed)
     model, history = train(row, images, folder, minutes, device)
     last = history.rows[-1]
     print(
@@ -221,7 +227,8 @@ def measure(name: str, row: Row, runs: Path, minutes: float, device: str) -> dic
         flush=True,
     )
     if len(history) < row.config.epochs:
-        print(f"to go on: python benchmarks/scoreboard.py {name!r} --runs {str(runs)!r}")
+        again = f" --seed {row.config.seed}" if row.config.seed else ""
+        print(f"to go on: python benchmarks/scoreboard.py {name!r} --runs {str(runs)!r}{again}")
         return None
     begun, pixels, seed = time.perf_counter(), row.config.pixels, row.config.seed
     nll = -log_likelihood(
@@ -243,17 +250,15 @@ def measure(name: str, row: Row, runs: Path, minutes: float, device: str) -> dic
 
 def as_markdown(records: dict[str, Any]) -> str:
     """The table of what was measured; below it each row's network, how ours differs and what it cost, and which rows are still to be measured."""
-    made = {n: records[n] for n, row in ROWS.items() if n in records and records[n]["settings"] == settings_of(row)}
-    lines = ["| row | published | here | difference | bits | samples |", "|---|---|---|---|---|---|"]
+    made = {name: records[name] for name in ROWS if is_of_now(records, name)}
+    lines = ["| row | published | here | difference | spread | bits | samples |", "|---|---|---|---|---|---|---|"]
     for name, record in made.items():
         row, nll = ROWS[name], record["nll"]
         gap = f"{nll - row.published:+.2f}".replace("-", "−") if row.alike else "–"
-        lines.append(f"| {name} | {row.published:.2f} | **{nll:.2f}** | {gap} | {row.bits} | {row.k:,} |")
-    seeds = sorted({ROWS[name].config.seed for name in made})
-    lines += [
-        "",
-        f"Nats a test image, {len(made)} of {len(ROWS)} rows so far. Seed {', '.join(map(str, seeds)) or '–'}.",
-    ]
+        found = [nll, *(other["nll"] for other in record["seeds"].values())]
+        spread = f"{max(found) - min(found):.2f}" if record["seeds"] else "–"
+        lines.append(f"| {name} | {row.published:.2f} | **{nll:.2f}** | {gap} | {spread} | {row.bits} | {row.k:,} |")
+    lines += ["", f"Nats a test image, {len(made)} of {len(ROWS)} rows so far. Seed 0."]
     if made:
         machines = (
             f"{m['device']}, {m['threads']} thread{'s' * (m['threads'] > 1)}"
@@ -263,10 +268,25 @@ def as_markdown(records: dict[str, Any]) -> str:
     for name, record in made.items():
         minutes = record["minutes"]
         cost = f"−ELBO {record['minus_elbo']:.2f}; {minutes['training']:.0f} + {max(1, round(minutes['nll']))} minutes."
-        lines.append(f"- {told(name)} {cost}")
+        others = ", ".join(f"{other['nll']:.2f} (seed {seed})" for seed, other in record["seeds"].items())
+        lines.append(f"- {told(name)} {cost}" + (f" From other seeds: {others}." if others else ""))
     if waiting := [name for name in ROWS if name not in made]:
         lines += ["", "Still to be measured, and how:", "", *(f"- {told(name)}" for name in waiting)]
     return "\n".join(lines)
+
+
+def is_of_now(records: dict[str, Any], name: str) -> bool:
+    """Whether there is a record of the row as it is now."""
+    return name in records and records[name]["settings"] == settings_of(ROWS[name])
+
+
+def keep(records: dict[str, Any], name: str, made: dict[str, Any], seed: int) -> None:
+    """Note what a row came to: that of seed 0 is the row's, those of others stand below it."""
+    if seed:
+        del made["settings"]  # but for the seed they are the row's
+        records[name]["seeds"][str(seed)] = made
+    else:
+        records[name] = {**made, "seeds": records[name]["seeds"] if is_of_now(records, name) else {}}
 
 
 def told(name: str) -> str:
@@ -286,20 +306,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--runs", type=Path, default=RUNS, help="where runs lie (%(default)s)")
     parser.add_argument("--record", type=Path, default=PATH, help="the file of records (the book's)")
+    parser.add_argument("--seed", type=int, default=0, help="another than %(default)s tells a row's spread")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in ROWS]:
         parser.error(f"no row is named {unknown[0]!r}; choose of: {'; '.join(ROWS)}")
+    if options.seed < 0:
+        parser.error(f"--seed is {options.seed}: a seed is a whole number from 0 up")
     if not options.minutes > 0:
         parser.error(f"--minutes is {options.minutes:g}: a row needs more than none")
     records = json.loads(options.record.read_text(encoding="utf-8")) if options.record.exists() else {}
+    if options.seed and (first := [name for name in options.names if not is_of_now(records, name)]):
+        parser.error(f"{first[0]!r} has no record of seed 0 to stand beside: measure it first, without --seed")
     for name in options.names:
         try:
-            made = measure(name, ROWS[name], options.runs, options.minutes, options.device)
+            made = measure(name, seeded(ROWS[name], options.seed), options.runs, options.minutes, options.device)
         except KeyboardInterrupt as stop:
             parser.exit(130, f"\n{stop}\n")
         if made:
-            records[name] = made
+            keep(records, name, made, options.seed)
             write_atomically(options.record, (json.dumps(records, indent=1, ensure_ascii=False) + "\n").encode())
             write_atomically(options.record.with_suffix(".md"), (as_markdown(records) + "\n").encode())
     print(as_markdown(records))

@@ -45,7 +45,7 @@ def board(monkeypatch, digits, tmp_path):
 def test_without_a_row_it_prints_the_table_alone(board, capsys):
     assert board() == {}
     table = capsys.readouterr().out.splitlines()
-    assert table[3] == "Nats a test image, 0 of 2 rows so far. Seed –."
+    assert table[3] == "Nats a test image, 0 of 2 rows so far. Seed 0."
     assert table[5] == "Still to be measured, and how:"
     assert table[7] == (
         "- **tiny**, 80.00 (somebody). Here 784–8–2, tanh; 300 images, bits drawn anew; 2 epochs; $K$ = 20. "
@@ -64,7 +64,7 @@ def test_a_row_is_measured_as_its_protocol_says(board, name, capsys, tmp_path, d
     row = scoreboard.ROWS[name]
     gap = f"{made['nll'] - row.published:+.2f}".replace("-", "−")
     kind = "once" if row.static else "anew"
-    assert f"| {name} | {row.published:.2f} | **{made['nll']:.2f}** | {gap} | {kind} | 20 |" in printed
+    assert f"| {name} | {row.published:.2f} | **{made['nll']:.2f}** | {gap} | – | {kind} | 20 |" in printed
     assert f"−ELBO {made['minus_elbo']:.2f}; " in printed and "1 of 2 rows so far. Seed 0.\nMeasured on: " in printed
     assert printed.endswith((tmp_path / "runs.md").read_text(encoding="utf-8")), "the page's table is what is printed"
     model = load_model(scoreboard.folder_of(tmp_path / "runs", name) / "model.safetensors")
@@ -89,6 +89,34 @@ def test_stopped_after_an_epoch_it_goes_on_to_the_same_end(board, capsys, tmp_pa
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_other_seeds_tell_the_spread_and_stand_below_the_row(board, capsys, tmp_path):
+    first = board("tiny")["tiny"]
+    assert first["seeds"] == {}
+    assert board("tiny", "--seed", "3", "--minutes", "1e-9")["tiny"] == first
+    assert capsys.readouterr().out.count(f"--runs {str(tmp_path / 'runs')!r} --seed 3\n") == 1
+    for seed in (3, 5):
+        made = board("tiny", "--seed", str(seed))["tiny"]
+    assert {name: made[name] for name in first if name != "seeds"} == {
+        name: first[name] for name in first if name != "seeds"
+    }
+    found = [first["nll"], *(made["seeds"][seed]["nll"] for seed in ("3", "5"))]
+    assert len(set(found)) == 3 and "settings" not in made["seeds"]["3"]
+    board()
+    printed = capsys.readouterr().out
+    assert f"| {max(found) - min(found):.2f} | anew | 20 |" in printed
+    assert printed.count(f"From other seeds: {found[1]:.2f} (seed 3), {found[2]:.2f} (seed 5).") >= 1
+    again = board("tiny")["tiny"]  # from its own run, which has ended
+    assert again["nll"] == first["nll"] and again["seeds"] == made["seeds"]
+
+
+def test_the_committed_spreads_are_small_beside_what_they_are_told_for():
+    """What the page says of them: no row's seeds differ by more than half a nat."""
+    for name, made in json.loads(scoreboard.PATH.read_text(encoding="utf-8")).items():
+        for seed, other in made["seeds"].items():
+            assert int(seed) > 0 and other["test_images"] == 10_000
+            assert abs(other["nll"] - made["nll"]) < 0.5, name
+
+
 def test_a_record_of_other_settings_is_not_shown(board, capsys, monkeypatch):
     board("tiny")
     monkeypatch.setitem(scoreboard.ROWS, "tiny", replace(TINY, k=30))
@@ -107,6 +135,11 @@ def test_the_pages_table_is_that_of_the_committed_records():
     ("arguments", "message"),
     [
         (["IWAE k=7"], "no row is named 'IWAE k=7'; choose of: VAE k=1; VAE k=5"),
+        (
+            ["VAE k=50", "--seed", "1", "--record", "none.json"],
+            "'VAE k=50' has no record of seed 0 to stand beside: measure it first, without --seed",
+        ),
+        (["VAE k=1", "--seed", "-1"], "--seed is -1: a seed is a whole number from 0 up"),
         (["VAE k=1", "--minutes", "0"], "--minutes is 0: a row needs more than none"),
     ],
 )

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# the tests of the loop, of resuming and of measuring, but for the many runs that count what presets reach; of the others it is
-# asked that they can be collected, which is to say that nothing else imports the folder
-SUBSET = "(test_training or test_adam or test_metrics or test_objectives) and not fast and not ordinary_runs"
+# the tests of the loop and of resuming, but for the many runs that count what presets reach; of the others it is asked that
+# they can be collected, which is to say that nothing else imports the folder
+SUBSET = "(test_training.py or test_objectives.py and resumed) and not fast and not ordinary_runs"
 NOWHERE_ELSE = """
 import sys
 sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in getattr(finder, "__module__", "")]
