@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -81,6 +82,10 @@ def test_a_weight_is_written_as_people_write_it(number, words):
     assert Loss(weight=number).code().endswith("loss = error + kl.sum()" if number == 1 else f"{words} * kl.sum()")
 
 
+def test_sizes_may_be_numpys():
+    assert Loss(over="mean", batch_size=np.int64(100)).beta == Loss(over="mean", batch_size=100).beta
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -90,7 +95,7 @@ def test_a_weight_is_written_as_people_write_it(number, words):
         ({"weight": -0.1}, "weight is -0.1: below 0 .* give a number from 0 on"),
         ({"weight": float("nan")}, "weight is nan"),
         ({"variance": 0}, "variance is 0: .* it must be a positive number"),
-        ({"input_dim": 0}, "input_dim is 0: it counts something, so it must be a whole number, 1 or more"),
+        ({"input_dim": 0}, "input_dim is 0: it must be a whole number, 1 or more"),
         ({"latent_dim": 2.5}, "latent_dim is 2.5"),
         ({"batch_size": True}, "batch_size is True"),
     ],

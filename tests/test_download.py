@@ -327,6 +327,23 @@ def test_mnist_by_way_of_its_mirrors(plain, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("no_other_place")
+def test_a_good_packed_file_beside_a_damaged_one_is_used(tmp_path, monkeypatch, capsys):
+    """torchvision leaves both; no mirror is asked."""
+    tiny = bytes([0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2])
+    monkeypatch.setattr(mnist, "MNIST_FILES", dict.fromkeys(mnist.MNIST_FILES, hashlib.sha256(tiny).hexdigest()))
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in mnist.MNIST_FILES:
+        (raw / name).write_bytes(tiny[:-1] + b"\7")
+        (raw / f"{name}.gz").write_bytes(gzip.compress(tiny))
+    assert [part.tolist() for part in mnist.read_mnist(tmp_path)] == [[0, 1, 2]] * 4
+    assert capsys.readouterr().err.count("is damaged") == 4
+    assert sorted(path.name for path in raw.iterdir()) == sorted(
+        f"{name}{end}" for name in mnist.MNIST_FILES for end in (".damaged", ".gz")
+    )
+
+
+@pytest.mark.usefixtures("no_other_place")
 def test_fashion_mnist_is_found_fetched_and_verified_as_mnist_is(tmp_path, monkeypatch, capsys):
     """In torchvision's folder, from its makers, for torchvision's own mirror is not encrypted; and no other file passes."""
     sizes = {"train-images-idx3-ubyte": (3, 28, 28), "train-labels-idx1-ubyte": (3,)}

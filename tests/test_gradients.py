@@ -62,6 +62,13 @@ def test_for_a_square_the_variances_have_formulas():
     assert score_function(*given)[0].var().item() * count == pytest.approx(by_score, rel=0.05)
 
 
+def test_a_baseline_for_one_draw_is_refused():
+    given = (FUNCTIONS[0].value, torch.tensor([1.0]), torch.tensor([0.6]), torch.ones(5, 1, 1))
+    assert score_function(*given).isfinite().all()
+    with pytest.raises(ValueError, match="K is 1: .*give two draws or more"):
+        score_function(*given, baseline=True)
+
+
 def test_a_baseline_takes_out_what_is_added_to_f():
     epsilon = draws(100, 8)
     plain, lifted = (

@@ -29,6 +29,7 @@ def test_a_path_ends_where_it_should(path):
         (A, B[:2], 4, r"start has shape \(3,\) and end \(2,\): a path joins two codes of one length"),
         (A[None], B[:2], 4, r"start has shape \(1, 3\) and end \(2,\)"),
         (torch.ones(4, 3), torch.zeros(4, 3), 4, r"\(4, 3\) and end \(4, 3\): .*as z\[0\] is in a batch"),  # no path
+        (A.int(), B.int(), 5, r"the codes are of torch.int32: .*give start.float\(\)"),
     ],
 )
 def test_what_has_no_path_between_is_refused(path, start, end, steps, message):
@@ -47,6 +48,14 @@ def test_an_arc_keeps_its_distance_and_turns_evenly():
     angles = torch.atan2(codes[:, 1], codes[:, 0])
     torch.testing.assert_close(angles, torch.linspace(0, math.pi / 2, 9))
     assert lerp(A, B, 9).norm(dim=-1).min() < 2.5  # the straight line cuts through the thin middle
+
+
+@pytest.mark.parametrize("short_of_opposite", [3e-4, 5e-4, 1e-3, 2e-3, 0.1])
+def test_an_arc_between_nearly_opposite_codes_keeps_its_distance(short_of_opposite):
+    """In single precision: there the cosine of the angle has lost it."""
+    angle = math.pi - short_of_opposite
+    codes = slerp(torch.tensor([1.0, 0.0]), torch.tensor([math.cos(angle), math.sin(angle)]), 9)
+    torch.testing.assert_close(codes.norm(dim=1), torch.ones(9), rtol=0, atol=1e-3)
 
 
 def test_no_arc_is_a_line():

@@ -137,6 +137,14 @@ def test_a_half_is_widened():
         torch.testing.assert_close(half, likelihood.log_prob(x, outputs), rtol=2e-2, atol=2)
 
 
+@pytest.mark.parametrize("build", [LearnedGaussian, DiscretizedLogistic])
+def test_a_width_in_half_precision_is_widened_before_it_is_summed(build):
+    """The same rounded width in float32 gives the same number: nothing else is rounded."""
+    x, outputs = torch.rand(2, 3072), torch.randn(2, 3072)
+    half, single = build(0.05).to(torch.bfloat16), build(0.05).to(torch.bfloat16).float()
+    torch.testing.assert_close(half.log_prob(x, outputs), single.log_prob(x, outputs), rtol=1e-6, atol=0)
+
+
 def test_a_dense_vae_takes_them_too():
     for likelihood in (LearnedGaussian(), DiscretizedLogistic()):
         model = VAE(input_dim=12, hidden_dims=(8,), latent_dim=2, likelihood=likelihood)

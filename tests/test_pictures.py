@@ -1,5 +1,6 @@
 """Pictures of every awkward kind: read rightly, or refused by name while the rest are read."""
 
+import os
 import struct
 import zlib
 
@@ -144,6 +145,15 @@ def test_copies_that_programs_hide_are_left_out_and_named(tmp_path, capsys):
     assert len(images.train) + len(images.test) == 3
     said = capsys.readouterr().err
     assert "2 of 5 pictures skipped" in said and "a-checkpoint.png: it is hidden" in said and "._a.png" in said
+
+
+def test_a_pipe_with_a_pictures_name_is_not_waited_for(tmp_path, capsys):
+    for number in range(4):
+        picture().save(tmp_path / f"{number}.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    images = load_images("folder", tmp_path, size=8)
+    assert len(images.train) + len(images.test) == 4
+    assert "pipe.png: it is not a file" in capsys.readouterr().err
 
 
 def test_a_phones_pictures_are_not_passed_over_in_silence(tmp_path, capsys):

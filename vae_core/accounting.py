@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vae_core.checks import whole
+
 ERRORS = {"cross-entropy": "F.binary_cross_entropy(x_hat, x{})", "squared error": "F.mse_loss(x_hat, x{})"}
 """What the error may be, and how PyTorch calls it."""
 OVER = {
@@ -50,9 +52,7 @@ class Loss:
             if (value := getattr(self, name)) not in known:
                 raise ValueError(f"{name} is {value!r}: choose one of {', '.join(map(repr, known))}")
         for name in ("input_dim", "latent_dim", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}: it counts something, so it must be a whole number, 1 or more")
+            whole(name, getattr(self, name))
         if not 0 <= self.weight < math.inf:
             raise ValueError(f"weight is {self.weight}: below 0 a loss would pay for KL; give a number from 0 on")
         if not 0 < self.variance < math.inf:

@@ -63,7 +63,14 @@ def score_function(f: Function, mean: Tensor, std: Tensor, epsilon: Tensor, base
 
     With `baseline`, each draw's f is counted from the mean of f over the other
     draws of its estimate (Kool et al. 2019).
+
+    Raises:
+        ValueError: a baseline for one draw, which has no other.
     """
+    if baseline and epsilon.shape[1] < 2:
+        raise ValueError(
+            "K is 1: a baseline is the mean over the other draws of an estimate, so give two draws or more"
+        )
     with torch.no_grad():
         cost = f(mean + std * epsilon)[..., None]  # (estimates, K, 1)
         if baseline:

@@ -12,7 +12,7 @@ def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """The straight line between two codes, both ends included: (L,), (L,) -> (steps, L).
 
     Raises:
-        ValueError: fewer than 2 steps, or codes of different L.
+        ValueError: fewer than 2 steps, codes of different L, or of whole numbers.
     """
     start, end, t = _ready(start, end, steps)
     return (1 - t) * start + t * end
@@ -26,14 +26,14 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     is at the origin, no arc is the one, and in the same direction it is straight: all these get the line, `lerp`.
 
     Raises:
-        ValueError: fewer than 2 steps, or codes of different L.
+        ValueError: fewer than 2 steps, codes of different L, or of whole numbers.
     """
     start, end, t = _ready(start, end, steps)
     lengths = torch.stack([start.norm(), end.norm()])
     if (lengths == 0).any():
         return lerp(start, end, steps)
     a, b = start / lengths[0], end / lengths[1]
-    angle = torch.arccos((a @ b).clamp(-1, 1))
+    angle = 2 * torch.atan2((a - b).norm(), (a + b).norm())  # near 0 and π a cosine has no digits left for it
     if torch.sin(angle) < 1e-4:
         return lerp(start, end, steps)
     direction = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
@@ -77,6 +77,8 @@ def plane(across: int, span: float = 3.0) -> Tensor:
 def _ready(start: Tensor, end: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     """Both ends of a path, (L,) or a batch of one (1, L), as (L,); and how far along each step is, (steps, 1)."""
     first, last = torch.atleast_2d(start, end)
+    if not first.is_floating_point():
+        raise ValueError(f"the codes are of {start.dtype}: between whole numbers there is no path, give start.float()")
     if len(first) != 1 or first.shape != last.shape:
         shapes = f"start has shape {tuple(start.shape)} and end {tuple(end.shape)}"
         raise ValueError(f"{shapes}: a path joins two codes of one length, (L,) each, as z[0] is in a batch")

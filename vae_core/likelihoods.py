@@ -101,8 +101,9 @@ class LearnedGaussian(nn.Module):
 
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """log p(x | z) in nats: (..., D), (..., D) -> (...)."""
-        apart = (x - torch.sigmoid(widen(outputs))) * torch.exp(-self.log_std)
-        return -0.5 * apart.square().sum(-1) - x.shape[-1] * (self.log_std + 0.5 * math.log(2 * math.pi))
+        log_std = widen(self.log_std)
+        apart = (x - torch.sigmoid(widen(outputs))) * torch.exp(-log_std)
+        return -0.5 * apart.square().sum(-1) - x.shape[-1] * (log_std + 0.5 * math.log(2 * math.pi))
 
     def mean(self, outputs: Tensor) -> Tensor:
         """The expected pixel, in [0, 1]: (..., D) -> (..., D)."""
@@ -131,7 +132,7 @@ class DiscretizedLogistic(nn.Module):
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """log P(x | z) in nats, of the 8-bit level next to each pixel: (..., D), (..., D) -> (...)."""
         level = (255 * x).round()
-        per_scale = torch.exp(-self.log_scale)
+        per_scale = torch.exp(-widen(self.log_scale))
         above = (level + 0.5 - 255 * torch.sigmoid(widen(outputs))) / 255 * per_scale  # the bin's upper edge
         width = per_scale / 255
         # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b − a)): three logarithms, none of a difference that rounding could make 0

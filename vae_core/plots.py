@@ -68,12 +68,12 @@ def show_grid(images: Tensor, across: int, title: str = "", channels: int = 1) -
     return _done(figure, f"A grid of {len(images)} images. {title}")
 
 
-def show_plane(model: LatentModel, across: int = 20, span: float = 3.0, centre: Tensor | None = None) -> Figure:
+def show_plane(model: LatentModel, across: int = 20, span: float = 3.0) -> Figure:
     """What a model with two latent dimensions decodes all over its plane, as one picture.
 
-    `span` is in units of z, around `centre` (2,), the origin if None.
+    `span` is in units of z, around the origin.
     """
-    z = plane(across, span) + (torch.zeros(2) if centre is None else centre.cpu())
+    z = plane(across, span)
     images = model.draw(z.flatten(0, 1))
     left, right, low, high = z[0, 0, 0], z[0, -1, 0], z[-1, 0, 1], z[0, 0, 1]
     with plt.rc_context(STYLE):
@@ -84,9 +84,7 @@ def show_plane(model: LatentModel, across: int = 20, span: float = 3.0, centre: 
     return _done(figure, f"Digits decoded from a grid of {across} by {across} points of the latent plane.")
 
 
-def show_codes(
-    codes: dict[str, Tensor], labels: Tensor, classes: Sequence[str] | None = None, ring: float | None = None
-) -> Figure:
+def show_codes(codes: dict[str, Tensor], labels: Tensor, ring: float | None = None) -> Figure:
     """Scatters side by side of two-dimensional codes (N, 2), coloured by label (N,); each with axes of its own.
 
     `ring` draws a circle of this radius about the origin.
@@ -99,15 +97,13 @@ def show_codes(
         if z.shape != (len(labels), 2):
             wanted = f"{len(labels)} labels want {(len(labels), 2)}: choose two units, as in z[:, :2]"
             raise ValueError(f"the codes {title!r} have shape {tuple(z.shape)}, and {wanted}")
-    names = classes or [str(label) for label in range(int(labels.max()) + 1)]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(codes), figsize=(3.3 * len(codes) + 0.5, 3.3), squeeze=False)
         for ax, (title, z) in zip(axes[0], codes.items(), strict=True):
-            for label, name in enumerate(names):
+            for label in range(int(labels.max()) + 1):
                 chosen = z[labels == label].numpy()
-                ax.scatter(
-                    chosen[:, 0], chosen[:, 1], s=5, alpha=0.9, color=CLASS_COLOURS[label % 10], lw=0, label=name
-                )
+                colour = CLASS_COLOURS[label % 10]
+                ax.scatter(chosen[:, 0], chosen[:, 1], s=5, alpha=0.9, color=colour, lw=0, label=str(label))
             if ring is not None:
                 ax.add_patch(Circle((0, 0), ring, fill=False, lw=1.6, color="black"))
             ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
@@ -121,17 +117,14 @@ def show_bars(
     names: Sequence[object],
     ylabel: str,
     title: str = "",
-    level: float | None = None,
 ) -> Figure:
-    """Groups of bars: one group a name, in it one bar a series. `level` draws a dashed line to compare with."""
+    """Groups of bars: one group a name, in it one bar a series."""
     width = 0.8 / len(series)
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(5.6, 2.8))
         for i, (label, values) in enumerate(series.items()):
             at = np.arange(len(names)) + (i - (len(series) - 1) / 2) * width
             ax.bar(at, values, 0.92 * width, color=CLASS_COLOURS[(1, 0, 8, 4)[i % 4]], label=label)
-        if level is not None:
-            ax.axhline(level, color="black", lw=1, ls="--")
         ax.set(xticks=range(len(names)), xticklabels=[str(name) for name in names], ylabel=ylabel, title=title)
         figure.legend(loc="outside upper center", ncols=len(series))
     return _done(figure, f"Bars of {ylabel} for {', '.join(map(str, names))}: {'; '.join(series)}.")

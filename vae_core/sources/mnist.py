@@ -45,7 +45,7 @@ def read_mnist(root: str | Path | None, which: str = "MNIST") -> list[Tensor]:
         DataError: the files are nowhere, and could not be fetched.
     """
     folders = [place / which / "raw" for place in places(root)]
-    complete = (raw for raw in folders if all(_find(raw, name) for name in MNIST_FILES))
+    complete = (raw for raw in folders if all(_found(raw, name) for name in MNIST_FILES))
     raw = next(complete, folders[0])
     return [_to_array(_cached(raw, name, which) or _fetched(raw, name, folders, which)) for name in MNIST_FILES]
 
@@ -64,23 +64,21 @@ def verified(name: str, data: bytes, packed: bool, which: str = "MNIST") -> byte
     return data
 
 
-def _find(raw: Path, name: str) -> Path | None:
-    """The file as torchvision lays it out, plain or gzipped."""
-    return next((path for path in (raw / name, raw / f"{name}.gz") if path.is_file()), None)
+def _found(raw: Path, name: str) -> list[Path]:
+    """The file as torchvision lays it out: plain, gzipped, or both."""
+    return [path for path in (raw / name, raw / f"{name}.gz") if path.is_file()]
 
 
 def _cached(raw: Path, name: str, which: str) -> bytes | None:
     """The file on disk; None where it is not there, or was damaged and has been set aside."""
-    path = _find(raw, name)
-    if path is None:
-        return None
-    try:
-        if path.stat().st_size > LIMIT:
-            raise DataError(f"it has {path.stat().st_size:,} bytes")
-        return verified(name, path.read_bytes(), path.suffix == ".gz", which)
-    except DataError as error:
-        print(f"{path} is damaged ({error}): {_set_aside(path)}; fetching it anew", file=sys.stderr)
-        return None
+    for path in _found(raw, name):
+        try:
+            if path.stat().st_size > LIMIT:
+                raise DataError(f"it has {path.stat().st_size:,} bytes")
+            return verified(name, path.read_bytes(), path.suffix == ".gz", which)
+        except DataError as error:
+            print(f"{path} is damaged ({error}): {_set_aside(path)}", file=sys.stderr)
+    return None
 
 
 def _set_aside(path: Path) -> str:
@@ -107,7 +105,7 @@ def _fetched(raw: Path, name: str, tried: list[Path], which: str) -> bytes:
     mirrors = [*getattr(datasets, which).mirrors, *filter(None, [MAKERS.get(which)])]
     urls = [f"{mirror}{name}.gz" for mirror in mirrors if mirror.startswith("https:")]
     remedy = REMEDY.format(which)
-    damaged = _find(raw, name) or next(raw.glob(f"{name}*.damaged*"), None)
+    damaged = next(iter([*_found(raw, name), *raw.glob(f"{name}*.damaged*")]), None)
     try:
         data = fetch(urls, partial(verified, name, packed=True, which=which), limit=LIMIT)
     except DataError as error:
@@ -119,8 +117,8 @@ def _fetched(raw: Path, name: str, tried: list[Path], which: str) -> bytes:
         raise DataError(f"{which} is not in {folders}, and its download failed ({error}): {remedy}") from error
     try:
         raw.mkdir(parents=True, exist_ok=True)
-        if not _writable(raw) or _find(raw, name):
-            raise PermissionError(None, "it is read-only")
+        if not _writable(raw) or _found(raw, name):
+            raise PermissionError(None, "it is read-only, or has a file that is")
         write_atomically(raw / name, data)
     except OSError as error:
         print(f"{raw} is left as it is ({error.strerror}): {name} is kept in memory alone", file=sys.stderr)

@@ -105,6 +105,8 @@ def _read_all(paths: list[Path], root: Path, size: int) -> tuple[Tensor, dict[Pa
             return "it is hidden, and so perhaps another program's copy"
         if not path.resolve().is_relative_to(inside):
             return "it is a link to somewhere outside the folder"
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            return "it is not a file"
         try:
             pixels = read_picture(path, size)
         except Exception as error:  # decoders of hostile bytes raise what they like, and each means: not readable
@@ -151,5 +153,5 @@ def _labels(parts: list[tuple[str, ...]], split: tuple[str, str] | None) -> tupl
     if not split:
         for_test[-1] = True  # so that a small folder has a test picture too
     folders = [part[-2] if len(part) > 1 + bool(split) else "" for part in parts]
-    names = sorted(set(folders))
-    return torch.tensor([names.index(folder) for folder in folders]), for_test
+    labels = {folder: label for label, folder in enumerate(sorted(set(folders)))}
+    return torch.tensor([labels[folder] for folder in folders]), for_test
