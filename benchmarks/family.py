@@ -23,8 +23,8 @@ from torch import Tensor
 
 from vae_core import ImageSet, fit, load_images
 from vae_core.metrics import active_units, evaluate, posteriors, rate_per_unit
-from vae_core.models import load_model, load_pretrained, save_model
 from vae_core.presets import BETAS, build_seeded, get_preset
+from vae_core.saving import load_model, load_pretrained, save_model
 
 PATH = RESULTS / "family.json"
 RUNS = ROOT / "runs" / "family"  # the networks themselves, which are not committed

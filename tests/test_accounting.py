@@ -1,6 +1,7 @@
 """The β of other people's losses: every combination is held to autograd, by the very lines that are shown."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,8 @@ def test_a_weight_is_written_as_people_write_it(number, words):
 
 
 def test_sizes_may_be_numpys():
-    assert Loss(over="mean", batch_size=np.int64(100)).beta == Loss(over="mean", batch_size=100).beta
+    size: Any = np.int64(100)
+    assert Loss(over="mean", batch_size=size).beta == Loss(over="mean", batch_size=100).beta
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from vae_core.adam import Adam
 from vae_core.checkpoint import CheckpointError
-from vae_core.models import check_fit
+from vae_core.saving import check_fit
 
 SHAPES = [(30, 20), (30,), (2, 3, 4, 4), ()]
 

@@ -40,6 +40,15 @@ def test_round_trip(tensors, tmp_path):
         assert torch.equal(back[name], value)
 
 
+def test_tensors_that_share_memory_come_back_each_for_itself(tmp_path):
+    """As the state of a model does whose encoder and decoder have a layer in common."""
+    whole = torch.arange(6.0)
+    tensors = {"whole": whole, "again": whole, "part": whole[2:5], "turned": whole.view(2, 3).T, "other": torch.ones(2)}
+    save(tmp_path / "a.safetensors", tensors, {})
+    back, _ = load(tmp_path / "a.safetensors")
+    assert set(back) == set(tensors) and all(torch.equal(back[name], value) for name, value in tensors.items())
+
+
 def test_every_flipped_bit_is_noticed(tensors, tmp_path):
     path = tmp_path / "a.safetensors"
     save(path, tensors, {"epoch": 3})

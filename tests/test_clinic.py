@@ -1,6 +1,7 @@
 """`check_vae` names each fault that is planted, and none where there is none."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, check_vae, fit, gaussian_kl, load_pretrained
+from vae_core import VAE, Autoencoder, ConvVAE, TrainConfig, check_vae, fit, gaussian_kl, load_images, load_pretrained
 from vae_core.clinic.findings import REMEDIES
 from vae_core.data import to_pixels
 from vae_core.losses import Elbo
@@ -157,6 +158,91 @@ def test_a_sound_model_is_not_named_ill(name, x):
 @pytest.mark.parametrize("name", ["vae-2", "vae-5", "vae-10", "vae-20", "vae-50", "beta-0.01", "beta-10"])
 def test_nor_is_a_trained_one(name, x):
     assert check_vae(load_pretrained(name), x) == []
+
+
+def test_nor_is_one_in_colour_whose_running_statistics_the_looks_move():
+    patches = to_pixels(load_images("patches").test[:64])
+    assert check_vae(load_pretrained("colour-gaussian"), patches) == []
+
+
+class Dropping(Inline):
+    """Its random numbers are not the same in both modes."""
+
+    def encode(self, x):
+        return super().encode(F.dropout(x, 0.2, self.training))
+
+
+@pytest.mark.parametrize(("build", "images", "units"), [(Inline, 2, 1), (Inline, 4, 2), (Dropping, 16, 1)])
+def test_nor_is_one_that_draws_within_forward_of_few_images_and_units(build, images, units, x):
+    for seed in range(2):
+        torch.manual_seed(seed)
+        assert check_vae(build(units), x[:images]) == []
+
+
+class Deep(Inline):
+    def __init__(self, norm: type[nn.Module], layers: int):
+        super().__init__()
+        self.more = nn.Sequential(*(nn.Sequential(nn.Linear(64, 64), norm(64), nn.ReLU()) for _ in range(layers)))
+
+    def encode(self, x):
+        h = self.more(F.relu(self.body(x)))
+        return self.to_mean(h), self.to_log_var(h)
+
+
+@pytest.mark.parametrize(("norm", "layers"), [(nn.Identity, 6), (nn.Identity, 9), (nn.BatchNorm1d, 2)])
+def test_nor_is_a_deep_one_that_draws_within_forward(norm, layers, x):
+    torch.manual_seed(1)
+    assert check_vae(Deep(norm, layers), x, with_logits) == []
+    assert check_vae(Deep(norm, layers), x[:3], with_logits) == []
+
+
+def test_a_wrong_draw_of_a_deep_one_is_named(x):
+    torch.manual_seed(1)
+    build = ill(Deep, draw=draw(torch.exp), __init__=lambda self: Deep.__init__(self, nn.Identity, 6))
+    assert "taken for σ is exp(log_var), the variance" in check_vae(build(), x)[0].seen
+
+
+class Layers(nn.Module):
+    """`decode` is a layer, and forward draws."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers, self.decode = nn.Linear(784, 6), nn.Linear(3, 784)
+
+    def encode(self, x):
+        return self.layers(x).chunk(2, -1)
+
+    def forward(self, x):
+        mean, log_var = self.encode(x)
+        return self.decode(mean + self.sigma(log_var) * torch.randn_like(mean)), mean, log_var
+
+    def sigma(self, log_var):
+        return std(log_var)
+
+
+def test_what_forward_draws_is_seen_where_decode_is_a_layer(x):
+    assert check_vae(Layers(), x, with_logits) == []
+    (finding,) = check_vae(ill(Layers, sigma=lambda self, log_var: log_var.exp())(), x)
+    assert finding.fault == "log variance or σ" and "taken for σ is exp(log_var), the variance" in finding.seen
+
+
+class Keeping(Sound):
+    """Its terms are kept for the loss, as tutorials do, alone and in what holds several."""
+
+    def encode(self, x):
+        mean, log_var = super().encode(x)
+        self.kl = gaussian_kl(mean, log_var).sum()
+        self.parts, self.posterior = {"codes": [(mean, log_var)]}, torch.distributions.Normal(mean, std(log_var))
+        return mean, log_var
+
+
+def test_tensors_of_a_graph_that_a_model_keeps_are_no_hindrance_and_stay(x):
+    model = Keeping()
+    model(x)
+    kept = model.kl
+    assert check_vae(model, x, cross_entropy) == []
+    assert model.kl is kept and kept.requires_grad and not kept.is_leaf
+    kept.backward()  # its graph is whole
 
 
 def test_a_trained_plain_one_is_not_ill_either(x):
@@ -312,6 +398,13 @@ def test_a_planted_fault_is_named_and_no_other(name, x):
     assert {finding.fault for finding in findings} == expected
 
 
+@pytest.mark.parametrize("name", ["σ is the variance, inline", "a tenth of the draw in evaluation, inline"])
+def test_nor_do_few_images_hide_a_draw_that_is_wrong(name, x):
+    torch.manual_seed(3)
+    fault, build = NETWORKS[name]
+    assert {finding.fault for finding in check_vae(build(), x[:2])} == {fault}
+
+
 def total(error, kl):
     return lambda x_hat, x, mean, log_var: error(x_hat, x.flatten(1)) + kl(mean, log_var)
 
@@ -371,6 +464,20 @@ def test_how_much_the_kl_weighs_is_said(x):
     assert "weighs 0.125 (one over the number of units)" in finding.seen
     (finding,) = check_vae(Sound(), x, LOSSES["mean over all"][1])
     assert "as if pixels had σ = 158" in finding.seen  # √(784 · 64 / 2)
+
+
+@pytest.mark.parametrize("error", [summed, lambda x_hat, x: F.mse_loss(x_hat, x, reduction="sum") / 2])
+def test_an_error_of_the_wrong_sign_is_named(error, x):
+    (finding,) = check_vae(Sound(), x, total(lambda x_hat, x: -error(x_hat, x), kl_sum))
+    assert finding.fault == "loss scale" and finding.seen.endswith(": its sign is turned")
+    both = check_vae(Sound(), x, total(lambda x_hat, x: -error(x_hat, x), lambda m, v: -kl_sum(m, v)))
+    assert {finding.fault for finding in both} == {"KL", "loss scale"}
+
+
+@pytest.mark.parametrize("beta", [0, -1.0, torch.inf, torch.nan, "1"])
+def test_a_beta_that_is_no_weight_is_refused(beta, x):
+    with pytest.raises(ValueError, match=re.escape(f"beta is {beta!r}: give a positive finite number")):
+        check_vae(Sound(), x, cross_entropy, beta=beta)
 
 
 def test_a_beta_that_is_meant_is_no_fault(x):

@@ -16,8 +16,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_core import VAE, ImageSet, TrainConfig, fit, load_images, load_model
+from vae_core import VAE, ConditionalVAE, ImageSet, TrainConfig, fit, load_images, load_model
 from vae_core.__main__ import main
+from vae_core.likelihoods import DiscretizedLogistic
 from vae_core.presets import PRESETS
 from vae_core.runs import FILES
 from vae_core.sources.download import DataError
@@ -84,6 +85,7 @@ def test_nothing_to_resume(tmp_path, capsys):
         (["--root", "."], "error: --root is where images lie, and the digits come with scikit-learn"),
         (["--data", "cifar"], "'cifar'"),
         (["--device", "cuda:99"], "cuda"),
+        (["--seed", str(2**64)], "seed is 18446744073709551616: it must be from"),
         (["--latent-dim", "0"], "latent_dim is 0"),
         (["--hidden-dims", "8,-1"], "hidden_dims is [8, -1]"),
         (["--preset", "conv-32-20", "--hidden-dims", "64"], "hidden_dims is [64], but a ConvVAE has none"),
@@ -332,6 +334,41 @@ def test_a_run_from_python_is_measured_and_resumed_from_the_shell(tmp_path, caps
             in capsys.readouterr().err
         )
     assert main(["evaluate", str(tmp_path / "mine"), "--data", "digits"]) == 0
+
+
+def test_a_run_that_is_told_the_class_is_measured_from_the_shell(tmp_path, capsys):
+    """Its preset puts the classes behind the pixels; a file that lies elsewhere knows no preset, and gets them all the same."""
+    run = tmp_path / "run"
+    assert main([*TRAIN, "--preset", "cvae-2", "--epochs", "1", "--out", str(run)]) == 0
+    test_elbo = load_model(run / "model.safetensors").record["test_elbo"]
+    (tmp_path / "mine.safetensors").write_bytes((run / "model.safetensors").read_bytes())
+    for model in (run, run / "model.safetensors", tmp_path / "mine.safetensors"):
+        capsys.readouterr()
+        assert main(["evaluate", str(model), "--importance-samples", "3"]) == 0, capsys.readouterr().err
+        printed, said = capsys.readouterr()
+        assert f"−ELBO {-test_elbo:.2f}" in printed and "with 3 importance samples" in printed and not said
+
+
+def test_weights_that_were_told_the_class_know_their_images_again(tmp_path, monkeypatch, capsys, digits):
+    """Their record names the set as it is published; other images are still said to be others."""
+    monkeypatch.setattr("vae_core.__main__.WEIGHTS", tmp_path)
+    with monkeypatch.context() as fewer:
+        fewer.setattr("vae_core.__main__.load_images", lambda *_, **__: digits.first(640, 100))
+        assert main(["weights", "--epochs", "1", "cvae-2"]) == 0
+        assert main(["evaluate", str(tmp_path / "cvae-2.safetensors")]) == 0
+        assert "not quite the images" not in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "cvae-2.safetensors")]) == 0
+    assert "these are not quite the images of that run" in capsys.readouterr().err
+
+
+def test_bits_are_of_pixels_and_not_of_the_class_behind_them(tmp_path, capsys, digits):
+    model = ConditionalVAE(hidden_dims=(8,), latent_dim=2, likelihood=DiscretizedLogistic())
+    told, config = digits.with_classes(), TrainConfig(epochs=1, device="cpu")
+    fit(model, told, config, out=tmp_path, progress=False)
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path)]) == 0
+    (pair,) = re.findall(r"−ELBO (\d+\.\d\d).*, (\d\.\d{3}) bits a pixel", capsys.readouterr().out)
+    assert abs(float(pair[0]) / (784 * math.log(2)) - float(pair[1])) < 6e-4
 
 
 def test_a_run_that_was_interrupted_is_measured_by_its_checkpoint(tmp_path, capsys, digits):

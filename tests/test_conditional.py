@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from vae_core import ConditionalVAE, ImageSet, TrainConfig, fit, load_model, save_model
+from vae_core import ConditionalVAE, ImageSet, TrainConfig, elbo, fit, iwae_bound, load_model, save_model
+from vae_core.annealing import log_weights
 from vae_core.data import DataError, to_pixels
-from vae_core.metrics import evaluate, posteriors
+from vae_core.metrics import ais, evaluate, log_likelihood, posteriors
 
 
 def a_model(latent_dim=2, hidden_dims=(8,)):
@@ -54,6 +55,44 @@ def test_it_bounds_log_p_of_the_picture_given_the_class():
         log_w = -terms.distortion + (Normal(0, 1).log_prob(z) - Normal(mean, std).log_prob(z))[:, 0]
         assert (terms.elbo.view(4, -1).mean(1) < log_p).all()
         torch.testing.assert_close(log_w.view(4, -1).logsumexp(1) - math.log(20_000), log_p, atol=0.01, rtol=0)
+
+
+def test_estimates_of_it_are_those_of_torchs_distributions():
+    """Of log p(x | y), with the class behind each of three draws, and nowhere else."""
+    model, (pixels, label, x) = a_model(), pictures()
+    pixels, x = pixels.round(), torch.cat([pixels.round(), x[:, 6:]], 1)
+    mean, log_var = model.encode(x)
+    q = Normal(mean, (0.5 * log_var).exp())
+    z = mean + q.scale * torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(5))
+    behind = torch.eye(3)[label].expand(3, 4, 3)
+    log_p = Bernoulli(logits=model.decoder(torch.cat([z, behind], -1))).log_prob(pixels).sum(-1)
+    terms = elbo(model, x, 3, generator=torch.Generator().manual_seed(5))
+    torch.testing.assert_close(terms.rate, kl_divergence(q, Normal(0, 1)).sum(1))
+    torch.testing.assert_close(terms.distortion, -log_p.mean(0))
+    log_w = log_p + (Normal(0, 1).log_prob(z) - q.log_prob(z)).sum(-1)
+    bound = iwae_bound(model, x, 3, generator=torch.Generator().manual_seed(5))
+    torch.testing.assert_close(bound, log_w.logsumexp(0) - math.log(3))
+
+
+def test_annealing_finds_log_p_of_the_picture_given_the_class():
+    """Of one latent unit log p(x | y) is a sum over a fine grid."""
+    model, (pixels, label, x) = a_model(latent_dim=1), pictures()
+    grid = torch.linspace(-8, 8, 4001)[:, None]
+    with torch.no_grad():
+        outputs = torch.stack([model.decode(model.join(grid, int(one))) for one in label])
+        joint = model.likelihood.log_prob(pixels[:, None], outputs) + Normal(0, 1).log_prob(grid[:, 0])
+    weights = log_weights(model, x, steps=20, chains=400, leapfrog=4, generator=torch.Generator().manual_seed(0))
+    found = weights.logsumexp(0) - math.log(400)
+    scaled = (weights - found).exp()
+    off = (found - joint.logsumexp(1) - math.log(16 / 4000)).exp() - 1
+    assert (off.abs() < 4 * scaled.std(0) / 20).all() and scaled.std(0).max() < 1
+    start = torch.zeros(4, 1)
+    assert ais(model, x, steps=2, chains=2, start=start, generator=torch.Generator().manual_seed(0)).isfinite().all()
+
+
+def test_a_data_set_with_its_classes_is_measured(digits):
+    images, model = digits.first(9, 20).with_classes(10).test, ConditionalVAE(hidden_dims=(8,), latent_dim=2)
+    assert log_likelihood(model, images, num_samples=50) > evaluate(model, images, num_samples=50).elbo
 
 
 def test_the_class_reaches_encoder_and_decoder():

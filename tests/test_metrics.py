@@ -9,6 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from vae_core import VAE, Autoencoder, ConvVAE, losses
 from vae_core.data import to_pixels
+from vae_core.likelihoods import DiscretizedLogistic
 from vae_core.losses import gaussian_kl
 from vae_core.metrics import (
     active_units,
@@ -53,6 +54,43 @@ def test_units_add_up_to_the_rate(model, digits):
 def test_active_units():
     mean = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.05, 0.2])
     assert active_units(mean).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_of_fewer_than_two_images_no_unit_is_said_to_be_at_rest(count):
+    with pytest.raises(ValueError, match=rf"mean has shape \({count}, 3\): .* pass two images or more"):
+        active_units(torch.zeros(count, 3))
+
+
+@pytest.mark.parametrize("estimate", [elbo, iwae_bound])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_estimates_take_numbers_of_any_kind(estimate, likelihood):
+    """As `encode` does, and refuse what it refuses."""
+    torch.manual_seed(0)
+    model = VAE(20, (16,), 3, likelihood=likelihood)
+    x = (torch.rand(4, 20) > 0.5).float()
+
+    def measured(x):
+        found = estimate(model, x, 2, generator=torch.Generator().manual_seed(1))
+        return found.elbo if estimate is elbo else found
+
+    for same in (x.numpy(), x.tolist(), x.bool(), x.byte(), x.double(), x.bool().numpy(), x.double().numpy()):
+        torch.testing.assert_close(measured(same).float(), measured(x))
+    for wrong, message in ((None, "x is of NoneType"), (x.numpy() * 2, r"pixels range over \[0, 2\]")):
+        with pytest.raises(ValueError, match=message):
+            measured(wrong)
+
+
+def test_coarse_weights_cost_the_pixels_no_bits():
+    """In bfloat16 many a level of 256 would be its neighbour."""
+    torch.manual_seed(0)
+    model, x = VAE(256, (8,), 2, likelihood=DiscretizedLogistic(0.01)).bfloat16(), torch.arange(256)[None] / 255
+    mean, log_var = model.encode(x)
+    noise = torch.randn(1, 1, 2, generator=torch.Generator().manual_seed(1), dtype=torch.bfloat16)
+    z = mean + (0.5 * log_var.float()).exp() * noise
+    by_hand = -model.likelihood.log_prob(x, model.decode(z))[0]
+    torch.testing.assert_close(elbo(model, x, generator=torch.Generator().manual_seed(1)).distortion, by_hand)
+    assert abs(by_hand + model.likelihood.log_prob(x.bfloat16(), model.decode(z))[0]) > 0.01
 
 
 def test_log_likelihood_is_above_the_elbo(model, digits):

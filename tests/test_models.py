@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vae_core import VAE, Autoencoder, ConvVAE, load_model, load_pretrained, save_model
+from vae_core.likelihoods import DiscretizedLogistic, LearnedGaussian
 from vae_core.metrics import elbo, evaluate
 from vae_core.models import build
 
@@ -103,6 +104,20 @@ def test_a_fresh_copy_from_its_configuration(model):
     twin.load_state_dict(model.state_dict())
     x = images_for(model)
     assert torch.equal(twin.eval().reconstruct(x), model.reconstruct(x))
+
+
+@pytest.mark.parametrize("likelihood", [LearnedGaussian(0.3), DiscretizedLogistic(0.3)])
+def test_glorots_rule_leaves_a_learned_width_where_it_began(likelihood):
+    torch.manual_seed(0)
+    model = VAE(20, (16,), 3, likelihood=likelihood, init="glorot")
+    (width,) = likelihood.parameters()
+    assert width.exp().item() == pytest.approx(0.3)
+    torch.manual_seed(0)
+    plain = VAE(20, (16,), 3, init="glorot")  # whose weights are the same, to the bit
+    for part, other in ((model.encoder, plain.encoder), (model.decoder, plain.decoder)):
+        assert all(torch.equal(a, b) for a, b in zip(part.parameters(), other.parameters(), strict=True))
+    weight, bias, *_ = model.encoder.parameters()
+    assert weight.abs().max() <= (6 / (20 + 16)) ** 0.5 and torch.equal(bias, torch.zeros(16))
 
 
 @pytest.mark.parametrize(

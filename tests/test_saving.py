@@ -173,6 +173,21 @@ def altered(model: LatentModel, path: str, value: object) -> LatentModel:
     return model
 
 
+@register
+class Tied(VAE):
+    """A registered subclass whose encoder and decoder have a layer in common."""
+
+    def __init__(self) -> None:
+        super().__init__(20, (8, 8), 3)
+        altered(self, "decoder.layers.2", self.encoder.get_submodule("layers.2"))
+
+
+def with_a_shared_weight() -> VAE:
+    model = VAE(20, (8, 8), 3)
+    altered(model, "decoder.layers.2.weight", model.encoder.get_submodule("layers.2").weight)
+    return model
+
+
 ALTERED = {
     "activation": (
         lambda: altered(small(), "encoder.layers.1", nn.Tanh()),
@@ -197,6 +212,7 @@ ALTERED = {
     "unseen": (lambda: altered(Sparing(), "free", 0.5), "free is 0.5 here, 0.25 in the model"),
     "double": (lambda: small().double(), "encoder.layers.0.weight is of torch.float64, and would be of float32"),
     "list": (lambda: altered(Steps([1.0]), "sizes", [2.0]), "given the same noise, decode gives other numbers"),
+    "shared weight": (with_a_shared_weight, "decoder.layers.2.weight is shared between layers in one of the two"),
     "argument": (lambda: Fed(Scaled()), "its encoder is Scaled, and a configuration holds numbers"),
     "forward": (
         lambda: altered(small(), "forward", lambda x, epsilon: (x.sum(1), x.sum(1))),
@@ -223,6 +239,16 @@ def test_what_would_come_back_as_something_else_is_not_written(name, tmp_path):
         nn.init.normal_(weight)
     assert load_model(path, into=other) is other and not other.training and other.record["by"] == "me"
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_a_layer_that_two_parts_share_comes_back_as_one(tmp_path):
+    model, path = Tied(), tmp_path / "model.safetensors"
+    save_model(path, model)
+    again = load_model(path)
+    assert again.encoder.layers[2] is again.decoder.layers[2]
+    assert torch.equal(again.draw(torch.ones(3)), model.draw(torch.ones(3)))
+    with pytest.raises(CheckpointError, match="decoder.layers.2 is missing here, Linear in the model: "):
+        load_model(path, into=altered(Tied(), "decoder.layers.2", nn.Linear(8, 8)))
 
 
 def test_another_likelihood_comes_back_with_the_model(tmp_path):
@@ -405,6 +431,38 @@ def test_a_run_is_not_resumed_as_another_model(other, message, digits, tmp_path)
     longer = TrainConfig(**{**vars(CONFIG), "epochs": 2})
     with pytest.raises(ValueError, match=message):
         fit(other(), images, longer, out=tmp_path, resume=True, progress=False)
+
+
+class Counting(VAE):
+    """It counts its steps, in a plain number or in a buffer."""
+
+    calls: Any
+
+    def __init__(self, buffer: bool) -> None:
+        super().__init__(hidden_dims=(8,), latent_dim=2)
+        if buffer:
+            self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+        else:
+            self.calls = 0
+
+    def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
+        self.calls += self.training
+        return super().forward(x, epsilon)
+
+
+def test_a_number_that_training_changes_is_told_to_be_kept_in_a_buffer(digits, tmp_path, capsys):
+    """Where it is, the run goes on."""
+    images, longer = digits.first(100, 50), TrainConfig(**{**vars(CONFIG), "epochs": 2})
+    for buffer in (False, True):
+        fit(Counting(buffer), images, CONFIG, out=tmp_path / str(buffer), progress=False)
+    again = Counting(buffer=True)
+    fit(again, images, longer, out=tmp_path / "True", resume=True, progress=False)
+    assert again.calls == 4
+    message = r"calls is 2 here, 0 in the model \(if training changes it, keep it in a buffer: register_buffer\)"
+    with pytest.raises(CheckpointError, match=message):
+        fit(Counting(buffer=False), images, longer, out=tmp_path / "False", resume=True, progress=False)
+    with pytest.raises(CheckpointError, match=message):
+        load_model(tmp_path / "False" / "checkpoint.safetensors", into=Counting(buffer=False))
 
 
 # --- what ships ---

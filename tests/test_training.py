@@ -232,6 +232,8 @@ def test_half_precision_learns_nearly_the_same(small):
         ({"batch_size": 50.0}, "batch_size is 50.0: it must be of type int, as in batch_size=128"),
         ({"log_every": 1.5}, "log_every is 1.5: it must be of type int"),
         ({"seed": None}, "seed is None: it must be of type int"),
+        ({"seed": 2**64}, r"seed is 18446744073709551616: it must be from -2\*\*63 to 2\*\*64 - 1"),
+        ({"seed": -(2**63) - 1}, "seed is -9223372036854775809"),
         ({"lr": "1e-3"}, "lr is '1e-3': it must be of type float, as in lr=0.001"),
         ({"lr": torch.tensor(1e-3)}, r"lr is tensor\(0.0010\): it must be of type float"),
         ({"beta": None}, "beta is None: it must be of type float"),
@@ -282,6 +284,53 @@ def test_images_of_two_channels_are_trained_on(small):
     """They have no file format and no colour, but somebody may have written them out."""
     two = replace(small, train=small.train.repeat(1, 2, 1, 1), test=small.test.repeat(1, 2, 1, 1))
     assert len(fit(VAE(1568, (8,), 2), two, QUICK, progress=False)) == 2
+
+
+@pytest.mark.parametrize("seed", [-(2**63), 2**64 - 1])
+def test_the_seeds_at_both_ends_are_taken(small, seed):
+    assert len(fit(make_model(), small, replace(QUICK, epochs=1, seed=seed), progress=False)) == 1
+
+
+def down_to(pixels):
+    """Convolutions whose last batch normalisation sees so many pixels across of an image of 32."""
+    torch.manual_seed(0)
+    return ConvVAE(1, 32, (2,) * (5 - pixels // 2), 8, 2)
+
+
+def test_a_last_batch_of_which_nothing_could_be_normalised_is_refused(small, tmp_path):
+    """Of 640 images in batches of 213 one is left."""
+    framed, model = small.padded(32), down_to(1)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    message = r"batch_size is 213, which leaves the last of 640 images alone: of one image a BatchNorm2d has one number"
+    with pytest.raises(ValueError, match=message):
+        fit(model, framed, replace(QUICK, batch_size=213), out=tmp_path / "run", progress=False)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert model.training and not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=r"batch_size is 1, which leaves"):
+        fit(model, framed, replace(QUICK, batch_size=1), progress=False)
+
+
+@pytest.mark.parametrize(("pixels", "batch_size"), [(1, 212), (2, 213)])
+def test_a_last_batch_that_can_be_normalised_is_trained_on(small, pixels, batch_size):
+    config = replace(QUICK, epochs=1, batch_size=batch_size)
+    assert len(fit(down_to(pixels), small.padded(32), config, progress=False)) == 1
+
+
+def test_a_model_too_large_for_a_checkpoint_is_refused_before_the_first_step(small, tmp_path, monkeypatch):
+    """And the run that it was to take the place of stays."""
+    fit(make_model(), small, replace(QUICK, epochs=1), out=tmp_path, progress=False)
+    before, size = contents(tmp_path), (tmp_path / "checkpoint.safetensors").stat().st_size
+    model, weights = make_model(seed=1), sum(weight.numel() for weight in make_model().parameters())
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", 12 * weights)
+    message = (
+        rf"the model has {weights:,} weights, and each checkpoint would have .* bytes.*{12 * weights:,} is the most"
+    )
+    with pytest.raises(ValueError, match=message):
+        fit(model, small, QUICK, out=tmp_path, overwrite=True, progress=False)
+    assert contents(tmp_path) == before and torch.equal(weights_of(model), weights_of(make_model(seed=1)))
+    assert len(fit(model, small, replace(QUICK, epochs=1), progress=False)) == 1  # in memory there is room
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", size + 1000)
+    fit(model, small, replace(QUICK, epochs=1), out=tmp_path, overwrite=True, progress=False)
 
 
 def test_cuda_without_a_gpu_is_refused(small, monkeypatch):
@@ -725,6 +774,19 @@ def test_a_folder_with_a_run_is_refused_and_left_as_it_was(small, tmp_path, name
     assert set(left) == {*FILES, "notes.txt"} and left["notes.txt"] == b"mine" and b"three epochs" not in left.values()
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_cannot_be_written_down_is_refused_before_anything_is_thrown_away(small, tmp_path, overwrite):
+    if overwrite:
+        fit(make_model(), small, replace(QUICK, epochs=1), out=tmp_path, progress=False)
+    before, model = contents(tmp_path), make_model()
+    folder = tmp_path if overwrite else tmp_path / "new"
+    with pytest.raises(
+        ValueError, match=r"about is \{'who': \{1\}\}, which cannot be written down .*config\.json holds numbers"
+    ):
+        fit(model, small, QUICK, out=folder, overwrite=overwrite, about={"who": {1}}, progress=False)
+    assert contents(tmp_path) == before and torch.equal(weights_of(model), weights_of(make_model()))
+
+
 def test_what_cannot_be_resumed_is_not_written_over(small, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"a model of mine")
     with pytest.raises(ValueError, match=r"no checkpoint\.safetensors to resume from"):
@@ -926,6 +988,30 @@ def test_a_loss_of_ones_own_is_trained_stopped_and_resumed(small, tmp_path):
     fit(make(), small, QUICK, out=tmp_path, callback=lambda *_: True, progress=False)
     fit(resumed, small, QUICK, out=tmp_path, resume=True, progress=False)
     assert torch.equal(weights_of(resumed), weights_of(whole))
+
+
+class Tied(VAE):
+    """Its encoder and decoder have a layer in common."""
+
+    def __init__(self):
+        super().__init__(784, (16, 16), 2)
+        encoder: Any = self.encoder
+        self.decoder.get_submodule("layers").add_module("2", encoder.layers[2])
+
+
+def test_a_model_of_shared_layers_is_trained_stopped_and_resumed(small, tmp_path, capsys):
+    def make(seed=0) -> Any:
+        torch.manual_seed(seed)
+        return Tied()
+
+    whole, resumed, loaded = make(), make(seed=6), make(seed=7)
+    fit(whole, small, QUICK, progress=False)
+    fit(make(), small, QUICK, out=tmp_path, callback=lambda *_: True, progress=False)
+    fit(resumed, small, QUICK, out=tmp_path, resume=True, progress=False)
+    load_model(tmp_path / "checkpoint.safetensors", into=loaded)
+    for model in (resumed, loaded):
+        assert model.encoder.layers[2] is model.decoder.layers[2]
+        assert torch.equal(weights_of(model), weights_of(whole))
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,10 @@ from vae_core.data import ImageSet, load_images
 from vae_core.likelihoods import DiscretizedLogistic, bits_per_dimension
 from vae_core.machine import join_workers, pick_device
 from vae_core.metrics import evaluate, log_likelihood
-from vae_core.models import VAE, WEIGHTS, ConditionalVAE, LatentModel, load_model, load_pretrained, save_model
+from vae_core.models import VAE, ConditionalVAE, LatentModel
 from vae_core.presets import PRESETS, SHIPPED, Preset, build_seeded, get_preset
 from vae_core.runs import CHECKPOINT, FILES, MODEL, check_folder, read_settings, record
+from vae_core.saving import WEIGHTS, load_model, load_pretrained, save_model
 from vae_core.sources.sizes import usual_size
 from vae_core.training import Diverged, History, TrainConfig, fit
 
@@ -180,6 +181,7 @@ def plan(options: argparse.Namespace, then: dict[str, Any], preset: Preset | Non
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     config = TrainConfig() if preset is None else preset.config_for(images)
     config = replace(config, **{**{name: then[name] for name in names if name in then}, **given})
+    config.check_settings()  # of which the seed makes the model
     asked = {
         name: getattr(options, name) for name in ("latent_dim", "hidden_dims") if getattr(options, name) is not None
     }
@@ -259,7 +261,8 @@ def as_bits(model: VAE, nats: Any) -> str:
     """The same cost in bits, for pixels of 256 levels: a density's would hang on the noise that is added to them."""
     if not isinstance(model.likelihood, DiscretizedLogistic):
         return ""
-    return f", {bits_per_dimension(nats, model.input_dim):.3f} bits a pixel and channel"
+    pixels = model.input_dim - (model.code_dim - model.latent_dim)  # and not the class that a model is told with them
+    return f", {bits_per_dimension(nats, pixels):.3f} bits a pixel and channel"
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -277,12 +280,13 @@ def run_evaluate(options: argparse.Namespace) -> None:
     if "data" not in then:
         take_for_pictures(options)
     about, pixels = origin(options, then), options.pixels or then.get("pixels", "grey")
-    images, _ = read_images({**about, "preset": then["preset"]} if "preset" in then else about)
+    loaded, _ = read_images({**about, "preset": then["preset"]} if "preset" in then else about)
     size = model.config.get("size", 0)  # of a ConvVAE, which may have seen its images in a frame
-    images = images.padded(size) if size > images.test.shape[-1] else images
-    images = images.with_classes(model.classes) if isinstance(model, ConditionalVAE) else images
-    known = model.record.get("data_sha256")
-    if known and known != images.sha256 and not options.data:
+    images = loaded.padded(size) if size > loaded.test.shape[-1] else loaded
+    if isinstance(model, ConditionalVAE) and images.input_dim + model.classes == model.input_dim:
+        images = images.with_classes(model.classes)
+    known = model.record.get("data_sha256")  # of a run's own images; of shipped weights, of the set they came from
+    if known and not options.data and known not in (loaded.sha256, images.sha256):
         print(
             "these are not quite the images of that run: some of the test part may have been trained on",
             file=sys.stderr,

@@ -100,7 +100,8 @@ def _walk(
         """log p(x | z) (C, B) and its slope (C, B, L)."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
-            value = model.likelihood.log_prob(x, model.decode(z))
+            pixels, code = model.told(x, z)
+            value = model.likelihood.log_prob(pixels, model.decode(code))
             return value.detach(), torch.autograd.grad(value.sum(), z)[0]
 
     weights, given, size = z.new_zeros(z.shape[:2]), bool(sizes), z.new_full((len(x),), 0.5)

@@ -38,7 +38,7 @@ def save(path: str | Path, tensors: dict[str, Tensor], record: dict[str, Any]) -
         TypeError: the record is not JSON.
         ValueError: more than `load` would read back (the limits at the top of this file).
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    tensors = _apart(tensors)
     text = json.dumps(record, sort_keys=True)
     data = tensor_bytes(tensors, {FORMAT: _seal(text, digest(tensors, text))})
     length = _header_length(data)
@@ -114,6 +114,17 @@ def digest(tensors: dict[str, Tensor], text: str) -> str:
         sha.update(f"\0{name}\0{tuple(value.shape)}\0{value.dtype}\0".encode())
         sha.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, each in memory of its own, for safetensors takes none that two layers share."""
+    apart, taken = {}, set()
+    for name, value in tensors.items():
+        value = value.detach().cpu().contiguous()
+        memory = value.untyped_storage().data_ptr()
+        apart[name] = value.clone() if memory in taken else value
+        taken.add(memory)
+    return apart
 
 
 def _seal(text: str, sha256: str) -> str:

@@ -21,9 +21,8 @@ def elbo(model: VAE, x: Tensor, num_samples: int = 1, *, generator: Generator | 
     Raises:
         ValueError: `num_samples` below 1, or a model without a posterior.
     """
-    mean, log_var, z = _draw(model, x, num_samples, generator)
-    distortion = -model.likelihood.log_prob(x, model.decode(z)).mean(0)
-    return Elbo(gaussian_kl(mean, log_var), distortion)
+    mean, log_var, _, log_likelihood = _draw(model, x, num_samples, generator)
+    return Elbo(gaussian_kl(mean, log_var), -log_likelihood.mean(0))
 
 
 def iwae_bound(model: VAE, x: Tensor, num_samples: int = 50, *, generator: Generator | None = None) -> Tensor:
@@ -34,8 +33,8 @@ def iwae_bound(model: VAE, x: Tensor, num_samples: int = 50, *, generator: Gener
     Raises:
         ValueError: `num_samples` below 1, or a model without a posterior.
     """
-    mean, log_var, z = _draw(model, x, num_samples, generator)
-    return importance_weighted(model.likelihood.log_prob(x, model.decode(z)), z, mean, log_var)
+    mean, log_var, z, log_likelihood = _draw(model, x, num_samples, generator)
+    return importance_weighted(log_likelihood, z, mean, log_var)
 
 
 def evaluate(
@@ -87,7 +86,15 @@ def rate_per_unit(mean: Tensor, log_var: Tensor) -> Tensor:
 
 
 def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:
-    """Which units' means vary from image to image by more than this variance (Burda et al. 2015, section 5.2): (L,)."""
+    """Which units' means vary from image to image by more than this variance (Burda et al. 2015, section 5.2): (N, L) -> (L,).
+
+    Raises:
+        ValueError: fewer than two images.
+    """
+    if len(mean) < 2:
+        raise ValueError(
+            f"mean has shape {tuple(mean.shape)}: to see it vary from image to image, pass two images or more"
+        )
     return mean.var(0) > threshold
 
 
@@ -123,13 +130,19 @@ def neighbours(pictures: Tensor, library: Tensor, labels: Tensor, k: int = 10) -
     return winner, (votes == winner[:, None]).sum(1)
 
 
-def _draw(model: VAE, x: Tensor, num_samples: int, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
-    """The posterior of each image and draws from it: mean (B, L), log_var (B, L), z (K, B, L)."""
+def _draw(
+    model: VAE, x: Tensor, num_samples: int, generator: Generator | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The posterior of each image, draws from it and log p(x | z) there: mean (B, L), log_var (B, L), z (K, B, L), (K, B)."""
     whole("num_samples", num_samples)
     _check_posterior(model)
     mean, log_var = model.encode(x)
     epsilon = torch.randn((num_samples, *mean.shape), generator=generator, dtype=mean.dtype, device=mean.device)
-    return mean, log_var, reparameterize(mean, log_var, epsilon)
+    z = reparameterize(mean, log_var, epsilon)
+    x = torch.as_tensor(x, device=mean.device)  # which may be all that `encode` takes
+    x = x.to(torch.promote_types(x.dtype, mean.dtype))  # pixels keep the bits that coarse weights have not
+    pixels, code = model.told(x, z)
+    return mean, log_var, z, model.likelihood.log_prob(pixels, model.decode(code))
 
 
 def _check_posterior(model: LatentModel) -> None:

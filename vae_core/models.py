@@ -160,6 +160,10 @@ class LatentModel(nn.Module, ABC):
     def _code_in_words(self) -> str:
         return f"latent_dim = {self.latent_dim}"
 
+    def told(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The pixels of x (B, D), and its codes z (..., B, L) with what x says behind its pixels: here nothing."""
+        return x, z
+
     def draw(self, z: Tensor) -> Tensor:
         """Codes as pictures: (..., L), a tensor on any device or an array -> (..., D) in [0, 1] on the CPU, without gradients.
 
@@ -224,11 +228,12 @@ class LatentModel(nn.Module, ABC):
 
     def initialize_glorot(self) -> None:
         """Weights by Glorot's uniform rule, biases at zero (Glorot & Bengio 2010, eq. 16)."""
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            else:
-                nn.init.xavier_uniform_(parameter)
+        for part in (self.encoder, self.decoder):  # a likelihood's own numbers begin where it says
+            for name, parameter in part.named_parameters():
+                if name.endswith("bias"):
+                    nn.init.zeros_(parameter)
+                else:
+                    nn.init.xavier_uniform_(parameter)
 
 
 class Autoencoder(LatentModel):
@@ -462,7 +467,12 @@ class ConditionalVAE(VAE):
 
     def code(self, x: Tensor) -> Tensor:
         """The mean of each posterior, its class behind it: (B, D + classes) -> (B, L + classes)."""
-        return torch.cat([self.encode(x)[0], self._as_tensor("x", x)[:, -self.classes :]], -1)
+        return self.told(self._as_tensor("x", x), self.encode(x)[0])[1]
+
+    def told(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The pixels of x, and its codes with its class behind them: z (..., B, L) -> (B, D), (..., B, L + classes)."""
+        pixels, label = x.split([self.input_dim - self.classes, self.classes], -1)
+        return pixels, torch.cat([z, label.expand(*z.shape[:-1], -1)], -1)
 
     def sample(self, n: int, label: Tensor | int | None = None, *, generator: Generator | None = None) -> Tensor:
         """Decode n draws from N(0, I) as this class, one for all or (n,); where none is said, each as likely: -> (n, D) in [0, 1].
@@ -479,11 +489,9 @@ class ConditionalVAE(VAE):
 
     def forward(self, x: Tensor, epsilon: Tensor) -> Elbo:
         """The training objective for one given ε, a bound on log p(x | y): x (B, D + classes), ε (B, L) -> rate (B,), distortion (B,)."""
-        pixels, label = x.split([self.input_dim - self.classes, self.classes], -1)
         mean, log_var = self.encoder(x)
-        z = reparameterize(mean, log_var, epsilon)
-        outputs = self.decoder(torch.cat([z, label], -1))
-        return Elbo(gaussian_kl(mean, log_var), -self.likelihood.log_prob(pixels, outputs))
+        pixels, code = self.told(x, reparameterize(mean, log_var, epsilon))
+        return Elbo(gaussian_kl(mean, log_var), -self.likelihood.log_prob(pixels, self.decoder(code)))
 
 
 def check_model(name: str, model: Any) -> None:
@@ -546,12 +554,3 @@ def build(config: dict[str, Any]) -> Any:
     if later:
         model.likelihood = get_likelihood(later["likelihood"])
     return model
-
-
-def __getattr__(name: str) -> Any:
-    """What reads and writes files lives in `saving`; older code imports it from here."""
-    if name in ("WEIGHTS", "check_fit", "load_model", "load_pretrained", "save_model"):
-        from vae_core import saving  # not above: it imports this module
-
-        return getattr(saving, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,14 +28,32 @@ def derive_seed(*parts: int | str) -> int:
 
 def save_run(run: Any, path: Path) -> None:
     """Write everything the run needs to go on."""
-    tensors = {f"model.{name}": value for name, value in run.model.state_dict().items()}
-    tensors |= {f"optimizer.{name}": value for name, value in run.optimizer.state_dict().items()}
-    tensors["generator"] = run.generator.get_state()
     moment = {"epoch": run.epoch, "position": run.position, "totals": run.totals, "began": run.began}
     moment |= {"device": run.device.type, "history": run.history.rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     model = {**run.model.config, **made_of(run.model), "outputs": excerpt(run.model)}
-    checkpoint.save(path, tensors, {**settings(run), **moment, "model": model})
+    checkpoint.save(path, tensors_of(run), {**settings(run), **moment, "model": model})
+
+
+def tensors_of(run: Any) -> dict[str, Tensor]:
+    """All that a checkpoint of the run holds but its record."""
+    tensors = {f"model.{name}": value for name, value in run.model.state_dict().items()}
+    tensors |= {f"optimizer.{name}": value for name, value in run.optimizer.state_dict().items()}
+    return tensors | {"generator": run.generator.get_state()}
+
+
+def check_size(run: Any) -> None:
+    """Refuse before the first step a run whose checkpoints would be too large to write.
+
+    Raises:
+        ValueError: its tensors alone have more bytes than a checkpoint may.
+    """
+    size = sum(value.nbytes for value in tensors_of(run).values())
+    if size > checkpoint.MAX_BYTES:
+        weights = sum(weight.numel() for weight in run.model.parameters())
+        why = f"each checkpoint would have {size:,} bytes, for Adam remembers two numbers of a weight"
+        remedy = f"{checkpoint.MAX_BYTES:,} is the most: make the model smaller, or train it without out="
+        raise ValueError(f"the model has {weights:,} weights, and {why}; {remedy}")
 
 
 def load_run(run: Any) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 from vae_core.data import ImageSet
 from vae_core.files import write_atomically
 from vae_core.losses import Elbo
-from vae_core.models import VAE, save_model
+from vae_core.models import VAE
+from vae_core.saving import save_model
 
 CONFIG, HISTORY, CHECKPOINT, MODEL, PICTURE = FILES = (
     "config.json",
@@ -65,18 +66,28 @@ def opened(run: Any, overwrite: bool, about: dict[str, Any]) -> Iterator[None]:
 
 
 def write_settings(run: Any, overwrite: bool, about: dict[str, Any]) -> None:
+    """Write config.json, once it is seen that it can be: only then another run makes room.
+
+    Raises:
+        ValueError: `about` holds what JSON has not.
+    """
     folder = run.path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    if overwrite:
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-    then = read_settings(folder)
+    then = {} if overwrite else read_settings(folder)
     now = {**about, **asdict(run.config), "images": run.images.name, "model": run.model.config}
     changed = {name: then[name] for name in asdict(run.config) if then.get(name, now[name]) != now[name]}
     if changed and run.number:
         now["before"] = [*then.get("before", []), {"until_step": run.number, **changed}]
+    try:
+        text = json.dumps({**then, **now}, indent=2)
+    except TypeError as error:
+        remedy = "config.json holds numbers, words, and lists and dictionaries of them"
+        raise ValueError(f"about is {about!r}, which cannot be written down ({error}): {remedy}") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
     if {**then, **now} != then:
-        write_atomically(folder / CONFIG, json.dumps({**then, **now}, indent=2).encode())
+        write_atomically(folder / CONFIG, text.encode())
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

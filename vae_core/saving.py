@@ -131,6 +131,9 @@ def what_would_change(model: LatentModel) -> str:
     for (name, part), other in zip(model.named_modules(), twin.modules(), strict=True):
         if type(part) is not type(other):
             return f"{name or 'the model'} is another {type(part).__name__} than the one that would be built"
+    apart = dict(model.named_parameters()).keys() ^ dict(twin.named_parameters()).keys()
+    if apart:
+        return f"{min(apart)} is shared between layers in one of the two, and not in the other"
     return ""
 
 
@@ -256,7 +259,8 @@ def check_parts(model: nn.Module, its: dict[str, Any]) -> None:
         for name in [*ours, *theirs]:
             here, there = theirs.get(name, "missing"), ours.get(name, "missing")
             if here != there:
-                raise Unlike(f"{name or 'the model'} is {here} here, {there} in the model")
+                remedy = " (if training changes it, keep it in a buffer: register_buffer)" if what == "settings" else ""
+                raise Unlike(f"{name or 'the model'} is {here} here, {there} in the model{remedy}")
 
 
 def check_weights(wanted: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:

@@ -22,6 +22,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.linalg import vector_norm
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_
 from tqdm import tqdm
@@ -37,7 +38,7 @@ from vae_core.machine import pick_device, stop_on_interrupt
 from vae_core.metrics import evaluate
 from vae_core.models import VAE, Autoencoder, LatentModel, check_model, evaluating
 from vae_core.objectives import Objective
-from vae_core.resume import derive_seed, how_to_go_on, load_run, save_run
+from vae_core.resume import check_size, derive_seed, how_to_go_on, load_run, save_run
 from vae_core.runs import CHECKPOINT, check_folder, finish, note_epoch, opened
 
 TERMS = ("rate", "distortion", "gradient")
@@ -93,6 +94,26 @@ class TrainConfig:
         """
         check_images(images)
         check_model("model", model)
+        self.check_settings()
+        self.check_objective(model)
+        pick_device(self.device)
+        if self.batch_size > len(images.train):
+            limit = f"there are only {len(images.train)} training images"
+            raise ValueError(f"batch_size is {self.batch_size} but {limit}: make it smaller")
+        if images.input_dim != model.input_dim:
+            sizes = f"{images.name} has {images.input_dim} numbers an image, the model takes {model.input_dim}"
+            raise ValueError(f"{sizes}: build the model with input_dim={images.input_dim}")
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise ValueError("every weight of the model is frozen: set requires_grad_(True) on what is to be trained")
+        dtype = next(model.parameters()).dtype
+        if dtype != torch.float32:
+            remedy = "model.float() makes them float32, and precision='bf16' then computes in fewer bits"
+            raise ValueError(f"the model's weights are {dtype}, and only float32 is trained: {remedy}")
+        check_encoder(model, to_pixels(images.train[:3]))
+        self.check_last_batch(images, model)
+
+    def check_settings(self) -> None:
+        """Refuse what no model could be trained with; the message names the setting, its value and what it must be."""
         for setting in fields(self):
             name, kind, value = setting.name, setting.type, getattr(self, setting.name)
             if not isinstance(value, (kind, int)):  # pyright: ignore[reportArgumentType]
@@ -110,21 +131,8 @@ class TrainConfig:
         for name, choices in {**known, "objective": ("elbo", "iwae")}.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(map(repr, choices))}")
-        self.check_objective(model)
-        pick_device(self.device)
-        if self.batch_size > len(images.train):
-            limit = f"there are only {len(images.train)} training images"
-            raise ValueError(f"batch_size is {self.batch_size} but {limit}: make it smaller")
-        if images.input_dim != model.input_dim:
-            sizes = f"{images.name} has {images.input_dim} numbers an image, the model takes {model.input_dim}"
-            raise ValueError(f"{sizes}: build the model with input_dim={images.input_dim}")
-        if not any(parameter.requires_grad for parameter in model.parameters()):
-            raise ValueError("every weight of the model is frozen: set requires_grad_(True) on what is to be trained")
-        dtype = next(model.parameters()).dtype
-        if dtype != torch.float32:
-            remedy = "model.float() makes them float32, and precision='bf16' then computes in fewer bits"
-            raise ValueError(f"the model's weights are {dtype}, and only float32 is trained: {remedy}")
-        check_encoder(model, to_pixels(images.train[:3]))
+        if not -(2**63) <= self.seed < 2**64:
+            raise ValueError(f"seed is {self.seed}: it must be from -2**63 to 2**64 - 1, for PyTorch takes no other")
 
     @property
     def plain(self) -> bool:
@@ -148,6 +156,27 @@ class TrainConfig:
                 raise ValueError(
                     f"{name} is {value} and objective 'iwae': {why}; leave {name} at {plain}, or train the 'elbo'"
                 )
+
+    def check_last_batch(self, images: ImageSet, model: LatentModel) -> None:
+        """Refuse a last batch of one image in which batch normalisation would meet a single number, and so no spread."""
+
+        def look(part: nn.Module, given: Any) -> None:
+            if given[0].numel() == given[0].shape[1]:
+                alone = f"batch_size is {self.batch_size}, which leaves the last of {len(images.train)} images alone"
+                why = f"of one image a {type(part).__name__} has one number a channel, and cannot normalise it"
+                raise ValueError(f"{alone}: {why}; choose a batch_size that leaves more")
+
+        parts = [part for part in model.modules() if isinstance(part, _BatchNorm)]
+        if not parts or (len(images.train) - 1) % self.batch_size:
+            return
+        hooks = [part.register_forward_pre_hook(look) for part in parts]
+        try:
+            with evaluating(model):
+                x = to_pixels(images.train[:1]).to(model.device)
+                model(x, x.new_zeros(1, model.latent_dim))
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def beta_at(self, step: int, steps_per_epoch: int) -> float:
         """β at a step counted from the start of training: a straight rise, then level."""
@@ -236,6 +265,8 @@ def fit(
     if folder:
         check_folder(folder, resume, overwrite)
     run = Run(model, images, config, folder)
+    if folder:
+        check_size(run)
     shown: dict[str, Any] = {} if progress else {"disable": True}  # unset, so that $TQDM_DISABLE still counts
     try:
         if resume:

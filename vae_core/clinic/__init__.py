@@ -40,13 +40,14 @@ def check_vae(model: nn.Module, x: Tensor, loss: Callable[..., Any] | None = Non
     `reparameterize(mean, log_var)` and its `forward(x)`, which returns (x_hat or logits, mean, log_var) or an `Elbo`, are
     looked at too. x: images as `forward` gets them, (B, …), two or more.
     loss: `loss(x_hat, x, mean, log_var)`, a number, or a tuple that begins with it, or a dict that has it as "loss";
-    `beta` is the weight that its KL is meant to have.
+    `beta` is the weight that its KL is meant to have, above 0.
     Neither the model, its mode and gradients, nor the caller's random numbers are touched.
 
     Raises:
-        ValueError: no such module, no batch of images, or networks whose shapes do not fit together.
+        ValueError: no such module, no batch of images, a `beta` that is not positive and finite, or networks
+            whose shapes do not fit together.
     """
     with torch.random.fork_rng(range(torch.cuda.device_count())), torch.enable_grad():
         torch.manual_seed(0)
         patient = Patient(model, x, loss, beta)
-        return Findings(finding for look in LOOKS for finding in look(patient))
+        return Findings(finding for look in LOOKS for finding in look(patient.rested()))

@@ -14,7 +14,7 @@ REMEDIES = {
     "dead units": "see that every unit reaches the decoder, and that the loss sums over pixels; let the KL weigh less at first",
     "NaN": "no logarithm, root or quotient of what can be 0: log_softmax, logsigmoid, losses with logits",
     "KL": "0.5 * (mean**2 + log_var.exp() - 1 - log_var), summed over units, averaged over images, added to the error",
-    "loss scale": "sum both terms over pixels and units; average both over images alone",
+    "loss scale": "add both terms, each summed over pixels or units; average both over images alone",
 }
 """The kinds of fault, and what mends one."""
 

@@ -8,11 +8,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_core.clinic.findings import Finding, found
-from vae_core.clinic.patient import Patient, gradients
+from vae_core.clinic.patient import REDRAWS, Patient, gradients
 from vae_core.metrics import rate_per_unit
 from vae_core.models import evaluating
 
 DRAWS = 4096
+NUMBERS = 10_000  # of ε, or more, where `forward` draws: each bound is then five standard errors or more
+SHRINKS = 16  # tried: of weights drawn anew, many layers make codes so large that no ε can be read off z
 DEAD = 0.02  # nats an image: a unit below says nothing
 WHATEVER = "whatever the weights are"
 STDS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -80,18 +82,30 @@ def draws_of(p: Patient) -> tuple[Tensor, Tensor, Tensor]:
         return none
     caught: list[Tensor] = []
     made: list[tuple[Tensor, Tensor, Tensor]] = []
+    copies = math.ceil(NUMBERS / (REDRAWS * p.mean.numel()))  # of a small batch: each gets an ε of its own
     decode = p.model.decode
-    p.model.decode = lambda z: (caught.append(z), decode(z))[1]
+    vars(p.model)["decode"] = lambda z: (caught.append(z), decode(z))[1]  # also where it is a layer
     with torch.no_grad():
         for _ in p.other_weights():
-            out = p.forward()
-            if caught and len(out) == 3 and out[1].shape == out[2].shape == caught[-1].shape:
-                made.append((out[1], out[2], caught[-1]))
-    p.model.decode = decode
+            for _ in range(SHRINKS):
+                out = p.forward(copies)
+                if not (caught and len(out) == 3 and out[1].shape == out[2].shape == caught[-1].shape):
+                    break
+                if is_readable(out[1], out[2]):
+                    made.append((out[1], out[2], caught[-1]))
+                    break
+                for parameter in p.model.parameters():
+                    parameter.mul_(0.7)
+    vars(p.model)["decode"] = decode
     if not made:
         return none
     means, log_vars, draws = (torch.cat(parts) for parts in zip(*made, strict=True))
     return means, log_vars, draws
+
+
+def is_readable(mean: Tensor, log_var: Tensor) -> bool:
+    """Can ε be read off z: is σ neither lost in the rounding of the mean nor beyond all numbers?"""
+    return bool(((1 + mean.abs()) * torch.exp(0.5 * log_var.abs())).max() < 1e4)
 
 
 def seeded(p: Patient, mean: Tensor, log_var: Tensor) -> Tensor:

@@ -113,13 +113,15 @@ def look_at_loss(p: Patient) -> Iterator[Finding]:
         yield found("logits or probabilities", "the loss takes a sigmoid of what is a probability already")
     if not price.is_number_at_edges():
         yield found("NaN", "the loss, or its gradient, is no number where a pixel is drawn surely")
+    if scale < 0:
+        yield found("loss scale", f"the {error}, summed over pixels, weighs {scale:.3g}: its sign is turned")
     costs = price.kl()
     low, high = min(costs.values()), max(costs.values())
     if high <= 0 or high - low > 0.05 * high:
         times = ", ".join(f"{cost:.3g} ({name})" for name, cost in costs.items())
         why = "its sign is turned" if high < 0 else "it is another formula" if high > 0 else "there is none"
         yield found("KL", f"over the Monte Carlo estimate it costs {times}: {why}")
-    elif error:
+    elif scale > 0:
         yield from weigh(p, error, scale, sum(costs.values()) / len(costs))
 
 

@@ -4,10 +4,12 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from vae_core.models import evaluating
 
@@ -15,11 +17,21 @@ IMAGES = 64  # looked at
 REDRAWS = 32  # of all weights
 
 
+class CopyingValues(TorchFunctionMode):
+    """Within, `deepcopy` takes the values of a tensor of a graph, which some models keep; else it refuses one."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is Tensor.__deepcopy__ and not args[0].is_leaf:
+            return args[0].detach().clone()
+        return func(*args, **(kwargs or {}))
+
+
 class Patient:
     """A copy of the model, and what several looks want to know of it.
 
     Raises:
-        ValueError: no module with encode and decode, no images, or networks whose shapes do not fit together.
+        ValueError: no module with encode and decode, no images, a beta that is not positive and finite, or networks
+            whose shapes do not fit together.
     """
 
     def __init__(self, model: nn.Module, x: Tensor, loss: Callable[..., Any] | None, beta: float):
@@ -29,7 +41,12 @@ class Patient:
         if not isinstance(x, Tensor) or x.ndim < 2 or len(x) < 2:
             shown = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise ValueError(f"x is {shown}: give a tensor of two images or more, (B, …), as forward takes it")
-        self.model: Any = copy.deepcopy(model)
+        if not (isinstance(beta, Real) and 0 < beta < math.inf):
+            raise ValueError(
+                f"beta is {beta!r}: give a positive finite number, the weight that its KL is meant to have"
+            )
+        with CopyingValues():
+            self.model: Any = copy.deepcopy(model)
         self.loss, self.beta, self.given = loss, beta, x
         at = next(model.parameters(), torch.zeros(0))
         sound = (
@@ -44,6 +61,12 @@ class Patient:
         self.has_forward = type(model).forward is not nn.Module.forward
         with evaluating(self.model):
             self.gives_elbo = self.has_forward and hasattr(self.model(self.x), "distortion")
+        self.start = copy.deepcopy(self.model.state_dict())
+
+    def rested(self) -> "Patient":
+        """Itself, with the weights and running statistics of the start, whatever a look has done to them."""
+        self.model.load_state_dict(self.start)
+        return self
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mean, log_var (B, L), of a dense network too that flattens in its `forward` alone."""
@@ -62,9 +85,9 @@ class Patient:
         mean, log_var = parts
         return mean, log_var
 
-    def forward(self) -> tuple[Tensor, ...]:
+    def forward(self, copies: int = 1) -> tuple[Tensor, ...]:
         """What `forward` returns; first of it what depends on the draw: x_hat or logits, or an Elbo's distortion."""
-        out = self.model(self.x)
+        out = self.model(torch.cat([self.x] * copies))
         if hasattr(out, "distortion"):
             return (out.distortion,)
         return tuple(out) if isinstance(out, tuple | list) else (out,)
