@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_core import VAE, ConditionalVAE, ImageSet, TrainConfig, fit, load_images, load_model
+from vae_core import VAE, ConditionalVAE, ImageSet, TrainConfig, fit, load_images, load_model, load_pretrained
 from vae_core.__main__ import main
 from vae_core.likelihoods import DiscretizedLogistic
 from vae_core.presets import PRESETS
@@ -334,6 +334,24 @@ def test_a_run_from_python_is_measured_and_resumed_from_the_shell(tmp_path, caps
             in capsys.readouterr().err
         )
     assert main(["evaluate", str(tmp_path / "mine"), "--data", "digits"]) == 0
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar10-jpeg", "patches"])
+def test_colour_images_are_looked_for_again_by_what_they_were_loaded_by(name, monkeypatch, capsys):
+    """`load_images("colour")` names what it finds, and a record says that name."""
+    asked, pictures = [], torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+
+    def loaded(name, *_, **__):
+        asked.append(name)
+        return ImageSet(name, pictures, pictures, torch.zeros(2, dtype=torch.int64), torch.zeros(2, dtype=torch.int64))
+
+    weights = load_pretrained("colour-learned")
+    weights.record["data"] = name
+    monkeypatch.setattr("vae_core.__main__.load_pretrained", lambda _: weights)
+    monkeypatch.setattr("vae_core.__main__.load_images", loaded)
+    assert main(["evaluate", "colour-learned", "--device", "cpu"]) == 0, capsys.readouterr().err
+    assert asked == ["patches" if name == "patches" else "colour"]
+    assert "not quite the images of that run" in capsys.readouterr().err
 
 
 def test_a_run_that_is_told_the_class_is_measured_from_the_shell(tmp_path, capsys):

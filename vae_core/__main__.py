@@ -205,7 +205,8 @@ def take_for_pictures(options: argparse.Namespace) -> None:
 
 def origin(options: argparse.Namespace, then: dict[str, Any]) -> dict[str, Any]:
     """Which images: those asked for, else those of the run `then`, else MNIST. `images` is what a run from Python says."""
-    data = options.data or then.get("data") or then.get("images", "mnist")
+    trained_on = then.get("images", "mnist")
+    data = options.data or then.get("data") or ("colour" if trained_on.startswith("cifar10") else trained_on)
     if not options.data and "data" not in then and data not in SETS:
         where = f"it was trained from Python, on images named {data!r}"
         raise ValueError(f"{where}: go on with them there, or name a set or a folder with --data")
