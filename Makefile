@@ -51,7 +51,7 @@ help:
 	@echo "make clean     remove what was built (the environment stays)"
 
 $(READY): requirements.txt pyproject.toml
-	$(call say,Installing the book's tools and vae_core into .venv: some 5 GB the first time)
+	$(call say,Installing the book's tools and vae_core into .venv: 5 to 7 GB the first time)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; %s is %s. Say make PYTHON=/path/to/python3" % (sys.executable, sys.version.split()[0]))'
 	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "No virtual environment could be made; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PY) -m pip install --quiet --disable-pip-version-check $(if $(LOCKED),--require-hashes -r requirements.lock,-r requirements.txt)

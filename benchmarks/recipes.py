@@ -1,8 +1,8 @@
-"""What a small VAE's hour is best spent on: nine recipes at a twentieth of it, the best two at a fifth: results/recipes.json.
+"""What a small VAE's hour is best spent on: nine recipes for six minutes of a core each, the best two for four times as long: results/recipes.json.
 
 python benchmarks/recipes.py             # what is not there yet; all of it, some two hours of a quiet core
 
-They are judged on training images that were held out, so that the test set has no say. The scoreboard's row "the best of an hour" trains the best.
+They are judged on training images that were held out, so that the test set has no say.
 """
 
 import time

@@ -325,12 +325,12 @@ def test_a_run_from_python_is_measured_and_resumed_from_the_shell(tmp_path, caps
     assert main(["train", "--resume", "--out", str(tmp_path / "run"), "--epochs", "2"]) == 0
     assert "epoch   2" in capsys.readouterr().out
 
-    mine = ImageSet("shoes", digits.train, digits.test, digits.train_labels, digits.test_labels)
+    mine = ImageSet("cifar100", digits.train, digits.test, digits.train_labels, digits.test_labels)
     fit(VAE(hidden_dims=(16,), latent_dim=2), mine, config, out=tmp_path / "mine", progress=False)
     for command in (["evaluate", str(tmp_path / "mine")], ["train", "--resume", "--out", str(tmp_path / "mine")]):
         assert main(command) == 1
         assert (
-            "on images named 'shoes': go on with them there, or name a set or a folder with --data"
+            "on images named 'cifar100': go on with them there, or name a set or a folder with --data"
             in capsys.readouterr().err
         )
     assert main(["evaluate", str(tmp_path / "mine"), "--data", "digits"]) == 0

@@ -28,6 +28,7 @@ from vae_core.sources.sizes import usual_size
 from vae_core.training import Diverged, History, TrainConfig, fit
 
 USUAL, OF_PICTURES = "classic-400-20", "photos"  # presets where none is named
+COLOUR = ("cifar10", "cifar10-jpeg")  # what `colour` finds, where it does not make do with patches
 SETS = ("mnist", "fashion-mnist", "digits", "colour", "patches")  # found by their name alone
 LARGEST = 64  # pixels across, unless --size asks for more
 HELP = {setting.name: setting.metadata["help"] for setting in fields(TrainConfig)}
@@ -206,7 +207,7 @@ def take_for_pictures(options: argparse.Namespace) -> None:
 def origin(options: argparse.Namespace, then: dict[str, Any]) -> dict[str, Any]:
     """Which images: those asked for, else those of the run `then`, else MNIST. `images` is what a run from Python says."""
     trained_on = then.get("images", "mnist")
-    data = options.data or then.get("data") or ("colour" if trained_on.startswith("cifar10") else trained_on)
+    data = options.data or then.get("data") or ("colour" if trained_on in COLOUR else trained_on)
     if not options.data and "data" not in then and data not in SETS:
         where = f"it was trained from Python, on images named {data!r}"
         raise ValueError(f"{where}: go on with them there, or name a set or a folder with --data")
