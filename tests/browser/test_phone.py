@@ -27,6 +27,7 @@ import pytest
 from built import ROOT, pages
 from fontTools.ttLib import TTFont
 from patience import PATIENCE
+from playwright.sync_api import TimeoutError
 
 LINE = {
     "offline": False,
@@ -117,7 +118,13 @@ class Visit:
 
     def __init__(self, browser, url):
         context = browser.new_context(viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True)
-        context.set_default_timeout(1000 * PATIENCE)
+        context.set_default_timeout(1000 * PATIENCE / ATTEMPTS)
+        try:
+            self._open(context, url)
+        finally:
+            context.close()
+
+    def _open(self, context, url):
         page, self.requests = context.new_page(), {}
         session = context.new_cdp_session(page)
         session.on("Network.requestWillBeSent", self._asked)
@@ -133,7 +140,6 @@ class Visit:
         page.wait_for_function(SETTLED, polling=LOOK)
         self.work, self.seen = worked(session), page.evaluate("seen")
         blocking = {url, *page.evaluate(BLOCKING)}
-        context.close()
         self.requests = {key: one for key, one in self.requests.items() if not one["url"].startswith("data:")}
         self.to_paint = sum(one["bytes"] for one in self.requests.values() if one["url"] in blocking)
         labs = [one["came"] for one in self.requests.values() if "/labs/" in one["url"]]
@@ -148,19 +154,29 @@ class Visit:
             one |= {"came": event["timestamp"], "bytes": event["encodedDataLength"]}
 
 
+def visit(browser, url):
+    """A visit, begun anew where the page never comes: on a starved machine Chromium's slow line was seen to lose it, for 20 minutes."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return Visit(browser, url)
+        except TimeoutError as lost:
+            print(f"{url} is opened again: {lost}")
+    return Visit(browser, url)
+
+
 @pytest.fixture(scope="module")
 def bare(browser, line):
     """A bare page of plain paragraphs: the least work of three visits, in seconds."""
-    return min(Visit(browser, f"{line}/bare.html").work for _ in range(3))
+    return min(visit(browser, f"{line}/bare.html").work for _ in range(3))
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_on_a_slow_phone(browser, line, bare, record_property, name):
-    visits, yardsticks = [Visit(browser, f"{line}/{name}")], [bare]
+    visits, yardsticks = [visit(browser, f"{line}/{name}")], [bare]
     while visits[-1].work > MOST_WORK * yardsticks[-1] and len(visits) < ATTEMPTS:
         # caches are shared: what else runs here by now may slow both alike
-        yardsticks.append(Visit(browser, f"{line}/bare.html").work)
-        visits.append(Visit(browser, f"{line}/{name}"))
+        yardsticks.append(visit(browser, f"{line}/bare.html").work)
+        visits.append(visit(browser, f"{line}/{name}"))
     shift = max(visit.seen["shift"] for visit in visits)
     work, best = min(
         ((visit.work / yardstick, visit) for visit, yardstick in zip(visits, yardsticks, strict=True)),
