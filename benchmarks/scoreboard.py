@@ -75,15 +75,8 @@ class Row:
     @property
     def network(self) -> str:
         """Its encoder, whose mirror image is the decoder."""
-        model = self.model
-        if "widths" in model:
-            middle, activation = (
-                [f"convolutions of {' and '.join(map(str, model['widths']))} channels", model["hidden_dim"]],
-                "leaky relu",
-            )
-        else:
-            middle, activation = model["hidden_dims"], model.get("activation", "relu")
-        return f"{'–'.join(map(str, (784, *middle, model['latent_dim'])))}, {activation}"
+        layers = "–".join(map(str, (784, *self.model["hidden_dims"], self.model["latent_dim"])))
+        return f"{layers}, {self.model.get('activation', 'relu')}"
 
     def build(self, images: ImageSet) -> Any:
         """The untrained model."""

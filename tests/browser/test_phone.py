@@ -154,7 +154,7 @@ class Visit:
             one |= {"came": event["timestamp"], "bytes": event["encodedDataLength"]}
 
 
-def visit(browser, url):
+def visited(browser, url):
     """A visit, begun anew where the page never comes: on a starved machine Chromium's slow line was seen to lose it, for 20 minutes."""
     for _ in range(ATTEMPTS - 1):
         try:
@@ -167,16 +167,16 @@ def visit(browser, url):
 @pytest.fixture(scope="module")
 def bare(browser, line):
     """A bare page of plain paragraphs: the least work of three visits, in seconds."""
-    return min(visit(browser, f"{line}/bare.html").work for _ in range(3))
+    return min(visited(browser, f"{line}/bare.html").work for _ in range(3))
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_on_a_slow_phone(browser, line, bare, record_property, name):
-    visits, yardsticks = [visit(browser, f"{line}/{name}")], [bare]
+    visits, yardsticks = [visited(browser, f"{line}/{name}")], [bare]
     while visits[-1].work > MOST_WORK * yardsticks[-1] and len(visits) < ATTEMPTS:
         # caches are shared: what else runs here by now may slow both alike
-        yardsticks.append(visit(browser, f"{line}/bare.html").work)
-        visits.append(visit(browser, f"{line}/{name}"))
+        yardsticks.append(visited(browser, f"{line}/bare.html").work)
+        visits.append(visited(browser, f"{line}/{name}"))
     shift = max(visit.seen["shift"] for visit in visits)
     work, best = min(
         ((visit.work / yardstick, visit) for visit, yardstick in zip(visits, yardsticks, strict=True)),
