@@ -1,4 +1,4 @@
-"""What a small VAE's hour is best spent on: nine recipes for six minutes of a core each, the best two for four times as long: results/recipes.json.
+"""What a small VAE's hour is best spent on: nine recipes for six minutes of a core each, the best two for four times as long: results/recipes.json, and recipes.md for the page.
 
 python benchmarks/recipes.py             # what is not there yet; all of it, some two hours of a quiet core
 
@@ -13,6 +13,7 @@ from records import RESULTS, begin, write
 from scoreboard import AT_ONCE, IWAE, ROWS, drawn_once
 
 from vae_core import fit, load_images
+from vae_core.files import write_atomically
 from vae_core.metrics import log_likelihood
 
 PATH = RESULTS / "recipes.json"
@@ -58,6 +59,14 @@ def measure(model: dict[str, Any], epochs: int, settings: dict[str, Any]) -> dic
     return {"epochs": epochs, "nll": round(nll, 3), "minutes": round(spent, 1)}
 
 
+def as_markdown(rows: dict[str, dict[str, float]]) -> str:
+    """The page's table, the best first."""
+    lines = ["| recipe | epochs | minutes of a core | nats |", "|---|---|---|---|"]
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["nll"]):
+        lines.append(f"| {name} | {row['epochs']} | {row['minutes']:.0f} | {row['nll']:.2f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     options, record = begin(__doc__, PATH)
     rows = dict(record.get("rows", {}))
@@ -68,6 +77,7 @@ def main() -> None:
             rows[name] = measure(model, times * epochs, settings)
             print(name, rows[name], flush=True)
             write(options.record, "recipes", PROTOCOL, rows=rows)
+            write_atomically(options.record.with_suffix(".md"), (as_markdown(rows) + "\n").encode())
 
     for name in RECIPES:
         do(name, name, 1)

@@ -12,7 +12,7 @@ from vae_core import files
 WAYS = {"prior": 0.25, "mixture": 0.5}
 SCRIPTS = (
     *("collapse", "colour", "conditional", "dimension", "family", "gaps", "likelihoods", "maps", "pixels", "priors"),
-    *("scales", "twins"),
+    *("recipes", "scales", "twins"),
 )
 
 
