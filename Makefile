@@ -1,4 +1,4 @@
-# The Explorable VAE. Each target makes its own .venv and installs what is missing: `make book` is enough on a fresh machine.
+# The Explorable VAE. Each target makes the .venv where there is none and installs what is missing: `make book` is enough on a fresh machine.
 PYTHON ?= python3
 PY     := .venv/bin/python
 READY  := .venv/installed
@@ -18,7 +18,7 @@ export DENO_NO_UPDATE_CHECK := 1
 # what Python reads and prints is UTF-8, whatever the terminal is set to
 export PYTHONUTF8 := 1
 
-# two test processes with two threads each would fight over two cores; and what is committed is what the tests compute
+# test processes with two threads each would fight over two cores; and what is committed is what the tests compute
 # (on a busy machine two threads wait for each other: one chapter took nine minutes in place of one)
 units browser notebooks chapters: export OMP_NUM_THREADS := 1
 # three processes keep two cores busy, for a browser waits for its next frame half of the time; tests of one file, or of one
@@ -35,7 +35,8 @@ help:
 	@echo "make book      build the book into _build/html"
 	@echo "make site      pack the book into one zip that opens anywhere, with its SHA-256"
 	@echo "make test      every check: style, types, units, the book in a browser, every notebook"
-	@echo "make quick     in under a minute: style, types, and the tests and notebooks that what you changed touches"
+	@echo "make quick     style, types, and the tests and notebooks that your changes touch: a minute, half a minute more for each notebook"
+	@echo "make check, units, browser, notebooks   the parts of make test, each alone"
 	@echo "make format    lay out code and notebooks as the style check wants them"
 	@echo "make colab     run every notebook and lab with Colab's versions (its own environment, some 5 GB the first time)"
 	@echo "make lab       open the book's notebooks in JupyterLab"
@@ -46,7 +47,7 @@ help:
 	@echo "make bench     time the trainer on this machine"
 	@echo "make scoreboard  the published test likelihoods of MNIST, and those measured here"
 	@echo "make refusals  count the damaged files that this book and others accept"
-	@echo "make lock      resolve requirements.lock anew; with LOCKED=1 the other targets install from it"
+	@echo "make lock      resolve requirements.lock anew; with LOCKED=1 a new .venv is installed from it"
 	@echo "make audit     ask for known vulnerabilities in what is locked"
 	@echo "make clean     remove what was built (the environment stays)"
 
