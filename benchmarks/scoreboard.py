@@ -184,7 +184,7 @@ ROWS = {
     "best of an hour, IWAE k=5": replace(
         burda(0, "", 480, num_samples=5, precision="bf16", **IWAE),
         published=None,
-        source="this book's own, trained in bf16 for an hour of two cores by [the best of nine recipes](#an-hour-of-two-cores)",
+        source="this book's own, in bf16, about an hour on two quiet cores: of nine recipes [the one that did best](#an-hour-of-two-cores)",
         model={"hidden_dims": [500, 500], "latent_dim": 50, "activation": "relu", "init": "glorot"},
         images=60_000,
     ),
