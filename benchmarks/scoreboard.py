@@ -263,13 +263,16 @@ def measure(name: str, row: Row, runs: Path, minutes: float, device: str) -> dic
 def as_markdown(records: dict[str, Any]) -> str:
     """The table of what was measured; below it each row's network, how ours differs and what it cost, and which rows are still to be measured."""
     made = {name: records[name] for name in ROWS if is_of_now(records, name)}
-    lines = ["| row | published | here | difference | spread | bits | samples |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| row | published | here | difference | spread (seeds) | bits | samples |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, record in made.items():
         row, nll = ROWS[name], record["nll"]
         published = "–" if row.published is None else f"{row.published:.2f}"
         gap = f"{nll - row.published:+.2f}".replace("-", "−") if row.published and row.alike else "–"
         found = [nll, *(other["nll"] for other in record["seeds"].values())]
-        spread = f"{max(found) - min(found):.2f}" if record["seeds"] else "–"
+        spread = f"{max(found) - min(found):.2f} ({len(found)})" if record["seeds"] else "–"
         lines.append(f"| {name} | {published} | **{nll:.2f}** | {gap} | {spread} | {row.bits} | {row.k:,} |")
     lines += ["", f"Nats a test image, {len(made)} of {len(ROWS)} rows so far. Seed 0."]
     if made:

@@ -111,7 +111,7 @@ def test_other_seeds_tell_the_spread_and_stand_below_the_row(board, capsys, tmp_
     assert len(set(found)) == 3 and "settings" not in made["seeds"]["3"]
     board()
     printed = capsys.readouterr().out
-    assert f"| {max(found) - min(found):.2f} | anew | 20 |" in printed
+    assert f"| {max(found) - min(found):.2f} (3) | anew | 20 |" in printed
     assert f"From other seeds: {found[1]:.2f} (seed 3), {found[2]:.2f} (seed 5)." in printed
     again = board("tiny")["tiny"]  # from its own run, which has ended
     assert again["nll"] == first["nll"] and again["seeds"] == made["seeds"]
